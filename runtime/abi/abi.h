@@ -93,7 +93,7 @@ typedef struct bertc_output_desc {
   uint32_t width;   /* columns; rows are dense, float32 */
 } bertc_output_desc;
 
-/* The one symbol that links the runtime to a compiled model. */
+/* The one symbol that links the runtime to a compiled model, declared below. */
 typedef struct bertc_model_desc {
   uint32_t abi_version;
   uint32_t struct_size;
@@ -112,7 +112,8 @@ typedef struct bertc_model_desc {
   /* NULL when the weights are in a file beside the library. */
   const uint8_t *weights;
   uint64_t weights_size;
-  uint64_t weights_hash;    /* xxh3-64 of the packed bytes */
+  uint64_t weights_hash;    /* bertc_hash64() of the packed bytes,
+                               or 0: not known when compiled */
   const char *weights_file; /* file name without folder, or NULL */
 
   const bertc_variant *variants; /* rising preference */
@@ -124,7 +125,9 @@ typedef struct bertc_model_desc {
   uint64_t tokenizer_size;
 } bertc_model_desc;
 
-extern const bertc_model_desc bertc_model;
+/* The linker symbol is "bertc_model"; in C the name belongs to the handle type
+ * of bertc.h. */
+extern const bertc_model_desc bertc_model_description __asm__("bertc_model");
 
 #ifdef __cplusplus
 }
