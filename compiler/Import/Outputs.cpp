@@ -1,0 +1,193 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Splits the list at commas outside of brackets. An output given twice is an
+// error rather than dropped, so that results can be counted from the list.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Import/Outputs.h"
+
+#include "runtime/abi/abi.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace bertc;
+
+std::string OutputSpec::name() const {
+  switch (kind) {
+  case LastHiddenState:
+    return "last_hidden_state";
+  case PoolerOutput:
+    return "pooler_output";
+  case HiddenState:
+    return "hidden_states." + std::to_string(index);
+  case SentenceEmbedding:
+    return "sentence_embedding";
+  }
+  return "";
+}
+
+std::vector<OutputSpec> bertc::defaultOutputs(const ModelDirectory &model) {
+  std::vector<OutputSpec> outputs{{OutputSpec::LastHiddenState}};
+  if (model.hasPooler())
+    outputs.push_back({OutputSpec::PoolerOutput});
+  if (model.sentence.available())
+    outputs.push_back({OutputSpec::SentenceEmbedding});
+  return outputs;
+}
+
+namespace {
+class OutputParser {
+public:
+  OutputParser(llvm::StringRef text, const ModelDirectory &model)
+      : text(text), model(model) {}
+  llvm::Error run();
+  std::vector<OutputSpec> outputs;
+
+private:
+  llvm::Error fail(llvm::StringRef at, const llvm::Twine &message,
+                   const llvm::Twine &help = "") {
+    return makeError(Diagnostic(
+        ExitCode::Usage, locationAt("--outputs", text, at.data() - text.data()),
+        message.str(), help.str()));
+  }
+  llvm::Error item(llvm::StringRef piece);
+  llvm::Error hiddenStates(llvm::StringRef piece, llvm::StringRef list);
+  llvm::Error sentenceEmbedding(llvm::StringRef piece);
+  llvm::Error add(llvm::StringRef piece, OutputSpec output);
+
+  llvm::StringRef text;
+  const ModelDirectory &model;
+};
+} // namespace
+
+llvm::Error OutputParser::add(llvm::StringRef piece, OutputSpec output) {
+  if (llvm::is_contained(outputs, output))
+    return fail(piece, "output " + quoted(output.name()) + " is given twice");
+  if (outputs.size() == BERTC_MAX_OUTPUTS)
+    return fail(piece, "too many outputs, expected at most " +
+                           llvm::Twine(BERTC_MAX_OUTPUTS));
+  outputs.push_back(output);
+  return llvm::Error::success();
+}
+
+llvm::Error OutputParser::hiddenStates(llvm::StringRef piece,
+                                       llvm::StringRef list) {
+  int64_t layers = model.config.numHiddenLayers;
+  if (list.trim() == "all") {
+    for (int64_t i = 0; i <= layers; ++i)
+      if (llvm::Error error = add(piece, {OutputSpec::HiddenState, i}))
+        return error;
+    return llvm::Error::success();
+  }
+  llvm::SmallVector<llvm::StringRef> numbers;
+  list.split(numbers, ',');
+  for (llvm::StringRef number : numbers) {
+    number = number.trim();
+    int64_t index = 0;
+    if (number.empty() || number.getAsInteger(10, index) || index < 0 ||
+        index > layers)
+      return fail(number,
+                  "expected 'all' or a hidden state from 0 to " +
+                      llvm::Twine(layers) + ", got " + quoted(number),
+                  "0 is the embeddings, " + llvm::Twine(layers) +
+                      " the output of the last layer");
+    if (llvm::Error error = add(number, {OutputSpec::HiddenState, index}))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error OutputParser::sentenceEmbedding(llvm::StringRef piece) {
+  if (!model.sentence.present)
+    return fail(piece,
+                "'sentence_embedding' is not defined, " + model.directory +
+                    " has no modules.json",
+                "a sentence-transformers model says there how to pool");
+  if (model.sentence.unsupported) {
+    Diagnostic diagnostic = *model.sentence.unsupported;
+    diagnostic.message =
+        "cannot compute 'sentence_embedding': " + diagnostic.message;
+    return makeError(std::move(diagnostic));
+  }
+  return add(piece, {OutputSpec::SentenceEmbedding});
+}
+
+llvm::Error OutputParser::item(llvm::StringRef piece) {
+  llvm::StringRef name = piece.take_until([](char c) { return c == '['; });
+  llvm::StringRef list = piece.drop_front(name.size());
+  bool bracketed = list.consume_front("[");
+  if (bracketed && !list.consume_back("]"))
+    return fail(piece, "expected ']' at the end of " + quoted(piece));
+  name = name.rtrim();
+
+  if (name == "hidden_states") {
+    if (!bracketed)
+      return fail(piece, "expected the numbers of the hidden states",
+                  "write hidden_states[all] or, for example, "
+                  "hidden_states[0,6]");
+    return hiddenStates(piece, list);
+  }
+  static constexpr llvm::StringLiteral later[] = {"attentions", "logits",
+                                                  "loss"};
+  if (llvm::is_contained(later, name))
+    return fail(piece, "output " + quoted(name) + " is not supported yet",
+                "supported are last_hidden_state, pooler_output, "
+                "hidden_states[...] and sentence_embedding");
+  static constexpr llvm::StringRef known[] = {"last_hidden_state",
+                                              "pooler_output", "hidden_states",
+                                              "sentence_embedding"};
+  if (!llvm::is_contained(known, name)) {
+    std::string help = suggestion(name, known);
+    return fail(piece,
+                "unknown output " + quoted(name) +
+                    ", expected last_hidden_state, pooler_output, "
+                    "hidden_states[...] or sentence_embedding",
+                help);
+  }
+  if (bracketed)
+    return fail(piece, "output " + quoted(name) + " takes no list");
+  if (name == "last_hidden_state")
+    return add(piece, {OutputSpec::LastHiddenState});
+  if (name == "sentence_embedding")
+    return sentenceEmbedding(piece);
+  if (!model.hasPooler())
+    return fail(piece, "'pooler_output' is not there, the model has no pooler",
+                "the checkpoint has no tensor 'pooler.dense.weight'");
+  return add(piece, {OutputSpec::PoolerOutput});
+}
+
+llvm::Error OutputParser::run() {
+  size_t start = 0;
+  bool inside = false;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    char c = i < text.size() ? text[i] : ',';
+    if (c == '[')
+      inside = true;
+    else if (c == ']')
+      inside = false;
+    if (i < text.size() && (c != ',' || inside))
+      continue;
+    llvm::StringRef piece = text.slice(start, i).trim();
+    if (piece.empty())
+      return fail(text.substr(start, 0), "expected the name of an output");
+    if (llvm::Error error = item(piece))
+      return error;
+    start = i + 1;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<OutputSpec>>
+bertc::parseOutputs(llvm::StringRef text, const ModelDirectory &model) {
+  if (text.empty())
+    return defaultOutputs(model);
+  OutputParser parser(text, model);
+  if (llvm::Error error = parser.run())
+    return std::move(error);
+  return std::move(parser.outputs);
+}

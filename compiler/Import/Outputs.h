@@ -1,0 +1,43 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The list of outputs that a user asks for, checked against what the model can
+// compute. The order of the list is the order of the function's results.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_IMPORT_OUTPUTS_H
+#define BERTC_COMPILER_IMPORT_OUTPUTS_H
+
+#include "compiler/Import/ModelDirectory.h"
+
+namespace bertc {
+
+struct OutputSpec {
+  enum Kind { LastHiddenState, PoolerOutput, HiddenState, SentenceEmbedding };
+  Kind kind = LastHiddenState;
+  int64_t index = 0; ///< Of a hidden state: 0 before the first layer.
+
+  /// "last_hidden_state", "hidden_states.3", ...
+  std::string name() const;
+  bool operator==(const OutputSpec &other) const {
+    return kind == other.kind && index == other.index;
+  }
+};
+
+/// last_hidden_state, pooler_output if there is a pooler, sentence_embedding if
+/// the model defines it.
+std::vector<OutputSpec> defaultOutputs(const ModelDirectory &model);
+
+/// Parses `last_hidden_state,hidden_states[0,6],hidden_states[all],...`; an
+/// empty text means the default outputs.
+llvm::Expected<std::vector<OutputSpec>>
+parseOutputs(llvm::StringRef text, const ModelDirectory &model);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_IMPORT_OUTPUTS_H
