@@ -1,0 +1,117 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Answers from the description of the model.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/core/Info.h"
+#include "runtime/core/Session.h"
+#include "runtime/core/Structs.h"
+
+namespace bertc::rt {
+
+bertc_code modelInfo(const bertc_model *model, bertc_model_info *info,
+                     bertc_status *status) {
+  if (bertc_code code = checkModel(model, status))
+    return code;
+  const bertc_model_desc &desc = *model->desc;
+  bertc_model_info known = {};
+  known.hidden_size = desc.hidden_size;
+  known.num_hidden_layers = desc.num_hidden_layers;
+  known.num_attention_heads = desc.num_attention_heads;
+  known.intermediate_size = desc.intermediate_size;
+  known.vocab_size = desc.vocab_size;
+  known.max_position_embeddings = desc.max_position_embeddings;
+  known.type_vocab_size = desc.type_vocab_size;
+  known.pad_token_id = desc.pad_token_id;
+  known.output_count = desc.output_count;
+  known.variant_count = desc.variant_count;
+  known.variant = model->variant;
+  known.has_tokenizer = desc.tokenizer != nullptr;
+  uint32_t embedding = findOutput(desc, "sentence_embedding");
+  if (desc.tokenizer && embedding < desc.output_count)
+    known.embedding_width = desc.outputs[embedding].width;
+  known.weights_size = desc.weights_size;
+  known.manifest = desc.manifest;
+  known.manifest_size = desc.manifest_size;
+  return fillStruct(known, info, "bertc_model_info", status);
+}
+
+static bertc_code checkIndex(uint32_t index, uint32_t count,
+                             bertc_status *status) {
+  if (index < count)
+    return ok(status);
+  return fail(status, BERTC_INVALID_ARGUMENT, "index is %u, expected 0 to %u",
+              index, count - 1);
+}
+
+bertc_code outputInfo(const bertc_model *model, uint32_t index,
+                      bertc_output_info *info, bertc_status *status) {
+  bertc_code code = checkModel(model, status);
+  if (!code)
+    code = checkIndex(index, model->desc->output_count, status);
+  if (code)
+    return code;
+  const bertc_output_desc &desc = model->desc->outputs[index];
+  bertc_output_info known = {};
+  known.name = desc.name;
+  known.kind =
+      desc.kind == BERTC_PER_TOKEN ? BERTC_KIND_TOKEN : BERTC_KIND_SEQUENCE;
+  known.width = desc.width;
+  return fillStruct(known, info, "bertc_output_info", status);
+}
+
+bertc_code variantInfo(const bertc_model *model, uint32_t index,
+                       bertc_variant_info *info, bertc_status *status) {
+  bertc_code code = checkModel(model, status);
+  if (!code)
+    code = checkIndex(index, model->desc->variant_count, status);
+  if (code)
+    return code;
+  const bertc_variant &desc = model->desc->variants[index];
+  bertc_variant_info known = {};
+  known.name = desc.name;
+  known.supported = (desc.features & ~model->cpu.bits) == 0;
+  describeMissing(model->cpu, desc.features, known.missing,
+                  sizeof(known.missing));
+  return fillStruct(known, info, "bertc_variant_info", status);
+}
+
+bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
+                         int64_t tokens, int64_t sequences, int64_t longest,
+                         size_t *bytes, bertc_status *status) {
+  if (!bytes)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "bytes is null, expected where to store the size");
+  *bytes = 0;
+  bertc_code code = checkModel(model, status);
+  if (!code)
+    code = resolveThreads(threads, threads, status);
+  if (code)
+    return code;
+  if (tokens < 1 || tokens > INT32_MAX || sequences < 1 || sequences > tokens ||
+      longest < 1 || longest > tokens)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "tokens, sequences and longest are %lld, %lld and %lld, "
+                "expected tokens from 1 to 2^31 - 1 and the others from 1 to "
+                "tokens",
+                static_cast<long long>(tokens),
+                static_cast<long long>(sequences),
+                static_cast<long long>(longest));
+  const bertc_variant &variant = model->desc->variants[model->variant];
+  Shape shape = {tokens, sequences, longest, tokens};
+  WorkspaceLayout layout;
+  if (!layoutWorkspace(variant.workspace, threads, shape, layout))
+    return fail(status, BERTC_OUT_OF_MEMORY,
+                "a run of %lld tokens needs more than 2^64 bytes",
+                static_cast<long long>(tokens));
+  *bytes = layout.total;
+  return ok(status);
+}
+
+} // namespace bertc::rt

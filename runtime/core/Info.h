@@ -1,0 +1,31 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The functions of the API that only tell about a model.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_RUNTIME_CORE_INFO_H
+#define BERTC_RUNTIME_CORE_INFO_H
+
+#include "runtime/core/Model.h"
+
+namespace bertc::rt {
+
+bertc_code modelInfo(const bertc_model *model, bertc_model_info *info,
+                     bertc_status *status);
+bertc_code outputInfo(const bertc_model *model, uint32_t index,
+                      bertc_output_info *info, bertc_status *status);
+bertc_code variantInfo(const bertc_model *model, uint32_t index,
+                       bertc_variant_info *info, bertc_status *status);
+bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
+                         int64_t tokens, int64_t sequences, int64_t longest,
+                         size_t *bytes, bertc_status *status);
+
+} // namespace bertc::rt
+
+#endif

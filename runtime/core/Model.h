@@ -1,0 +1,53 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An open model: the description that the compiler made, the variant chosen
+// for this processor, and the weights. It never changes after it was opened,
+// apart from the count of its users, so threads share it without locks.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_RUNTIME_CORE_MODEL_H
+#define BERTC_RUNTIME_CORE_MODEL_H
+
+#include "runtime/abi/abi.h"
+#include "runtime/core/Log.h"
+#include "runtime/core/Status.h"
+#include "runtime/core/Weights.h"
+#include "runtime/cpu/CpuFeatures.h"
+
+struct bertc_model {
+  uint32_t magic; // tells a model from other memory
+  uint32_t users; // the opener, and each session
+  const bertc_model_desc *desc;
+  bertc::rt::Weights weights;
+  bertc::rt::CpuFeatures cpu;
+  uint32_t variant;
+  bertc::rt::LogLevel log;
+};
+
+namespace bertc::rt {
+
+/// Opens the model that `desc` describes, on a processor with `cpu`.
+bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
+                     const bertc_model_options *options, bertc_model **model,
+                     bertc_status *status);
+
+void retainModel(bertc_model *model);
+
+/// Frees the model with its last user.
+void releaseModel(bertc_model *model);
+
+/// An error unless `model` is an open model.
+bertc_code checkModel(const bertc_model *model, bertc_status *status);
+
+/// The index of the output named `name`, or output_count.
+uint32_t findOutput(const bertc_model_desc &desc, const char *name);
+
+} // namespace bertc::rt
+
+#endif
