@@ -1,0 +1,48 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// softmax(scale * Q K^T) V of one head of one sequence. Scores exist only for
+// the register tile of query rows at work; keys and values of the head are
+// packed into panels in the thread's scratch first.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_CPU_ATTENTION_H
+#define BERTC_COMPILER_KERNELS_CPU_ATTENTION_H
+
+#include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Plan/Plan.h"
+
+namespace bertc {
+
+struct AttentionShape {
+  int64_t headSize = 0;   // real columns of a head
+  int64_t headStride = 0; // headSize rounded up to 16; the rest is zero
+  int64_t rowStride = 0;  // of the buffer that holds query, key and value
+  int64_t outputStride = 0;
+  double scale = 0;
+};
+
+/// `query`, `key`, `value` and `output` point at the first row of the sequence,
+/// at the first column of the head. Computes the rows [begin, end) of
+/// `length`. `scratch` holds scratchPerKey() elements for each key of `length`
+/// rounded up to 16, and scratchFixed() more.
+struct AttentionOperands {
+  Place query, key, value, output, scratch;
+  mlir::Value length, begin, end;
+};
+
+int64_t scratchPerKey(const AttentionShape &shape, const AttentionPlan &plan);
+int64_t scratchFixed(const AttentionPlan &plan);
+
+void callAttention(KernelBuilder &k, const AttentionShape &shape,
+                   const AttentionPlan &plan,
+                   const AttentionOperands &operands);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_CPU_ATTENTION_H

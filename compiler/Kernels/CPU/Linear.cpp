@@ -1,0 +1,150 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Loop order: row block (its slice of x stays in L2), k block, panel group
+// (its k block stays in L1), register tile. Partial sums of a k block rest in
+// y; bias, activation and residual are applied to a tile right after its last
+// k block, while it is in L1.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/CPU/Linear.h"
+#include "compiler/Kernels/CPU/Math.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace bertc;
+
+llvm::StringRef bertc::activationName(Activation activation) {
+  switch (activation) {
+  case Activation::None:
+    return "none";
+  case Activation::Gelu:
+    return "gelu";
+  case Activation::GeluTanh:
+    return "gelu_tanh";
+  case Activation::Relu:
+    return "relu";
+  case Activation::Silu:
+    return "silu";
+  case Activation::Tanh:
+    return "tanh";
+  }
+  return "none";
+}
+
+Value bertc::emitActivation(KernelBuilder &k, Activation activation, Value x) {
+  switch (activation) {
+  case Activation::None:
+    return x;
+  case Activation::Gelu:
+    return emitGelu(k.b, k.loc, x);
+  case Activation::GeluTanh:
+    return emitGeluTanh(k.b, k.loc, x);
+  case Activation::Relu:
+    return emitRelu(k.b, k.loc, x);
+  case Activation::Silu:
+    return emitSilu(k.b, k.loc, x);
+  case Activation::Tanh:
+    return emitTanh(k.b, k.loc, x);
+  }
+  return x;
+}
+
+/// bias, activation and residual on a finished tile of y.
+static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Place y,
+                         Place residual, Place bias, Value rows,
+                         int64_t panels) {
+  SmallVector<Value> biases;
+  for (int64_t p = 0; p < panels; ++p)
+    biases.push_back(k.load(k.at(bias, p * lanes)));
+  k.forLoop(k.index(0), rows, 1, [&](Value row) {
+    Value offset = k.mul(row, shape.outputStride);
+    for (int64_t p = 0; p < panels; ++p) {
+      Place target = k.at(k.at(y, offset), p * lanes);
+      Value v = k.addf(k.load(target), biases[p]);
+      v = emitActivation(k, shape.activation, v);
+      if (shape.residual)
+        v = k.addf(v, k.load(k.at(k.at(residual, offset), p * lanes)));
+      k.store(v, target);
+    }
+  });
+}
+
+static void emitLinear(KernelBuilder &k, const LinearShape &shape,
+                       const LinearPlan &plan, const LinearOperands &o) {
+  int64_t depthBlocks = (shape.depth + plan.depthBlock - 1) / plan.depthBlock;
+  Value panelSize = k.index(shape.depth * lanes);
+  MicroTile tile{plan.rows, plan.panels};
+  k.forLoop(k.index(0), o.rows, plan.rowBlock, [&](Value rowBlock) {
+    Value blockRows =
+        k.min(k.index(plan.rowBlock), k.sub(o.rows, rowBlock));
+    k.forLoop(k.index(0), k.index(depthBlocks), 1, [&](Value depthBlock) {
+      Value first = k.mul(depthBlock, plan.depthBlock);
+      Value depth = k.min(k.index(plan.depthBlock),
+                          k.sub(k.index(shape.depth), first));
+      Value accumulate = k.less(k.index(0), depthBlock);
+      Value last = k.equal(depthBlock, k.index(depthBlocks - 1));
+      forPanelGroups(
+          k, o.panelBegin, o.panelEnd, plan.panels,
+          [&](Value panel, int64_t panels) {
+            Place weight = k.at(k.at(o.weight, k.mul(panel, panelSize)),
+                                k.mul(first, lanes));
+            Value column = k.mul(panel, lanes);
+            forBalancedRows(
+                k, blockRows, plan.rows, [&](Value begin, Value rows) {
+                  Value row = k.add(rowBlock, begin);
+                  Place y = k.at(k.at(o.y, k.mul(row, shape.outputStride)),
+                                 column);
+                  Place x =
+                      k.at(k.at(o.x, k.mul(row, shape.inputStride)), first);
+                  callMicroKernel(k, tile, panels, shape.inputStride, rows,
+                                  {x, k.index(shape.inputStride), weight,
+                                   panelSize, y, k.index(shape.outputStride),
+                                   depth, accumulate});
+                  k.ifThen(last, [&] {
+                    Place residual = k.at(
+                        k.at(o.residual, k.mul(row, shape.outputStride)),
+                        column);
+                    emitEpilogue(k, shape, y, residual, k.at(o.bias, column),
+                                 rows, panels);
+                  });
+                });
+          });
+    });
+  });
+}
+
+void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
+                       const LinearPlan &plan, const LinearOperands &o) {
+  std::string name = llvm::formatv(
+      "linear_f32_{0}x{1}_{2}{3}_ld{4}_{5}", shape.depth, shape.columns,
+      activationName(shape.activation), shape.residual ? "_residual" : "",
+      shape.inputStride, shape.outputStride);
+  Type buffer = k.bufferType(), index = k.indexType();
+  SmallVector<Type> types;
+  for (int i = 0; i < 5; ++i)
+    types.append({buffer, index});
+  types.append({index, index, index});
+  func::FuncOp kernel = k.kernel(name, types, [&](ValueRange v) {
+    emitLinear(k, shape, plan,
+               {{v[0], v[1]},
+                {v[2], v[3]},
+                {v[4], v[5]},
+                {v[6], v[7]},
+                {v[8], v[9]},
+                v[10],
+                v[11],
+                v[12]});
+  });
+  Place residual = shape.residual ? o.residual : o.y;
+  k.call(kernel, {o.x.buffer, o.x.offset, o.y.buffer, o.y.offset,
+                  residual.buffer, residual.offset, o.weight.buffer,
+                  o.weight.offset, o.bias.buffer, o.bias.offset, o.rows,
+                  o.panelBegin, o.panelEnd});
+}

@@ -1,0 +1,55 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// y = activation(x W^T + bias) + residual over packed weight panels.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_CPU_LINEAR_H
+#define BERTC_COMPILER_KERNELS_CPU_LINEAR_H
+
+#include "compiler/Kernels/CPU/MicroKernel.h"
+#include "compiler/Plan/Plan.h"
+
+namespace bertc {
+
+enum class Activation { None, Gelu, GeluTanh, Relu, Silu, Tanh };
+llvm::StringRef activationName(Activation activation);
+
+/// Emits the activation on a vector or scalar of f32.
+mlir::Value emitActivation(KernelBuilder &k, Activation activation,
+                           mlir::Value x);
+
+/// What is fixed when the kernel is generated. Sizes are padded ones.
+struct LinearShape {
+  int64_t depth = 0;   // k, columns of x
+  int64_t columns = 0; // n, a multiple of 16
+  int64_t inputStride = 0;
+  int64_t outputStride = 0;
+  Activation activation = Activation::None;
+  bool residual = false;
+};
+
+/// Operands of one call: `rows` rows of x, the column panels
+/// [panelBegin, panelEnd). `residual` has the stride of y; unused without it.
+struct LinearOperands {
+  Place x;
+  Place y;
+  Place residual;
+  Place weight; // panels, from panel 0
+  Place bias;
+  mlir::Value rows;
+  mlir::Value panelBegin;
+  mlir::Value panelEnd;
+};
+
+void callLinear(KernelBuilder &k, const LinearShape &shape,
+                const LinearPlan &plan, const LinearOperands &operands);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_CPU_LINEAR_H

@@ -1,0 +1,48 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Row-wise data movement and elementwise work outside of the big kernels:
+// pooling, sums, activations and the copy into the caller's outputs.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_CPU_ROWS_H
+#define BERTC_COMPILER_KERNELS_CPU_ROWS_H
+
+#include "compiler/Kernels/CPU/Linear.h"
+#include "compiler/Kernels/CPU/Norm.h"
+
+namespace bertc {
+
+enum class Pooling { Cls, Mean, Max, MeanSqrtLen };
+
+/// y[s] = pooled rows [offsets[s], offsets[s + 1]) of x, s in [begin, end).
+void callPool(KernelBuilder &k, RowShape x, RowShape y, Pooling mode,
+              mlir::Value offsets, Place from, Place to, mlir::Value begin,
+              mlir::Value end);
+
+/// y = x + z, row by row; y may be x or z.
+void callAdd(KernelBuilder &k, RowShape shape, Place x, Place z, Place y,
+             mlir::Value rows);
+
+/// y = activation(x); y may be x.
+void callActivation(KernelBuilder &k, RowShape shape, Activation activation,
+                    Place x, Place y, mlir::Value rows);
+
+/// y = x.
+void callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x, Place y,
+              mlir::Value rows);
+
+/// Row r of x, r in [begin, end), goes to row map[r] of `out` (row r when
+/// `map` is null), whose rows are dense: `shape.width` elements.
+void callWriteOutput(KernelBuilder &k, RowShape shape, Place x,
+                     mlir::Value out, mlir::Value map, mlir::Value begin,
+                     mlir::Value end);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_CPU_ROWS_H

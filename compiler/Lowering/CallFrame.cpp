@@ -1,0 +1,107 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Field offsets come from offsetof on the C struct, so the layout is written
+// down only there.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/CallFrame.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "runtime/abi/abi.h"
+#include <cstddef>
+#include <limits>
+
+using namespace mlir;
+using namespace bertc;
+
+CallFrame::CallFrame(KernelBuilder &k, Value call, Value tid)
+    : tid(tid), k(k), call(call) {
+  threads = size(offsetof(bertc_call, threads));
+  tokens = size(offsetof(bertc_call, tokens));
+  sequences = size(offsetof(bertc_call, sequences));
+  longest = size(offsetof(bertc_call, longest));
+  auto floats = [&](int64_t at) { return buffer(pointer(at), k.bufferType()); };
+  auto ints = [&](int64_t at) { return buffer(pointer(at), k.intBufferType()); };
+  weights = floats(offsetof(bertc_call, weights));
+  workspace = floats(offsetof(bertc_call, workspace));
+  inputIds = ints(offsetof(bertc_call, input_ids));
+  tokenTypeIds = ints(offsetof(bertc_call, token_type_ids));
+  positionIds = ints(offsetof(bertc_call, position_ids));
+  offsets = ints(offsetof(bertc_call, offsets));
+  outputRows = ints(offsetof(bertc_call, output_rows));
+}
+
+static Value field(KernelBuilder &k, Value call, int64_t byteOffset,
+                   Type type) {
+  Type pointerType = LLVM::LLVMPointerType::get(k.b.getContext());
+  Value address = LLVM::GEPOp::create(k.b, k.loc, pointerType,
+                                      k.b.getI8Type(), call,
+                                      ArrayRef<LLVM::GEPArg>{byteOffset});
+  return LLVM::LoadOp::create(k.b, k.loc, type, address);
+}
+
+Value CallFrame::pointer(int64_t byteOffset) {
+  return field(k, call, byteOffset,
+               LLVM::LLVMPointerType::get(k.b.getContext()));
+}
+
+Value CallFrame::size(int64_t byteOffset) {
+  Value value = field(k, call, byteOffset, k.b.getI64Type());
+  return arith::IndexCastOp::create(k.b, k.loc, k.indexType(), value);
+}
+
+/// A memref over `pointer` whose size is not known here: kernels address it by
+/// offsets that the workspace formula and the checked ids keep in bounds.
+Value CallFrame::buffer(Value pointer, MemRefType type) {
+  MLIRContext *context = k.b.getContext();
+  Type pointerType = LLVM::LLVMPointerType::get(context);
+  Type i64 = k.b.getI64Type();
+  Type array = LLVM::LLVMArrayType::get(i64, 1);
+  Type descriptorType = LLVM::LLVMStructType::getLiteral(
+      context, {pointerType, pointerType, i64, array, array});
+  auto constant = [&](int64_t v) -> Value {
+    return LLVM::ConstantOp::create(k.b, k.loc, i64, k.b.getI64IntegerAttr(v));
+  };
+  Value d = LLVM::PoisonOp::create(k.b, k.loc, descriptorType);
+  auto insert = [&](Value v, ArrayRef<int64_t> position) {
+    d = LLVM::InsertValueOp::create(k.b, k.loc, d, v, position);
+  };
+  insert(pointer, {0});
+  insert(pointer, {1});
+  insert(constant(0), {2});
+  insert(constant(std::numeric_limits<int64_t>::max()), {3, 0});
+  insert(constant(1), {4, 0});
+  return UnrealizedConversionCastOp::create(k.b, k.loc, TypeRange{type},
+                                            ValueRange{d})
+      .getResult(0);
+}
+
+void CallFrame::barrier() {
+  MLIRContext *context = k.b.getContext();
+  Type pointerType = LLVM::LLVMPointerType::get(context);
+  Type i64 = k.b.getI64Type();
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                          {pointerType, i64});
+  Value function = pointer(offsetof(bertc_call, barrier));
+  Value thread = arith::IndexCastOp::create(k.b, k.loc, i64, tid);
+  LLVM::CallOp::create(k.b, k.loc, type, ValueRange{function, call, thread});
+}
+
+void CallFrame::withOutput(int64_t number,
+                           llvm::function_ref<void(Value)> body) {
+  int64_t at = offsetof(bertc_call, outputs) + number * sizeof(void *);
+  Value output = pointer(at);
+  Value null =
+      LLVM::ZeroOp::create(k.b, k.loc,
+                           LLVM::LLVMPointerType::get(k.b.getContext()));
+  Value wanted = LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne,
+                                      output, null);
+  k.ifThen(wanted, [&] { body(buffer(output, k.bufferType())); });
+}

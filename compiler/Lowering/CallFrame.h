@@ -1,0 +1,49 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Generated code's view of bertc_call (runtime/abi/abi.h): its fields as SSA
+// values at the top of the forward function.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_CALLFRAME_H
+#define BERTC_COMPILER_LOWERING_CALLFRAME_H
+
+#include "compiler/Kernels/CPU/KernelBuilder.h"
+
+namespace bertc {
+
+class CallFrame {
+public:
+  /// Emits the loads at the builder's insertion point; `call` is the
+  /// !llvm.ptr to the frame, `tid` the thread's index.
+  CallFrame(KernelBuilder &k, mlir::Value call, mlir::Value tid);
+
+  /// All threads meet here.
+  void barrier();
+  /// Runs `body` with the caller's buffer of output `number` if there is one.
+  void withOutput(int64_t number,
+                  llvm::function_ref<void(mlir::Value buffer)> body);
+
+  mlir::Value tid;
+  mlir::Value threads, tokens, sequences, longest;
+  mlir::Value weights, workspace;                    // memref<?xf32>
+  mlir::Value inputIds, tokenTypeIds, positionIds; // memref<?xi32>
+  mlir::Value offsets, outputRows;                 // memref<?xi32>
+
+private:
+  mlir::Value pointer(int64_t byteOffset);
+  mlir::Value size(int64_t byteOffset);
+  mlir::Value buffer(mlir::Value pointer, mlir::MemRefType type);
+
+  KernelBuilder &k;
+  mlir::Value call;
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_CALLFRAME_H

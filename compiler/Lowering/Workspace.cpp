@@ -1,0 +1,68 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Layout: fixed slots, token slots (each tokens * row), sequence slots, then
+// one scratch a thread. Everything is a multiple of 64 bytes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/Workspace.h"
+
+using namespace mlir;
+using namespace bertc;
+
+int64_t Workspace::acquire(Extent extent, int64_t elements) {
+  elements = roundUp(elements, BERTC_ALIGNMENT / 4);
+  for (auto [i, slot] : llvm::enumerate(slots))
+    if (slot.free && slot.extent == extent && slot.elements == elements) {
+      slot.free = false;
+      return i;
+    }
+  int64_t &total = totals[static_cast<int>(extent)];
+  slots.push_back({extent, elements, total, false});
+  total += elements;
+  return slots.size() - 1;
+}
+
+void Workspace::release(int64_t slot) { slots[slot].free = true; }
+
+void Workspace::needScratch(int64_t elements, int64_t elementsPerKey) {
+  scratchElements =
+      std::max(scratchElements, roundUp(elements, BERTC_ALIGNMENT / 4));
+  scratchPerKey = std::max(scratchPerKey, elementsPerKey);
+}
+
+Place Workspace::slot(KernelBuilder &k, const CallFrame &frame,
+                      int64_t number) const {
+  const Slot &slot = slots[number];
+  Value offset = k.index(0);
+  if (slot.extent == Extent::Fixed)
+    return {frame.workspace, k.index(slot.offset)};
+  offset = k.index(totals[0]);
+  if (slot.extent == Extent::PerToken)
+    return {frame.workspace,
+            k.add(offset, k.mul(frame.tokens, slot.offset))};
+  offset = k.add(offset, k.mul(frame.tokens, totals[1]));
+  return {frame.workspace,
+          k.add(offset, k.mul(frame.sequences, slot.offset))};
+}
+
+Place Workspace::scratch(KernelBuilder &k, const CallFrame &frame) const {
+  Value offset = k.add(k.mul(frame.tokens, totals[1]),
+                       k.mul(frame.sequences, totals[2]));
+  Value keys = k.mul(k.ceilDiv(frame.longest, lanes), lanes);
+  Value each = k.add(k.mul(keys, scratchPerKey), scratchElements);
+  offset = k.add(k.add(offset, totals[0]), k.mul(frame.tid, each));
+  return {frame.workspace, offset};
+}
+
+bertc_workspace Workspace::formula() const {
+  auto bytes = [](int64_t elements) { return uint64_t(elements) * 4; };
+  return {bytes(totals[0]), bytes(totals[1]), bytes(totals[2]),
+          bytes(scratchElements), bytes(scratchPerKey)};
+}
