@@ -16,6 +16,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cstdlib>
 
 using namespace bertc;
 
@@ -109,26 +110,35 @@ static llvm::StringRef severityName(Severity severity) {
 
 void Diagnostic::render(llvm::raw_ostream &os) const {
   using Colors = llvm::raw_ostream::Colors;
-  os.changeColor(llvm::raw_ostream::SAVEDCOLOR, /*Bold=*/true);
+  const char *plain = std::getenv("NO_COLOR");
+  bool colors = os.has_colors() && !(plain && *plain);
+  auto bold = [&](Colors color) {
+    if (colors)
+      os.changeColor(color, /*Bold=*/true);
+  };
+  auto reset = [&] {
+    if (colors)
+      os.resetColor();
+  };
+  bold(Colors::SAVEDCOLOR);
   if (!location.file.empty()) {
     os << location.file << ':';
     if (location.line)
       os << location.line << ':' << location.column << ':';
     os << ' ';
   }
-  Colors color = severity == Severity::Error     ? Colors::RED
-                 : severity == Severity::Warning ? Colors::MAGENTA
-                                                 : Colors::CYAN;
-  os.changeColor(color, /*Bold=*/true);
+  bold(severity == Severity::Error     ? Colors::RED
+       : severity == Severity::Warning ? Colors::MAGENTA
+                                       : Colors::CYAN);
   os << severityName(severity) << ": ";
-  os.resetColor();
+  reset();
   os << message << '\n';
   if (!location.excerpt.empty()) {
     os << "  " << location.excerpt << '\n';
     os.indent(2 + location.caret);
-    os.changeColor(Colors::GREEN, /*Bold=*/true);
+    bold(Colors::GREEN);
     os << "^\n";
-    os.resetColor();
+    reset();
   }
   for (const Diagnostic &note : notes)
     note.render(os);

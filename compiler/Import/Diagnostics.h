@@ -63,7 +63,7 @@ struct Diagnostic {
         message(std::move(message)), help(std::move(help)) {}
 
   /// Writes `file:line:col: error: message`, the excerpt with a caret, the
-  /// notes and `help: ...`. Colours follow os.enable_colors().
+  /// notes and `help: ...`; in colours on a terminal, unless NO_COLOR is set.
   void render(llvm::raw_ostream &os) const;
   std::string str() const;
 };
