@@ -110,12 +110,14 @@ static llvm::Error readTensor(JsonCursor entry, uint64_t dataBytes,
   if (llvm::Error error = entry.expectObject())
     return error;
   llvm::Expected<JsonCursor> dtype = entry.member("dtype");
+  if (!dtype)
+    return dtype.takeError();
   llvm::Expected<JsonCursor> shape = entry.member("shape");
+  if (!shape)
+    return shape.takeError();
   llvm::Expected<JsonCursor> offsets = entry.member("data_offsets");
-  if (!dtype || !shape || !offsets)
-    return llvm::joinErrors(
-        dtype.takeError(),
-        llvm::joinErrors(shape.takeError(), offsets.takeError()));
+  if (!offsets)
+    return offsets.takeError();
 
   llvm::Expected<llvm::StringRef> typeName = dtype->asString();
   if (!typeName)
