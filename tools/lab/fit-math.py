@@ -142,10 +142,10 @@ def odd_rational(name, function, n, m, limit, weight):
     return cp, cq
 
 
-def polynomial(name, x, f, weight, degree, last=(), note=""):
+def polynomial(name, x, f, weight, degree, last=(), note="", scale=1e6):
     """f(x) = p(x); `last` are known low coefficients that f no longer has."""
     size = np.abs(x).max()
-    p, _ = fit(x / size, f, weight, degree, 0)
+    p, _ = fit(x / size, f, weight, degree, 0, scale=scale)
     p = p / size ** np.arange(degree + 1)
 
     def error(c):
@@ -156,19 +156,23 @@ def polynomial(name, x, f, weight, degree, last=(), note=""):
 
 
 def exp2_polynomial(degree):
-    """2^f on |f| <= 1/2 with p(0) = 1, relative error."""
+    """2^f on |f| <= 1/2 with p(0) = 1, error in units of 2^-23 for f > 0 and
+    2^-24 below, which are the ulps there."""
     f = 0.5 * np.cos(np.linspace(0, np.pi, 600))
     f = f[np.abs(f) > 1e-6]
     polynomial("exp2Polynomial", f, np.expm1(f * np.log(2)) / f,
-               np.abs(f) / 2**f, degree - 1, [1], "2^f, relative ")
+               np.abs(f) * np.where(f > 0, 2.0**23, 2.0**24), degree - 1, [1],
+               "2^f, in ulps, ", scale=1)
 
 
 def small_odd(name, function, slope, limit, degree):
-    """function(x) = slope x + x^3 p(x x) for |x| < limit, relative error."""
+    """function(x) = x + x p(x x) for |x| < limit with p(0) = slope - 1 (left
+    out when 0), relative error."""
     x = grid(0, limit)
     polynomial(name, x * x, (function(x) / x - slope) / x**2,
-               x**3 / function(x), degree, [slope],
-               f"x p(x x) below {limit}, relative ")
+               x**3 / function(x), degree - 1,
+               [slope - 1] if slope != 1 else (),
+               f"x + x p(x x) below {limit}, relative ")
 
 
 def erf_tail(lo, hi, degree):
@@ -183,6 +187,6 @@ if __name__ == "__main__":
     # Phi(x) - 1/2; gelu(x) = x (1/2 + that), so the error counts times x.
     odd_rational("normal", lambda x: ndtr(x) - 0.5, 5, 5, 5.5,
                  lambda x: np.minimum(x, 1))
-    small_odd("erfSmall", erf, float(f32(2 / np.sqrt(np.pi))), 0.9, 4)
+    small_odd("erfSmall", erf, 2 / np.sqrt(np.pi), 0.9, 5)
     erf_tail(0.9, 4.0, 5)
-    small_odd("tanhSmall", np.tanh, 1.0, 0.7, 4)
+    small_odd("tanhSmall", np.tanh, 1, 0.7, 5)

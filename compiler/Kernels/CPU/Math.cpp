@@ -28,10 +28,10 @@ using namespace mlir;
 // Coefficients (tools/lab/fit-math.py), highest power first
 //===----------------------------------------------------------------------===//
 
-// 2^f for |f| <= 1/2, relative error 9.5e-08.
-constexpr float exp2Polynomial[] = {0.0013264711f, 0.00967150647f,
-                                    0.0555072054f, 0.240222439f,
-                                    0.693147004f,  1.0f};
+// 2^f for |f| <= 1/2, within 1.1 ulp.
+constexpr float exp2Polynomial[] = {0.00132257445f, 0.00967179611f,
+                                    0.0555089377f,  0.240222365f,
+                                    0.693146825f,   1.0f};
 
 // Phi(x) - 1/2 = x P(u) / Q(u), u = min(x x, 5.5^2), absolute error 1.2e-08.
 constexpr float normalLimit = 5.5f * 5.5f;
@@ -40,11 +40,11 @@ constexpr float normalNumerator[] = {0.0190705899f, 5.27637291f, 138.824005f,
 constexpr float normalDenominator[] = {1.0f,        60.7451897f, 1560.7345f,
                                        23788.6543f, 209364.766f, 834260.062f};
 
-// erf(x) = x p(x x) below 0.9, 1 - 2^p(|x|) above, 1 above 4.
+// erf(x) = x + x p(x x) below 0.9, 1 - 2^p(|x|) above, 1 above 4.
 constexpr float erfSplit = 0.9f;
 constexpr float erfLimit = 4.0f;
-constexpr float erfSmall[] = {-0.000680735859f, 0.00516218645f, -0.0268902443f,
-                              0.112855658f,     -0.376129031f,  1.12837923f};
+constexpr float erfSmall[] = {-0.000612773292f, 0.00502030272f, -0.0267856717f,
+                              0.112823799f,     -0.376125574f,  0.128379166f};
 constexpr float erfTail[] = {-0.00181966496f, 0.0225809105f, -0.13174805f,
                              -0.93841064f,    -1.61638939f,  -0.00262978813f};
 
@@ -197,7 +197,7 @@ Value bertc::emitExp(OpBuilder &b, Location loc, Value x) {
 
 Value bertc::emitErf(OpBuilder &b, Location loc, Value x) {
   Emitter e(b, loc, x);
-  Value small = e.mul(x, e.polynomial(erfSmall, e.mul(x, x)));
+  Value small = e.fma(x, e.polynomial(erfSmall, e.mul(x, x)), x);
   Value size = e.abs(x);
   Value tail = e.exp2(e.polynomial(erfTail, e.atMost(size, erfLimit)));
   Value large = e.withSignOf(e.sub(e.constant(1.0f), tail), x);
