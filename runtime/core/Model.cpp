@@ -107,6 +107,19 @@ static bertc_code chooseVariant(const bertc_model_desc &desc,
               wanted, names);
 }
 
+/// Whether the tokenizer's tables are sound, if the model has them.
+static bertc_code checkTokenizer(const bertc_model_desc &desc,
+                                 Tokenizer &tokenizer, bertc_status *status) {
+  const char *reason = "";
+  if (!desc.tokenizer || loadTokenizer(desc.tokenizer, desc.tokenizer_size,
+                                       &tokenizer, &reason) == TextStatus::Ok)
+    return ok(status);
+  return fail(status, BERTC_CORRUPT,
+              "the tokenizer of the model is damaged: %s\n"
+              "help: compile the model again",
+              reason);
+}
+
 bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
                      const bertc_model_options *options, bertc_model **model,
                      bertc_status *status) {
@@ -137,6 +150,8 @@ bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
   if (usable & BERTC_CPU_AMX_TILE)
     enableAmx(opened.cpu);
   code = chooseVariant(desc, opened.cpu, given.variant, opened.variant, status);
+  if (!code)
+    code = checkTokenizer(desc, opened.tokenizer, status);
   if (!code)
     code =
         openWeights(desc, given.weights_path,

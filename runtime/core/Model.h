@@ -19,6 +19,7 @@
 #include "runtime/core/Status.h"
 #include "runtime/core/Weights.h"
 #include "runtime/cpu/CpuFeatures.h"
+#include "runtime/text/Tokenizer.h"
 
 struct bertc_model {
   uint32_t magic; // tells a model from other memory
@@ -26,6 +27,7 @@ struct bertc_model {
   const bertc_model_desc *desc;
   bertc::rt::Weights weights;
   bertc::rt::CpuFeatures cpu;
+  bertc::rt::Tokenizer tokenizer; // if desc->tokenizer
   uint32_t variant;
   bertc::rt::LogLevel log;
 };

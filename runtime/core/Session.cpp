@@ -49,6 +49,15 @@ bertc_code resolveThreads(uint32_t wanted, uint32_t &threads,
               most);
 }
 
+static void *resize(void *, void *block, size_t bytes) {
+  if (bytes)
+    return realloc(block, bytes);
+  free(block);
+  return nullptr;
+}
+
+TextAllocator heapAllocator() { return {resize, nullptr}; }
+
 static bertc_code checkOptions(const bertc_session_options &options,
                                bertc_status *status) {
   if (!options.workspace && options.workspace_size)
@@ -93,6 +102,7 @@ bertc_code createSession(bertc_model *model,
   made->magic = sessionMagic;
   made->model = model;
   made->process = getpid();
+  made->batch.scratch = makeTextScratch(heapAllocator());
   if (given.workspace)
     made->workspace.borrow(given.workspace, given.workspace_size);
   if (int error = made->pool.start(threads, availableCpus())) {
@@ -115,6 +125,11 @@ void destroySession(bertc_session *session) {
   if (session->process == getpid())
     session->pool.stop();
   session->workspace.release();
+  TextAllocator allocator = session->batch.scratch.allocator;
+  releaseTextScratch(&session->batch.scratch);
+  session->batch.ids.release(allocator);
+  session->batch.types.release(allocator);
+  session->batch.offsets.release(allocator);
   session->magic = 0;
   releaseModel(session->model);
   free(session);

@@ -19,12 +19,25 @@
 
 #include <sys/types.h>
 
+namespace bertc::rt {
+
+/// Tokens of the texts of one batch, kept from call to call.
+struct TextBatch {
+  TextScratch scratch;
+  Buffer<int32_t> ids;
+  Buffer<int32_t> types;
+  Buffer<int32_t> offsets;
+};
+
+} // namespace bertc::rt
+
 struct bertc_session {
   uint32_t magic; // tells a session from other memory
   uint32_t busy;  // 1 while a caller is inside
   bertc_model *model;
   bertc::rt::ThreadPool pool;
   bertc::rt::Workspace workspace;
+  bertc::rt::TextBatch batch;
   pid_t process; // that made the threads
 };
 
@@ -42,6 +55,9 @@ void destroySession(bertc_session *session);
 
 /// An error unless `session` is a session of this process.
 bertc_code checkSession(const bertc_session *session, bertc_status *status);
+
+/// Memory for texts, from realloc.
+TextAllocator heapAllocator();
 
 /// Keeps other callers out of a session during one call.
 class SessionLock {

@@ -15,7 +15,6 @@
 
 #include <cpuid.h>
 #include <cstdio>
-#include <cstring>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -181,11 +180,17 @@ void describeMissing(const CpuFeatures &found, uint64_t needed, char *text,
   needed = withImplied(needed);
   size_t at = 0;
   text[0] = '\0';
+  uint64_t known = 0;
+  for (const auto &entry : bits)
+    known |= entry.bit;
+  if (needed & ~known)
+    at = static_cast<size_t>(snprintf(text, size, "features unknown to it"));
   for (size_t i = 0; i < featureCount; ++i) {
     if (!(features[i].group & needed) || (found.present >> i & 1))
       continue;
-    snprintf(text + at, size - at, at ? ", %s" : "%s", features[i].name);
-    at += strlen(text + at);
+    if (at < size)
+      at += static_cast<size_t>(
+          snprintf(text + at, size - at, at ? ", %s" : "%s", features[i].name));
   }
 }
 

@@ -217,11 +217,20 @@ typedef struct bertc_output {
 /* Length of a text that ends at its first NUL. */
 #define BERTC_NUL_TERMINATED ((size_t)-1)
 
+enum {
+  /* Keep every token, however long the result. */
+  BERTC_TOKENIZE_NO_TRUNCATION = 1u << 0,
+  /* Leave out the special tokens around the texts. */
+  BERTC_TOKENIZE_NO_SPECIAL = 1u << 1
+};
+
 typedef struct bertc_tokenize_options {
   size_t struct_size;
-  /* Longest result, special tokens included. 0: the model's limit. */
+  /* Longest result, special tokens included, at most
+   * max_position_embeddings; 0: the limit of the model's tokenizer. Of a pair,
+   * the longer text is cut first. */
   uint32_t max_tokens;
-  uint32_t reserved;
+  uint32_t flags; /* BERTC_TOKENIZE_* */
 } bertc_tokenize_options;
 
 /* The result of tokenize. The caller sets struct_size, capacity and the arrays,
@@ -232,19 +241,21 @@ typedef struct bertc_encoding {
   int32_t *ids;
   int32_t *type_ids; /* 0 in the first text, 1 in the second */
   /* Bytes [begin, end) of the text that became the token, in the text that
-   * type_ids tells; both 0 for special tokens. */
+   * type_ids tells; both 0 for special tokens that were added. */
   uint32_t *begin;
   uint32_t *end;
-  size_t count;   /* out: tokens in the result, also when above capacity */
-  size_t dropped; /* out: tokens cut off to stay within max_tokens */
+  uint8_t *special; /* 1 for special tokens that were added */
+  size_t count;     /* out: tokens of the result, also when above capacity */
+  size_t dropped;   /* out: tokens cut off to stay within max_tokens */
+  size_t malformed; /* out: malformed UTF-8 sequences, each read as U+FFFD */
 } bertc_encoding;
 
 typedef struct bertc_embed_options {
   size_t struct_size;
-  uint32_t max_tokens; /* per text, as for tokenize; 0: the model's limit */
+  uint32_t max_tokens; /* per text, as for tokenize */
   uint32_t reserved;
-  /* Tokens computed together; bounds the memory. 0: 8192. A longer text is
-   * computed by itself. */
+  /* Tokens computed together, which bounds the memory; 0: 4096. A longer text
+   * is computed by itself. The results do not depend on it. */
   size_t batch_tokens;
 } bertc_embed_options;
 
@@ -295,9 +306,9 @@ typedef struct bertc_api {
                            bertc_status *status);
 
   /* Token ids of a text (UTF-8, `length` bytes), or of a pair of texts if
-   * `pair` is not NULL, with special tokens. A result longer than the
-   * encoding's capacity is BERTC_INVALID_ARGUMENT unless capacity is 0; count
-   * is set either way. options may be NULL. */
+   * `pair` is not NULL. With capacity 0 it only counts; a result longer than
+   * another capacity is BERTC_INVALID_ARGUMENT, and count is set. options may
+   * be NULL. */
   bertc_code (*tokenize)(const bertc_model *model, const char *text,
                          size_t length, const char *pair, size_t pair_length,
                          const bertc_tokenize_options *options,
