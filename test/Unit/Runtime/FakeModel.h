@@ -36,15 +36,16 @@ constexpr int embeddingWidth = 2;
 constexpr int vocabSize = 100;
 constexpr int maxPositions = 16;
 
-/// What the forward function saw during the last run.
+/// What the forward function saw during the last run; of runs at the same time,
+/// only the counters are meaningful.
 struct Observed {
   std::atomic<int> faults{0};  // promises of the ABI that were broken
   std::atomic<int> entries{0}; // threads that entered
   std::atomic<unsigned> mode{0};
   std::atomic<uint64_t> tids{0}; // bit per tid
-  int64_t tokens = 0, sequences = 0, longest = 0, threads = 0;
-  const uint8_t *weights = nullptr;
-  std::string variant;
+  std::atomic<int64_t> tokens{0}, sequences{0}, longest{0}, threads{0};
+  std::atomic<const uint8_t *> weights{nullptr};
+  std::atomic<const char *> variant{""};
   /// Called by thread 0 within the run, if set.
   void (*inside)() = nullptr;
   /// Barriers that each thread passes in a run, at least 2.

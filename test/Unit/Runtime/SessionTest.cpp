@@ -74,6 +74,11 @@ TEST(Session, SessionsRunAtOnce) {
 // In a forked child the old session is refused and can be destroyed, and a new
 // one works.
 TEST(Session, Fork) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "ThreadSanitizer allows no threads in a forked child";
+#endif
+#endif
   Opened opened(3);
   ASSERT_EQ(runOne(opened.session, nullptr), BERTC_OK);
   pid_t child = fork();

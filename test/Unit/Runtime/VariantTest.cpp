@@ -114,8 +114,8 @@ TEST(Variant, RunsWhatWasChosen) {
     bertc_output output = {"pooler_output", pooler, poolerWidth};
     ASSERT_EQ(api().run_padded(opened.session, &inputs, &output, 1, nullptr),
               BERTC_OK);
-    EXPECT_EQ(observed.variant, name);
-    EXPECT_EQ(observed.weights, fakeDescription().weights);
+    EXPECT_STREQ(observed.variant, name);
+    EXPECT_EQ(observed.weights.load(), fakeDescription().weights);
   }
 }
 

@@ -1,4 +1,12 @@
 #!/bin/sh
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+#
 # usage: check-libc-symbols.sh ARCHIVE LIST
 # Fails if ARCHIVE refers to a symbol that is neither in LIST nor defined by
 # another member, since a compiled model that did could not be linked or loaded.
