@@ -1,0 +1,32 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The dialect of encoder models, and the bases of its types and ops.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_DIALECTS_ENC_IR_ENCDIALECT_TD
+#define BERTC_DIALECTS_ENC_IR_ENCDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def Enc_Dialect : Dialect {
+  let name = "enc";
+  let cppNamespace = "::mlir::enc";
+  let summary = "Transformer encoders over packed tokens";
+  let description = [{
+    Ops of BERT-family encoders. Activations hold one row per real token of the
+    batch (no padding); `!enc.offsets` tells where sequences begin. Weights are
+    symbols that name tensors of a checkpoint, so they never enter the IR. See
+    `Rationale.md`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+#endif // BERTC_DIALECTS_ENC_IR_ENCDIALECT_TD

@@ -1,0 +1,132 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Fused ops: what the kernels compute in one go. Each equals the unfused ops in
+// its description.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_DIALECTS_ENC_IR_ENCFUSEDOPS_TD
+#define BERTC_DIALECTS_ENC_IR_ENCFUSEDOPS_TD
+
+def Enc_FusedEmbedNormOp : Enc_WeightedOp<"fused_embed_norm"> {
+  let summary = "sum of three embeddings, normalised";
+  let description = [{
+    `layer_norm((word[ids] + type[types]) + position[positions])`.
+
+    * (fused_embed_norm_c1) ids, types and positions are `!enc.tokens<i32>`.
+    * (fused_embed_norm_c2) the tables are `[rows, H]`, gain and bias `[H]`.
+    * (fused_embed_norm_c3) epsilon is finite and positive.
+  }];
+  let arguments = (ins Enc_TokensType:$ids, Enc_TokensType:$types,
+                       Enc_TokensType:$positions,
+                       FlatSymbolRefAttr:$wordTable,
+                       FlatSymbolRefAttr:$typeTable,
+                       FlatSymbolRefAttr:$positionTable,
+                       FlatSymbolRefAttr:$gain,
+                       FlatSymbolRefAttr:$bias, F64Attr:$epsilon,
+                       OptionalAttr<AnyAttr>:$plan);
+  let results = (outs Enc_TokensType:$result);
+  let assemblyFormat = [{
+    $ids `,` $types `,` $positions `word` `(` $wordTable `)` `type` `(` $typeTable
+    `)` `position` `(` $positionTable `)` `gain` `(` $gain `)` `bias` `(` $bias `)`
+    `epsilon` $epsilon attr-dict `:` type($ids) `,` type($types) `,`
+    type($positions) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Enc_FusedQKVOp : Enc_WeightedOp<"fused_qkv"> {
+  let summary = "query, key and value projections side by side";
+  let description = [{
+    `result[t, 0]`, `[t, 1]`, `[t, 2]` are the query, key and value linear
+    layers of x, each split into heads.
+
+    * (fused_qkv_c1) the result is `!enc.tokens<3xNxDxf>`.
+    * (fused_qkv_c2) the three weights are `[N * D, K]`, the biases `[N * D]`.
+  }];
+  let arguments = (ins Enc_TokensType:$input, FlatSymbolRefAttr:$query,
+                       FlatSymbolRefAttr:$key, FlatSymbolRefAttr:$value,
+                       FlatSymbolRefAttr:$queryBias, FlatSymbolRefAttr:$keyBias,
+                       FlatSymbolRefAttr:$valueBias,
+                       OptionalAttr<AnyAttr>:$plan);
+  let results = (outs Enc_TokensType:$result);
+  let assemblyFormat = [{
+    $input `query` `(` $query `,` $queryBias `)` `key` `(` $key `,` $keyBias
+    `)` `value` `(` $value `,` $valueBias `)` attr-dict `:` type($input) `->`
+    type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Enc_FusedAttentionOp : Enc_Op<"fused_attention", [Pure]> {
+  let summary = "softmax(scale q k^T) v, heads merged";
+  let description = [{
+    `enc.scores`, `enc.softmax`, `enc.context` and `enc.merge_heads` on the
+    parts of `qkv`. (Vaswani et al., arXiv:1706.03762, eq. 1)
+
+    * (fused_attention_c1) qkv is `!enc.tokens<3xNxDxf>`.
+    * (fused_attention_c2) the result is `!enc.tokens<N*Dxf>`.
+    * (fused_attention_c3) scale is finite and positive.
+  }];
+  let arguments = (ins Enc_TokensType:$qkv, Enc_OffsetsType:$offsets,
+                       F64Attr:$scale, OptionalAttr<AnyAttr>:$plan);
+  let results = (outs Enc_TokensType:$result);
+  let assemblyFormat = [{
+    $qkv `,` $offsets `scale` $scale attr-dict `:` type($qkv) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Enc_FusedLinearAddNormOp : Enc_WeightedOp<"fused_linear_add_norm"> {
+  let summary = "layer_norm(linear(x) + residual)";
+  let description = [{
+    * (fused_linear_add_norm_c1) residual and result are the same rows type of
+      one dimension N.
+    * (fused_linear_add_norm_c2) the weight is `[N, K]`; bias, gain and norm
+      bias are `[N]`.
+    * (fused_linear_add_norm_c3) epsilon is finite and positive.
+  }];
+  let arguments = (ins Enc_TokensType:$input, Enc_TokensType:$residual,
+                       FlatSymbolRefAttr:$weight, FlatSymbolRefAttr:$bias,
+                       FlatSymbolRefAttr:$gain, FlatSymbolRefAttr:$normBias,
+                       F64Attr:$epsilon, OptionalAttr<AnyAttr>:$plan);
+  let results = (outs Enc_TokensType:$result);
+  let assemblyFormat = [{
+    $input `,` $residual `weight` `(` $weight `)` `bias` `(` $bias `)` `gain`
+    `(` $gain `)` `norm_bias` `(` $normBias `)` `epsilon` $epsilon attr-dict
+    `:` type($input) `,` type($residual) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Enc_FusedFeedForwardOp
+    : Enc_WeightedOp<"fused_feed_forward", [SameOperandsAndResultType]> {
+  let summary = "layer_norm(linear(activation(linear(x))) + x)";
+  let description = [{
+    The feed-forward block with its residual and norm.
+
+    * (fused_feed_forward_c1) the input is tokens of one dimension H.
+    * (fused_feed_forward_c2) up is `[I, H]`, its bias `[I]`, down `[H, I]`, its
+      bias, gain and norm bias `[H]`.
+    * (fused_feed_forward_c3) epsilon is finite and positive.
+  }];
+  let arguments = (ins Enc_TokensType:$input, Enc_ActivationAttr:$activation,
+                       FlatSymbolRefAttr:$up, FlatSymbolRefAttr:$upBias,
+                       FlatSymbolRefAttr:$down, FlatSymbolRefAttr:$downBias,
+                       FlatSymbolRefAttr:$gain, FlatSymbolRefAttr:$normBias,
+                       F64Attr:$epsilon, OptionalAttr<AnyAttr>:$plan);
+  let results = (outs Enc_TokensType:$result);
+  let assemblyFormat = [{
+    $input `activation` `(` $activation `)` `up` `(` $up `,` $upBias `)` `down`
+    `(` $down `,` $downBias `)` `gain` `(` $gain `)` `norm_bias` `(` $normBias
+    `)` `epsilon` $epsilon attr-dict `:` type($input)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // BERTC_DIALECTS_ENC_IR_ENCFUSEDOPS_TD

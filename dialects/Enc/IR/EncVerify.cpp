@@ -1,0 +1,395 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Constraints of the ops. Labels in the messages are those of the descriptions
+// in ODS; what concerns types is checked by verify(), what concerns the weights
+// behind the symbols by verifySymbolUses().
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Enc/IR/EncOps.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::enc;
+
+//===----------------------------------------------------------------------===//
+// Shared checks
+//===----------------------------------------------------------------------===//
+
+static bool isIds(Type type) {
+  auto tokens = dyn_cast<TokensType>(type);
+  return tokens && tokens.getShape().empty() &&
+         tokens.getElementType().isInteger(32);
+}
+
+/// Rows of one dimension of floats.
+static bool isRow(Type type) {
+  return getRowShape(type).size() == 1 &&
+         isa<FloatType>(getRowElementType(type));
+}
+
+static LogicalResult verifyPositive(Operation *op, StringRef label,
+                                    StringRef name, const APFloat &value) {
+  double number = value.convertToDouble();
+  if (std::isfinite(number) && number > 0)
+    return success();
+  return op->emitOpError(label) << ": expected " << name
+                                << " to be finite and positive, got " << number;
+}
+
+/// The weight behind `symbol` has `shape` and the element type; -1 stands for
+/// any number of rows. A layered weight belongs to a loop of as many trips.
+static LogicalResult verifyWeight(Operation *op, SymbolTableCollection &table,
+                                  StringRef label, StringRef role,
+                                  FlatSymbolRefAttr symbol,
+                                  ArrayRef<int64_t> shape, Type elementType) {
+  auto weight = table.lookupNearestSymbolFrom<WeightOp>(op, symbol);
+  if (!weight)
+    return op->emitOpError("refers to ")
+           << symbol << " as " << role << ", which is no enc.weight";
+  auto type = cast<RankedTensorType>(weight.getType());
+  bool matches = type.getElementType() == elementType &&
+                 type.getShape().size() == shape.size();
+  for (size_t i = 0; matches && i < shape.size(); ++i)
+    matches = shape[i] == -1 || type.getShape()[i] == shape[i];
+  if (!matches) {
+    InFlightDiagnostic error = op->emitOpError(label);
+    error << ": expected " << role << ' ' << symbol << " to be a tensor of [";
+    llvm::interleaveComma(shape, error, [&](int64_t size) {
+      if (size == -1)
+        error << "rows";
+      else
+        error << size;
+    });
+    error << "] " << elementType << ", got " << type;
+    error.attachNote(weight.getLoc()) << "declared here";
+    return error;
+  }
+  std::optional<int64_t> layers = weight.getLayers();
+  auto loop = op->getParentOfType<LayersOp>();
+  if (layers && !loop)
+    return op->emitOpError("uses ")
+           << symbol
+           << ", which has one tensor per layer, outside of enc.layers";
+  if (layers && static_cast<int64_t>(loop.getTripCount()) != *layers)
+    return op->emitOpError("uses ")
+           << symbol << " of " << *layers << " layers in a loop of "
+           << loop.getTripCount() << " trips";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Weights and layers
+//===----------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  auto type = cast<RankedTensorType>(getType());
+  if (!type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2 ||
+      llvm::any_of(type.getShape(), [](int64_t size) { return size < 1; }))
+    return emitOpError("weight_c1: expected a static, non-empty tensor of rank "
+                       "1 or 2, got ")
+           << type;
+  if (!type.getElementType().isIntOrFloat())
+    return emitOpError("weight_c2: expected float or integer elements, got ")
+           << type.getElementType();
+  if (getLayers() && *getLayers() < 1)
+    return emitOpError("weight_c3: expected at least one layer, got ")
+           << *getLayers();
+  bool indexed = getTensor().contains("{layer}");
+  if (indexed != getLayers().has_value())
+    return emitOpError("weight_c4: expected the tensor name to contain "
+                       "'{layer}' exactly when 'layers' is given, got \"")
+           << getTensor() << '"';
+  return success();
+}
+
+LogicalResult LayersOp::verify() {
+  constexpr int64_t most = 1000;
+  int64_t trips = getTripCount();
+  if (trips < 1 || trips > most)
+    return emitOpError("layers_c1: expected 1 to ")
+           << most << " trips, got " << trips;
+  Type type = getInit().getType();
+  if (getNumResults() != 1 + getCollect().size() ||
+      llvm::any_of(getResultTypes(), [&](Type t) { return t != type; }))
+    return emitOpError("layers_c4: expected ")
+           << 1 + getCollect().size() << " results of type " << type;
+  int64_t previous = -1;
+  for (int64_t index : getCollect()) {
+    if (index <= previous || index > trips)
+      return emitOpError(
+                 "layers_c5: expected collected states to rise within 0 "
+                 "to ")
+             << trips << ", got " << index;
+    previous = index;
+  }
+  return success();
+}
+
+LogicalResult LayersOp::verifyRegions() {
+  Type type = getInit().getType();
+  Block &body = getBody().front();
+  if (body.getNumArguments() != 1 || body.getArgument(0).getType() != type)
+    return emitOpError("layers_c2: expected one body argument of type ")
+           << type;
+  auto yield = dyn_cast_or_null<YieldOp>(body.empty() ? nullptr : &body.back());
+  if (!yield || yield.getValue().getType() != type)
+    return emitOpError(
+               "layers_c3: expected the body to yield one value of type ")
+           << type;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Embeddings, linear layers, norms
+//===----------------------------------------------------------------------===//
+
+LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &table) {
+  if (!isIds(getIds().getType()))
+    return emitOpError(
+               "embed_c1: expected ids of type '!enc.tokens<i32>', got ")
+           << getIds().getType();
+  if (!isRow(getType()))
+    return emitOpError("embed_c2: expected a result of one dimension, got ")
+           << getType();
+  return verifyWeight(*this, table, "embed_c2", "table", getTableAttr(),
+                      {-1, getRowShape(getType())[0]},
+                      getRowElementType(getType()));
+}
+
+LogicalResult LinearOp::verify() {
+  Type in = getInput().getType(), out = getType();
+  if (!isRow(in) || !isRow(out) || in.getTypeID() != out.getTypeID() ||
+      getRowElementType(in) != getRowElementType(out))
+    return emitOpError(
+               "linear_c1: expected rows of one dimension to rows of the "
+               "same kind, got ")
+           << in << " to " << out;
+  return success();
+}
+
+LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &table) {
+  int64_t k = getRowShape(getInput().getType())[0];
+  int64_t n = getRowShape(getType())[0];
+  Type element = getRowElementType(getType());
+  if (failed(verifyWeight(*this, table, "linear_c2", "weight", getWeightAttr(),
+                          {n, k}, element)))
+    return failure();
+  if (!getBias())
+    return success();
+  return verifyWeight(*this, table, "linear_c3", "bias", getBiasAttr(), {n},
+                      element);
+}
+
+LogicalResult LayerNormOp::verify() {
+  if (!isRow(getType()))
+    return emitOpError("layer_norm_c1: expected rows of one dimension, got ")
+           << getType();
+  return verifyPositive(*this, "layer_norm_c3", "epsilon", getEpsilon());
+}
+
+LogicalResult LayerNormOp::verifySymbolUses(SymbolTableCollection &table) {
+  int64_t n = getRowShape(getType())[0];
+  Type element = getRowElementType(getType());
+  return failure(failed(verifyWeight(*this, table, "layer_norm_c2", "gain",
+                                     getGainAttr(), {n}, element)) ||
+                 failed(verifyWeight(*this, table, "layer_norm_c2", "bias",
+                                     getBiasAttr(), {n}, element)));
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyHeads(Operation *op, StringRef label, Type rows,
+                                 Type heads) {
+  ArrayRef<int64_t> flat = getRowShape(rows), split = getRowShape(heads);
+  if (flat.size() == 1 && split.size() == 2 && flat[0] == split[0] * split[1] &&
+      getRowElementType(rows) == getRowElementType(heads))
+    return success();
+  return op->emitOpError(label) << ": expected H and N x D with H = N * D, got "
+                                << rows << " and " << heads;
+}
+
+LogicalResult SplitHeadsOp::verify() {
+  return verifyHeads(*this, "split_heads_c1", getInput().getType(), getType());
+}
+LogicalResult MergeHeadsOp::verify() {
+  return verifyHeads(*this, "merge_heads_c1", getType(), getInput().getType());
+}
+
+LogicalResult ScoresOp::verify() {
+  Type type = getQuery().getType();
+  if (type != getKey().getType() || getRowShape(type).size() != 2)
+    return emitOpError(
+               "scores_c1: expected query and key to be per-head tokens "
+               "of one type, got ")
+           << type << " and " << getKey().getType();
+  if (getType().getHeads() != getRowShape(type)[0] ||
+      getType().getElementType() != getRowElementType(type))
+    return emitOpError("scores_c2: expected scores of ")
+           << getRowShape(type)[0] << " heads of " << getRowElementType(type)
+           << ", got " << getType();
+  return verifyPositive(*this, "scores_c3", "scale", getScale());
+}
+
+LogicalResult ContextOp::verify() {
+  Type type = getValue().getType();
+  auto scores = getProbabilities().getType();
+  if (getRowShape(type).size() == 2 && type == getType() &&
+      scores.getHeads() == getRowShape(type)[0] &&
+      scores.getElementType() == getRowElementType(type))
+    return success();
+  return emitOpError("context_c1: expected value and result to be per-head "
+                     "tokens with the heads of ")
+         << scores << ", got " << type << " and " << getType();
+}
+
+LogicalResult PoolOp::verify() {
+  Type in = getInput().getType();
+  if (isRow(in) && getRowShape(in) == getRowShape(getType()) &&
+      getRowElementType(in) == getRowElementType(getType()))
+    return success();
+  return emitOpError("pool_c1: expected tokens and sequences of one equal "
+                     "dimension, got ")
+         << in << " and " << getType();
+}
+
+//===----------------------------------------------------------------------===//
+// Fused ops
+//===----------------------------------------------------------------------===//
+
+LogicalResult FusedEmbedNormOp::verify() {
+  for (Value ids : getOperands())
+    if (!isIds(ids.getType()))
+      return emitOpError("fused_embed_norm_c1: expected ids of type "
+                         "'!enc.tokens<i32>', got ")
+             << ids.getType();
+  if (!isRow(getType()))
+    return emitOpError("fused_embed_norm_c2: expected a result of one "
+                       "dimension, got ")
+           << getType();
+  return verifyPositive(*this, "fused_embed_norm_c3", "epsilon", getEpsilon());
+}
+
+LogicalResult FusedEmbedNormOp::verifySymbolUses(SymbolTableCollection &table) {
+  int64_t n = getRowShape(getType())[0];
+  Type element = getRowElementType(getType());
+  StringRef label = "fused_embed_norm_c2";
+  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
+                   ArrayRef<int64_t> shape) {
+    return failed(
+        verifyWeight(*this, table, label, role, symbol, shape, element));
+  };
+  return failure(check("word table", getWordTableAttr(), {-1, n}) ||
+                 check("type table", getTypeTableAttr(), {-1, n}) ||
+                 check("position table", getPositionTableAttr(), {-1, n}) ||
+                 check("gain", getGainAttr(), {n}) ||
+                 check("bias", getBiasAttr(), {n}));
+}
+
+/// [3, N, D] of floats.
+static bool isQKV(Type type) {
+  ArrayRef<int64_t> shape = getRowShape(type);
+  return shape.size() == 3 && shape[0] == 3 &&
+         isa<FloatType>(getRowElementType(type));
+}
+
+LogicalResult FusedQKVOp::verify() {
+  if (isQKV(getType()) && isRow(getInput().getType()))
+    return success();
+  return emitOpError(
+             "fused_qkv_c1: expected tokens of one dimension to 3 x N x "
+             "D, got ")
+         << getInput().getType() << " to " << getType();
+}
+
+LogicalResult FusedQKVOp::verifySymbolUses(SymbolTableCollection &table) {
+  int64_t k = getRowShape(getInput().getType())[0];
+  int64_t n = getRowShape(getType())[1] * getRowShape(getType())[2];
+  Type element = getRowElementType(getType());
+  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
+                   ArrayRef<int64_t> shape) {
+    return failed(verifyWeight(*this, table, "fused_qkv_c2", role, symbol,
+                               shape, element));
+  };
+  return failure(check("query", getQueryAttr(), {n, k}) ||
+                 check("key", getKeyAttr(), {n, k}) ||
+                 check("value", getValueAttr(), {n, k}) ||
+                 check("query bias", getQueryBiasAttr(), {n}) ||
+                 check("key bias", getKeyBiasAttr(), {n}) ||
+                 check("value bias", getValueBiasAttr(), {n}));
+}
+
+LogicalResult FusedAttentionOp::verify() {
+  Type in = getQkv().getType();
+  if (!isQKV(in))
+    return emitOpError("fused_attention_c1: expected tokens of 3 x N x D, got ")
+           << in;
+  ArrayRef<int64_t> shape = getRowShape(in);
+  if (!isRow(getType()) || getRowShape(getType())[0] != shape[1] * shape[2] ||
+      getRowElementType(in) != getRowElementType(getType()))
+    return emitOpError("fused_attention_c2: expected a result of ")
+           << shape[1] * shape[2] << " columns, got " << getType();
+  return verifyPositive(*this, "fused_attention_c3", "scale", getScale());
+}
+
+LogicalResult FusedLinearAddNormOp::verify() {
+  if (!isRow(getType()) || getResidual().getType() != getType() ||
+      !isRow(getInput().getType()))
+    return emitOpError("fused_linear_add_norm_c1: expected residual and result "
+                       "of one type of one dimension, got ")
+           << getResidual().getType() << " and " << getType();
+  return verifyPositive(*this, "fused_linear_add_norm_c3", "epsilon",
+                        getEpsilon());
+}
+
+LogicalResult
+FusedLinearAddNormOp::verifySymbolUses(SymbolTableCollection &table) {
+  int64_t k = getRowShape(getInput().getType())[0];
+  int64_t n = getRowShape(getType())[0];
+  Type element = getRowElementType(getType());
+  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
+                   ArrayRef<int64_t> shape) {
+    return failed(verifyWeight(*this, table, "fused_linear_add_norm_c2", role,
+                               symbol, shape, element));
+  };
+  return failure(check("weight", getWeightAttr(), {n, k}) ||
+                 check("bias", getBiasAttr(), {n}) ||
+                 check("gain", getGainAttr(), {n}) ||
+                 check("norm bias", getNormBiasAttr(), {n}));
+}
+
+LogicalResult FusedFeedForwardOp::verify() {
+  if (!isRow(getType()))
+    return emitOpError("fused_feed_forward_c1: expected tokens of one "
+                       "dimension, got ")
+           << getType();
+  return verifyPositive(*this, "fused_feed_forward_c3", "epsilon",
+                        getEpsilon());
+}
+
+LogicalResult
+FusedFeedForwardOp::verifySymbolUses(SymbolTableCollection &table) {
+  int64_t h = getRowShape(getType())[0];
+  Type element = getRowElementType(getType());
+  auto up = table.lookupNearestSymbolFrom<WeightOp>(*this, getUpAttr());
+  int64_t i = up ? cast<RankedTensorType>(up.getType()).getShape()[0] : -1;
+  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
+                   ArrayRef<int64_t> shape) {
+    return failed(verifyWeight(*this, table, "fused_feed_forward_c2", role,
+                               symbol, shape, element));
+  };
+  return failure(check("up", getUpAttr(), {i, h}) ||
+                 check("up bias", getUpBiasAttr(), {i}) ||
+                 check("down", getDownAttr(), {h, i}) ||
+                 check("down bias", getDownBiasAttr(), {h}) ||
+                 check("gain", getGainAttr(), {h}) ||
+                 check("norm bias", getNormBiasAttr(), {h}));
+}
