@@ -17,6 +17,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
+#include <functional>
 
 namespace bertc {
 
@@ -31,8 +32,8 @@ struct Access {
 
 class Phases {
 public:
-  explicit Phases(llvm::function_ref<void()> emitBarrier)
-      : emitBarrier(emitBarrier) {}
+  explicit Phases(std::function<void()> emitBarrier)
+      : emitBarrier(std::move(emitBarrier)) {}
 
   /// Emits a phase with `emit`, and a barrier before it if one is needed.
   void run(llvm::ArrayRef<Access> reads, llvm::ArrayRef<Access> writes,
@@ -46,7 +47,7 @@ private:
   bool conflicts(llvm::ArrayRef<Access> before, Access now) const;
   void emitBarrierNow();
 
-  llvm::function_ref<void()> emitBarrier;
+  std::function<void()> emitBarrier;
   llvm::SmallVector<Access> read, written;
   int64_t count = 0;
 };

@@ -61,16 +61,20 @@ static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Place y,
                          Place residual, Place bias, Value rows,
                          int64_t panels) {
   SmallVector<Value> biases;
-  for (int64_t p = 0; p < panels; ++p)
+  for (int64_t p = 0; shape.bias && p < panels; ++p)
     biases.push_back(k.load(k.at(bias, p * lanes)));
   k.forLoop(k.index(0), rows, 1, [&](Value row) {
     Value offset = k.mul(row, shape.outputStride);
     for (int64_t p = 0; p < panels; ++p) {
       Place target = k.at(k.at(y, offset), p * lanes);
-      Value v = k.addf(k.load(target), biases[p]);
+      Value v = k.load(target);
+      if (shape.bias)
+        v = k.addf(v, biases[p]);
       v = emitActivation(k, shape.activation, v);
-      if (shape.residual)
-        v = k.addf(v, k.load(k.at(k.at(residual, offset), p * lanes)));
+      if (shape.residual) {
+        Place other = k.at(residual, k.mul(row, shape.residualStride));
+        v = k.addf(v, k.load(k.at(other, p * lanes)));
+      }
       k.store(v, target);
     }
   });
@@ -109,7 +113,7 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                                    depth, accumulate});
                   k.ifThen(last, [&] {
                     Place residual = k.at(
-                        k.at(o.residual, k.mul(row, shape.outputStride)),
+                        k.at(o.residual, k.mul(row, shape.residualStride)),
                         column);
                     emitEpilogue(k, shape, y, residual, k.at(o.bias, column),
                                  rows, panels);
@@ -123,9 +127,14 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
 void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
                        const LinearPlan &plan, const LinearOperands &o) {
   std::string name = llvm::formatv(
-      "linear_f32_{0}x{1}_{2}{3}_ld{4}_{5}", shape.depth, shape.columns,
-      activationName(shape.activation), shape.residual ? "_residual" : "",
+      "linear_f32_{0}x{1}{2}{3}_ld{4}_{5}", shape.depth, shape.columns,
+      shape.bias ? "_bias" : "",
+      shape.activation == Activation::None
+          ? ""
+          : "_" + activationName(shape.activation).str(),
       shape.inputStride, shape.outputStride);
+  if (shape.residual)
+    name += "_residual" + std::to_string(shape.residualStride);
   Type buffer = k.bufferType(), index = k.indexType();
   SmallVector<Type> types;
   for (int i = 0; i < 5; ++i)
@@ -143,8 +152,9 @@ void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
                 v[12]});
   });
   Place residual = shape.residual ? o.residual : o.y;
+  Place bias = shape.bias ? o.bias : o.weight;
   k.call(kernel, {o.x.buffer, o.x.offset, o.y.buffer, o.y.offset,
                   residual.buffer, residual.offset, o.weight.buffer,
-                  o.weight.offset, o.bias.buffer, o.bias.offset, o.rows,
+                  o.weight.offset, bias.buffer, bias.offset, o.rows,
                   o.panelBegin, o.panelEnd});
 }

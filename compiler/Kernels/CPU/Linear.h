@@ -30,12 +30,15 @@ struct LinearShape {
   int64_t columns = 0; // n, a multiple of 16
   int64_t inputStride = 0;
   int64_t outputStride = 0;
+  int64_t residualStride = 0;
+  bool bias = true;
   Activation activation = Activation::None;
   bool residual = false;
 };
 
 /// Operands of one call: `rows` rows of x, the column panels
-/// [panelBegin, panelEnd). `residual` has the stride of y; unused without it.
+/// [panelBegin, panelEnd). `residual` has its own stride; it and `bias` are
+/// unused where the shape has none.
 struct LinearOperands {
   Place x;
   Place y;
