@@ -15,6 +15,7 @@
 
 #include <climits>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -23,12 +24,17 @@ namespace bertc::rt {
 
 void waitForChange(const uint32_t &address, uint32_t seen, uint64_t ticks,
                    uint32_t &sleepers) {
+  // After a moment, offer the processor: the thread that is waited for may be
+  // on this one, when others keep the machine busy.
   uint64_t start = __rdtsc();
-  do {
+  for (uint64_t waited = 0; waited < ticks; waited = __rdtsc() - start) {
     if (__atomic_load_n(&address, __ATOMIC_ACQUIRE) != seen)
       return;
-    _mm_pause();
-  } while (__rdtsc() - start < ticks);
+    if (waited < ticks / 16)
+      _mm_pause();
+    else
+      sched_yield();
+  }
 
   // The count goes up before the kernel compares the word, and the changer
   // reads the count after it wrote the word: one of the two sees the other.
