@@ -244,9 +244,9 @@ typedef struct bertc_encoding {
    * type_ids tells; both 0 for special tokens that were added. */
   uint32_t *begin;
   uint32_t *end;
-  uint8_t *special; /* 1 for special tokens that were added */
   size_t count;     /* out: tokens of the result, also when above capacity */
   size_t dropped;   /* out: tokens cut off to stay within max_tokens */
+  uint8_t *special; /* 1 for special tokens that were added */
   size_t malformed; /* out: malformed UTF-8 sequences, each read as U+FFFD */
 } bertc_encoding;
 
