@@ -31,7 +31,8 @@ parser.add_argument("--max", type=float, default=2e-4)
 parser.add_argument("--relative-rms", type=float, default=2e-6)
 arguments = parser.parse_args()
 os.environ["BERTC_BUILD_FOLDER"] = os.path.abspath(arguments.build)
-sys.path[:0] = [str(HERE), str(HERE.parent / "Golden")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "Golden"),
+                str(HERE.parent.parent / "tools" / "bench")]
 
 import numpy as np
 import torch

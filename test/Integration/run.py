@@ -20,7 +20,8 @@ import sys
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ["accuracy", "invariance", "artefact", "bad-model", "bad-input"]
+FILES = ["accuracy", "invariance", "artefact", "bad-model", "bad-input",
+         "tokenizer"]
 
 
 def load(file):
@@ -47,7 +48,8 @@ def main():
     os.environ["BERTC_BUILD_FOLDER"] = os.path.abspath(arguments.build)
     for variable in ("BERTC_CPU", "BERTC_THREADS", "BERTC_LOG"):
         os.environ.pop(variable, None)
-    sys.path[:0] = [str(HERE), str(HERE.parent / "Golden")]
+    sys.path[:0] = [str(HERE), str(HERE.parent / "Golden"),
+                    str(HERE.parent.parent / "tools" / "bench")]
 
     import harness
     harness.start()

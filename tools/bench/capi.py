@@ -161,6 +161,9 @@ class Model:
             out.append((variant.name.decode(), bool(variant.supported)))
         return out
 
+    def selected_variant(self):
+        return self.variants()[self.info.variant][0]
+
     def workspace(self, threads, tokens, sequences, longest):
         size = SIZE()
         self.call("workspace_size", self.handle, threads, tokens, sequences,
@@ -217,8 +220,9 @@ class Session:
         return [None if a is None else np.ascontiguousarray(a, dtype)
                 for a in arrays]
 
-    def padded(self, ids, mask=None, types=None, positions=None, names=None,
-               dtype=np.int64):
+    def prepare_padded(self, ids, mask=None, types=None, positions=None,
+                       names=None, dtype=np.int64):
+        """A function that runs this batch, and the outputs it fills."""
         arrays = self._integers((ids, mask, types, positions), dtype)
         batch, seq = arrays[0].shape
         inputs = Padded(batch=batch, seq=seq, dtype=int(dtype == np.int32),
@@ -227,8 +231,16 @@ class Session:
                         token_type_ids=address(arrays[2]),
                         position_ids=address(arrays[3]))
         outputs, table = self._outputs(names, (batch, seq), (batch,))
-        self.model.call("run_padded", self.handle, c.addressof(inputs),
-                        c.addressof(table), len(table))
+        kept = (arrays, inputs, outputs, table)  # the call points into these
+
+        def run():
+            self.model.call("run_padded", self.handle, c.addressof(kept[1]),
+                            c.addressof(kept[3]), len(kept[3]))
+        return run, outputs
+
+    def padded(self, *arguments, **named):
+        run, outputs = self.prepare_padded(*arguments, **named)
+        run()
         return outputs
 
     def packed(self, ids, offsets, types=None, positions=None, names=None,
