@@ -21,6 +21,7 @@ import capi
 import harness
 
 LLVM = "/usr/lib/llvm-22/bin"
+ROOT = harness.GOLDEN.parent.parent
 NAME = "head24-relu"
 
 
@@ -86,7 +87,7 @@ class Library(unittest.TestCase):
 
     def test_header_compiles(self):
         header = self.library.with_suffix(".h")
-        include = harness.GOLDEN.parent.parent / "runtime" / "include"
+        include = ROOT / "runtime" / "include"
         for language, standard in (("c", "c11"), ("c++", "c++17")):
             tool("clang-22", "-fsyntax-only", "-x", language,
                  f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-I",
@@ -116,6 +117,45 @@ class Library(unittest.TestCase):
             done = subprocess.run([os.sys.executable, "-c", script],
                                   env={"PATH": "/usr/bin"}, cwd=folder)
             self.assertEqual(done.returncode, 0)
+
+
+class Example(unittest.TestCase):
+    """The C example, built both ways that its users have."""
+
+    SENTENCES = ["A man is eating food.", "Someone eats.", "The sky is blue."]
+
+    def hold(self, program):
+        lines = tool(program, *self.SENTENCES).splitlines()
+        self.assertEqual(len(lines), 3)
+        own, near, far = (float(line.split()[0]) for line in lines)
+        self.assertAlmostEqual(own, 1, places=5)
+        self.assertGreater(near, far + 0.2)
+
+    def test_plain_compiler(self):
+        program = harness.WORK / "embed"
+        tool("clang-22", "-Wall", "-Werror", "-I", ROOT / "runtime/include",
+             ROOT / "tools/examples/embed.c", harness.compiled("minilm"),
+             "-lm", "-o", program)
+        self.hold(program)
+
+    def test_cmake_package(self):
+        source = harness.WORK / "cmake-user"
+        source.mkdir()
+        shutil.copy(ROOT / "tools/examples/embed.c", source)
+        (source / "CMakeLists.txt").write_text(f"""
+cmake_minimum_required(VERSION 3.20)
+project(user C)
+find_package(bertc REQUIRED)
+bertc_compile_model(minilm "{harness.minilm()}")
+add_executable(embed embed.c)
+target_link_libraries(embed PRIVATE minilm m)
+""")
+        build = source / "build"
+        tool("cmake", "-S", source, "-B", build, "-G", "Ninja",
+             "-DCMAKE_C_COMPILER=clang-22",
+             f"-Dbertc_DIR={harness.BUILD / 'lib/cmake/bertc'}")
+        tool("cmake", "--build", build)
+        self.hold(build / "embed")
 
 
 class ForcedVariant(unittest.TestCase):

@@ -84,7 +84,7 @@ class TokenizeOptions(Sized):
 class Encoding(Sized):
     _fields_ = [("struct_size", SIZE), ("capacity", SIZE), ("ids", P),
                 ("type_ids", P), ("begin", P), ("end", P), ("count", SIZE),
-                ("dropped", SIZE)]
+                ("dropped", SIZE), ("special", P), ("malformed", SIZE)]
 
 
 class EmbedOptions(Sized):
