@@ -13,6 +13,7 @@
 #include "compiler/Import/Json.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -62,6 +63,32 @@ llvm::Expected<std::string> bertc::readTextFile(llvm::StringRef path,
   return text.str();
 }
 
+/// `text`, which the scanner has accepted, with characters in place of their
+/// surrogate pairs: llvm::json::parse reads \ud840\udc00 (U+20000) as U+10000.
+static std::string joinSurrogates(llvm::StringRef text) {
+  std::string joined;
+  for (size_t at; (at = text.find('\\')) != llvm::StringRef::npos;) {
+    joined += text.take_front(at);
+    text = text.drop_front(at);
+    uint32_t high = 0, low = 0;
+    if (text[1] == 'u' && !text.substr(2, 4).getAsInteger(16, high) &&
+        high >= 0xd800 && high < 0xdc00 &&
+        !text.substr(8, 4).getAsInteger(16, low)) {
+      char bytes[UNI_MAX_UTF8_BYTES_PER_CODE_POINT];
+      char *end = bytes;
+      llvm::ConvertCodePointToUTF8(
+          0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), end);
+      joined.append(bytes, end);
+      text = text.drop_front(12);
+    } else {
+      joined += text.take_front(2);
+      text = text.drop_front(2);
+    }
+  }
+  joined += text;
+  return joined;
+}
+
 llvm::Expected<std::unique_ptr<JsonDocument>>
 JsonDocument::load(llvm::StringRef path, uint64_t maxBytes) {
   llvm::Expected<std::string> text = readTextFile(path, maxBytes);
@@ -90,7 +117,7 @@ JsonDocument::parse(llvm::StringRef name, std::string text) {
     }
     return makeError(std::move(diagnostic));
   }
-  llvm::Expected<json::Value> value = json::parse(content);
+  llvm::Expected<json::Value> value = json::parse(joinSurrogates(content));
   if (!value)
     return makeError(ExitCode::BadModel, name,
                      "invalid JSON: " + llvm::toString(value.takeError()));
