@@ -58,7 +58,7 @@ struct SizeField {
 static constexpr SizeField sizeFields[] = {
     {"vocab_size", &ModelConfig::vocabSize, 1, 1 << 24},
     {"hidden_size", &ModelConfig::hiddenSize, minHeadSize, 1 << 15},
-    {"num_hidden_layers", &ModelConfig::numHiddenLayers, 1, 1024},
+    {"num_hidden_layers", &ModelConfig::numHiddenLayers, 1, 1000},
     {"num_attention_heads", &ModelConfig::numAttentionHeads, 1, 2048},
     {"intermediate_size", &ModelConfig::intermediateSize, 1, 1 << 18},
     {"max_position_embeddings", &ModelConfig::maxPositionEmbeddings, 1,

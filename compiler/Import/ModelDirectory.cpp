@@ -23,6 +23,31 @@ bool ModelDirectory::hasPooler() const {
                               : config.architectureHasPooler();
 }
 
+/// The tokenizer's own limit gives way to that of sentence-transformers, which
+/// also may lower the case of a text before anything else is done to it.
+static llvm::Error loadTokenizer(ModelDirectory &model) {
+  if (!hasTokenizer(model.encoderFolder)) {
+    SourceLocation location;
+    location.file = model.encoderFolder;
+    Diagnostic &note = model.notes.emplace_back(
+        ExitCode::BadModel, std::move(location),
+        "no tokenizer files, the compiled model will take token ids only");
+    note.severity = Severity::Note;
+    return llvm::Error::success();
+  }
+  llvm::Expected<TokenizerData> tokenizer =
+      bertc::loadTokenizer(model.encoderFolder, model.notes);
+  if (!tokenizer)
+    return tokenizer.takeError();
+  if (model.sentence.maxSeqLength)
+    tokenizer->modelMaxLength = *model.sentence.maxSeqLength;
+  tokenizer->lowercase |= model.sentence.doLowerCase;
+  if (llvm::Error error = checkTokenizer(*tokenizer, model.config))
+    return error;
+  model.tokenizer = std::move(*tokenizer);
+  return llvm::Error::success();
+}
+
 static llvm::Error loadDirectory(ModelDirectory &model) {
   llvm::Expected<SentenceConfig> sentence = loadModules(model.directory);
   if (!sentence)
@@ -50,8 +75,10 @@ static llvm::Error loadDirectory(ModelDirectory &model) {
   model.weights = std::move(*weights);
   if (llvm::Error error = model.weights.verify(model.config, model.notes))
     return error;
-  return loadSentenceConfig(model.directory, model.config, model.sentence,
-                            model.notes);
+  if (llvm::Error error = loadSentenceConfig(model.directory, model.config,
+                                             model.sentence, model.notes))
+    return error;
+  return loadTokenizer(model);
 }
 
 llvm::Expected<ModelDirectory> bertc::loadModelDirectory(llvm::StringRef path) {

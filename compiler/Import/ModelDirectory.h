@@ -16,6 +16,8 @@
 #include "compiler/Import/Checkpoint.h"
 #include "compiler/Import/ModelConfig.h"
 #include "compiler/Import/SentenceConfig.h"
+#include "compiler/Import/Tokenizer.h"
+#include <optional>
 
 namespace bertc {
 
@@ -26,6 +28,9 @@ struct ModelDirectory {
   ModelConfig config;
   Checkpoint weights; ///< Without weights for a bare config.json.
   SentenceConfig sentence;
+  /// Absent if there are no tokenizer files. Its modelMaxLength is the limit of
+  /// sentence-transformers, if that sets one.
+  std::optional<TokenizerData> tokenizer;
   /// Warnings and notes that came up; none is an error.
   std::vector<Diagnostic> notes;
 

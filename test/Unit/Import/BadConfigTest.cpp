@@ -190,7 +190,7 @@ const BadModel badFields[] = {
     {"HeadTooLarge", field("hidden_size", "512"), {"got 512 / 2 = 256"}},
     {"LayersZero",
      field("num_hidden_layers", "0"),
-     {"'num_hidden_layers' is out of range, expected 1 to 1024, got 0"}},
+     {"'num_hidden_layers' is out of range, expected 1 to 1000, got 0"}},
     {"LayersMany",
      field("num_hidden_layers", "100000"),
      {"'num_hidden_layers' is out of range"}},

@@ -202,6 +202,7 @@ TEST(Load, EncoderInItsOwnFolder) {
       llvm::formatv("{0}", llvm::json::Value(llvm::json::Object(model.config)))
           .str());
   model.folder.write("m/0_T/model.safetensors", safetensors(model.tensors));
+  model.folder.write("m/0_T/vocab.txt", vocabulary());
   model.folder.write("m/0_T/sentence_bert_config.json",
                      R"({"max_seq_length": 512, "do_lower_case": true})");
   LOAD(loaded, model, "m");
@@ -210,6 +211,35 @@ TEST(Load, EncoderInItsOwnFolder) {
   EXPECT_TRUE(loaded->sentence.doLowerCase);
   EXPECT_EQ(loaded->sentence.maxSeqLength, 16) << "cut to the positions";
   EXPECT_EQ(loaded->notes.size(), 1u);
+}
+
+TEST(Load, TokenizerUnderTheLimitsOfTheSentenceModel) {
+  TestModel model;
+  model.writeSentenceFiles();
+  model.folder.write("tokenizer_config.json",
+                     R"({"do_lower_case": false, "model_max_length": 14})");
+  LOAD(plain, model);
+  ASSERT_TRUE(plain->tokenizer);
+  EXPECT_EQ(plain->tokenizer->tokens.size(), 20u);
+  EXPECT_EQ(plain->tokenizer->modelMaxLength, 14u);
+  EXPECT_FALSE(plain->tokenizer->lowercase);
+  model.folder.write("sentence_bert_config.json",
+                     R"({"max_seq_length": 8, "do_lower_case": true})");
+  LOAD(limited, model);
+  EXPECT_EQ(limited->tokenizer->modelMaxLength, 8u);
+  EXPECT_TRUE(limited->tokenizer->lowercase);
+}
+
+TEST(Load, WithoutATokenizerThereIsANote) {
+  TestModel model;
+  model.write();
+  model.folder.remove("vocab.txt");
+  auto loaded = loadModelDirectory(model.folder.path());
+  ASSERT_TRUE(bool(loaded)) << llvm::toString(loaded.takeError());
+  EXPECT_FALSE(loaded->tokenizer);
+  ASSERT_EQ(loaded->notes.size(), 1u);
+  EXPECT_NE(loaded->notes[0].message.find("no tokenizer files"),
+            std::string::npos);
 }
 
 TEST(Outputs, Defaults) {

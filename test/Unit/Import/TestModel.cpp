@@ -90,6 +90,13 @@ std::string bertc::test::safetensors(llvm::ArrayRef<TestTensor> tensors) {
   return safetensors(header + "}", offset);
 }
 
+std::string bertc::test::vocabulary() {
+  std::string text = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+  for (char c = 'a'; c < 'p'; ++c)
+    text += std::string(1, c) + "\n";
+  return text;
+}
+
 TestModel::TestModel() {
   config = json::Object{
       {"model_type", "bert"},          {"hidden_size", 32},
@@ -163,6 +170,9 @@ void TestModel::write() const {
   }
   if (!llvm::sys::fs::exists(folder.path("model.safetensors")))
     folder.write("model.safetensors", safetensors(tensors));
+  if (!llvm::sys::fs::exists(folder.path("vocab.txt")) &&
+      !llvm::sys::fs::exists(folder.path("tokenizer.json")))
+    folder.write("vocab.txt", vocabulary());
 }
 
 TEST_P(BadModelTest, IsReported) {

@@ -54,6 +54,9 @@ std::string safetensors(llvm::StringRef header, size_t dataBytes);
 /// A file with these tensors one after another.
 std::string safetensors(llvm::ArrayRef<TestTensor> tensors);
 
+/// A vocab.txt with the special tokens and 20 lines in all.
+std::string vocabulary();
+
 class TestModel {
 public:
   TestModel();
@@ -68,7 +71,8 @@ public:
   void renameTensors(std::function<std::string(llvm::StringRef)> rename);
   /// modules.json and 1_Pooling/config.json of a sentence model.
   void writeSentenceFiles() const;
-  /// Writes config.json and model.safetensors, unless they are there already.
+  /// Writes config.json, model.safetensors and vocab.txt, unless they are there
+  /// already.
   void write() const;
 };
 

@@ -1,0 +1,299 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Follows BertModel of transformers module by module, in its order of
+// additions. The location of each op is the name of that module, so that a
+// diagnostic about an op is one about the model.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Import/BuildModule.h"
+
+#include "compiler/Import/BertWeights.h"
+#include "compiler/Import/Outputs.h"
+#include "dialects/Enc/IR/EncOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace bertc;
+
+namespace {
+class ModuleBuilder {
+public:
+  ModuleBuilder(MLIRContext &context, const ModelDirectory &model,
+                llvm::ArrayRef<OutputSpec> outputs)
+      : model(model), config(model.config), outputs(outputs),
+        specs(bertWeights(model.config, /*pooler=*/true)), b(&context),
+        f32(b.getF32Type()),
+        tokens(enc::TokensType::get({config.hiddenSize}, f32)) {}
+
+  OwningOpRef<ModuleOp> build();
+
+private:
+  Location at(llvm::StringRef module) {
+    return NameLoc::get(b.getStringAttr(module),
+                        FileLineColLoc::get(b.getContext(), config.file, 1, 1));
+  }
+  /// The weight of this symbol, which will be declared.
+  const WeightSpec &use(const std::string &symbol) {
+    used.insert(symbol);
+    return *llvm::find_if(
+        specs, [&](const WeightSpec &spec) { return spec.symbol == symbol; });
+  }
+  FlatSymbolRefAttr ref(const WeightSpec &spec) {
+    return FlatSymbolRefAttr::get(b.getContext(), spec.symbol);
+  }
+  /// The module that a weight belongs to.
+  Location at(const WeightSpec &spec) {
+    return at(spec.tensor.rsplit('.').first);
+  }
+
+  Value embed(Value ids, const std::string &name);
+  Value linear(Value x, const std::string &name);
+  Value norm(Value x, const std::string &name);
+  Value activate(Location loc, Value x);
+  Value embeddings(Value ids, Value types, Value positions);
+  Value attention(Value x, Value offsets);
+  Value layer(Value x, Value offsets);
+  enc::LayersOp layers(Value x, Value offsets);
+  Value poolerOutput(Value last, Value offsets);
+  Value sentenceEmbedding(Value last, Value offsets);
+  llvm::SmallVector<Value> results(enc::LayersOp layers, Value offsets);
+  void declareWeights(ModuleOp module);
+
+  const ModelDirectory &model;
+  const ModelConfig &config;
+  llvm::ArrayRef<OutputSpec> outputs;
+  std::vector<WeightSpec> specs;
+  llvm::StringSet<> used;
+  OpBuilder b;
+  Type f32;
+  Type tokens;
+};
+} // namespace
+
+Value ModuleBuilder::embed(Value ids, const std::string &name) {
+  const WeightSpec &table = use(name);
+  return enc::EmbedOp::create(b, at(table), tokens, ids, ref(table),
+                              Attribute());
+}
+
+/// Applies the weights `<name>_weight` and `<name>_bias`.
+Value ModuleBuilder::linear(Value x, const std::string &name) {
+  const WeightSpec &weight = use(name + "_weight");
+  const WeightSpec &bias = use(name + "_bias");
+  Type type = isa<enc::SequencesType>(x.getType())
+                  ? Type(enc::SequencesType::get({weight.shape[0]}, f32))
+                  : Type(enc::TokensType::get({weight.shape[0]}, f32));
+  return enc::LinearOp::create(b, at(weight), type, x, ref(weight), ref(bias),
+                               Attribute());
+}
+
+/// Applies the weights `<name>_gain` and `<name>_bias`.
+Value ModuleBuilder::norm(Value x, const std::string &name) {
+  const WeightSpec &gain = use(name + "_gain");
+  const WeightSpec &bias = use(name + "_bias");
+  return enc::LayerNormOp::create(b, at(gain), x, ref(gain), ref(bias),
+                                  b.getF64FloatAttr(config.layerNormEps),
+                                  Attribute());
+}
+
+Value ModuleBuilder::activate(Location loc, Value x) {
+  switch (config.hiddenAct) {
+  case Activation::Gelu:
+    return enc::GeluOp::create(b, loc, x);
+  case Activation::GeluTanh:
+    return enc::GeluTanhOp::create(b, loc, x);
+  case Activation::Relu:
+    return enc::ReluOp::create(b, loc, x);
+  case Activation::Silu:
+    return enc::SiluOp::create(b, loc, x);
+  case Activation::Tanh:
+    return enc::TanhOp::create(b, loc, x);
+  }
+  llvm_unreachable("unknown activation");
+}
+
+Value ModuleBuilder::embeddings(Value ids, Value types, Value positions) {
+  Location loc = at("embeddings");
+  Value sum = enc::AddOp::create(b, loc, embed(ids, "word_embeddings"),
+                                 embed(types, "token_type_embeddings"));
+  sum =
+      enc::AddOp::create(b, loc, sum, embed(positions, "position_embeddings"));
+  return norm(sum, "embeddings_norm");
+}
+
+Value ModuleBuilder::attention(Value x, Value offsets) {
+  Location loc = at("encoder.layer.{layer}.attention.self");
+  int64_t heads = config.numAttentionHeads;
+  Type perHead = enc::TokensType::get({heads, config.headSize()}, f32);
+  auto project = [&](const std::string &name) -> Value {
+    return enc::SplitHeadsOp::create(b, loc, perHead, linear(x, name));
+  };
+  Value query = project("query"), key = project("key");
+  Value value = project("value");
+  double scale = 1.0 / std::sqrt(static_cast<double>(config.headSize()));
+  Value scores =
+      enc::ScoresOp::create(b, loc, enc::ScoresType::get(heads, f32), query,
+                            key, offsets, b.getF64FloatAttr(scale));
+  Value probabilities = enc::SoftmaxOp::create(b, loc, scores);
+  Value context =
+      enc::ContextOp::create(b, loc, perHead, probabilities, value, offsets);
+  return enc::MergeHeadsOp::create(b, loc, tokens, context);
+}
+
+Value ModuleBuilder::layer(Value x, Value offsets) {
+  Value attended = linear(attention(x, offsets), "attention_output");
+  attended = enc::AddOp::create(b, at("encoder.layer.{layer}.attention.output"),
+                                attended, x);
+  attended = norm(attended, "attention_norm");
+  Value inner = linear(attended, "intermediate");
+  inner = activate(at("encoder.layer.{layer}.intermediate"), inner);
+  Value next = linear(inner, "output");
+  next =
+      enc::AddOp::create(b, at("encoder.layer.{layer}.output"), next, attended);
+  return norm(next, "output_norm");
+}
+
+enc::LayersOp ModuleBuilder::layers(Value x, Value offsets) {
+  llvm::SmallVector<int64_t> collect;
+  for (const OutputSpec &output : outputs)
+    if (output.kind == OutputSpec::HiddenState)
+      collect.push_back(output.index);
+  llvm::sort(collect);
+  auto op = enc::LayersOp::create(b, at("encoder"), x, config.numHiddenLayers,
+                                  collect);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&op.getBody().front());
+  Value next = layer(op.getBody().getArgument(0), offsets);
+  enc::YieldOp::create(b, at("encoder.layer.{layer}"), next);
+  return op;
+}
+
+Value ModuleBuilder::poolerOutput(Value last, Value offsets) {
+  Location loc = at("pooler");
+  Value first = enc::PoolOp::create(
+      b, loc, enc::SequencesType::get({config.hiddenSize}, f32), last, offsets,
+      enc::PoolMode::Cls, Attribute());
+  return enc::TanhOp::create(b, loc, linear(first, "pooler"));
+}
+
+Value ModuleBuilder::sentenceEmbedding(Value last, Value offsets) {
+  auto mode = [&] {
+    switch (model.sentence.pooling) {
+    case PoolingMode::Cls:
+      return enc::PoolMode::Cls;
+    case PoolingMode::Mean:
+      return enc::PoolMode::Mean;
+    case PoolingMode::Max:
+      return enc::PoolMode::Max;
+    case PoolingMode::MeanSqrtLen:
+      return enc::PoolMode::MeanSqrtLen;
+    }
+    llvm_unreachable("unknown pooling");
+  };
+  Value pooled = enc::PoolOp::create(
+      b, at("1_Pooling"), enc::SequencesType::get({config.hiddenSize}, f32),
+      last, offsets, mode(), Attribute());
+  if (!model.sentence.normalize)
+    return pooled;
+  return enc::NormalizeOp::create(b, at("2_Normalize"), pooled);
+}
+
+llvm::SmallVector<Value> ModuleBuilder::results(enc::LayersOp layers,
+                                                Value offsets) {
+  Value last = layers.getResult(0);
+  llvm::SmallVector<Value> values;
+  for (const OutputSpec &output : outputs) {
+    switch (output.kind) {
+    case OutputSpec::LastHiddenState:
+      values.push_back(last);
+      break;
+    case OutputSpec::PoolerOutput:
+      values.push_back(poolerOutput(last, offsets));
+      break;
+    case OutputSpec::HiddenState: {
+      size_t at = llvm::find(layers.getCollect(), output.index) -
+                  layers.getCollect().begin();
+      values.push_back(layers.getResult(1 + at));
+      break;
+    }
+    case OutputSpec::SentenceEmbedding:
+      values.push_back(sentenceEmbedding(last, offsets));
+      break;
+    }
+  }
+  return values;
+}
+
+void ModuleBuilder::declareWeights(ModuleOp module) {
+  b.setInsertionPointToStart(module.getBody());
+  for (const WeightSpec &spec : specs) {
+    if (!used.contains(spec.symbol))
+      continue;
+    Location loc = at(spec.tensor);
+    // With weights, point at the tensor of the first layer.
+    if (const TensorInfo *tensor = model.weights.find(spec.tensorName())) {
+      SourceLocation source = tensor->file->locate(*tensor);
+      loc = NameLoc::get(b.getStringAttr(spec.tensor),
+                         FileLineColLoc::get(b.getContext(), source.file,
+                                             source.line, source.column));
+    }
+    enc::WeightOp::create(b, loc, spec.symbol, spec.tensor,
+                          RankedTensorType::get(spec.shape, f32),
+                          spec.layered
+                              ? std::optional<int64_t>(config.numHiddenLayers)
+                              : std::nullopt);
+  }
+}
+
+OwningOpRef<ModuleOp> ModuleBuilder::build() {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b, at("model"));
+  b.setInsertionPointToStart(module->getBody());
+  Type ids = enc::TokensType::get({}, b.getI32Type());
+  Type offsetsType = enc::OffsetsType::get(b.getContext());
+  // The result types follow from the body, so it is built first.
+  auto forward =
+      func::FuncOp::create(b, at("model"), "forward",
+                           b.getFunctionType({ids, ids, ids, offsetsType}, {}));
+  Block *body =
+      b.createBlock(&forward.getBody(), {}, {ids, ids, ids, offsetsType},
+                    {at("input_ids"), at("token_type_ids"), at("position_ids"),
+                     at("offsets")});
+  Value offsets = body->getArgument(3);
+  Value x = embeddings(body->getArgument(0), body->getArgument(1),
+                       body->getArgument(2));
+  llvm::SmallVector<Value> values = results(layers(x, offsets), offsets);
+  func::ReturnOp::create(b, at("model"), values);
+  forward.setType(b.getFunctionType(forward.getArgumentTypes(),
+                                    TypeRange(ValueRange(values))));
+  for (auto [i, output] : llvm::enumerate(outputs))
+    forward.setResultAttr(i, "enc.name", b.getStringAttr(output.name()));
+  declareWeights(*module);
+  return module;
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+bertc::buildModule(MLIRContext &context, const ModelDirectory &model,
+                   const ImportOptions &options) {
+  llvm::Expected<std::vector<OutputSpec>> outputs =
+      parseOutputs(options.outputs, model);
+  if (!outputs)
+    return outputs.takeError();
+  context.loadDialect<enc::EncDialect, func::FuncDialect>();
+  OwningOpRef<ModuleOp> module =
+      ModuleBuilder(context, model, *outputs).build();
+  if (failed(verify(*module)))
+    return makeError(ExitCode::Failure, model.path,
+                     "the imported module does not verify");
+  return module;
+}

@@ -1,0 +1,37 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From a model directory to an unfused enc module. There is one body for all
+// layers, and weights are symbols that name tensors, so the module's size
+// depends neither on the model's depth nor on its width.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_IMPORT_BUILDMODULE_H
+#define BERTC_COMPILER_IMPORT_BUILDMODULE_H
+
+#include "compiler/Import/ModelDirectory.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace bertc {
+
+struct ImportOptions {
+  /// The --outputs list; empty: the default outputs.
+  std::string outputs;
+};
+
+/// Builds `func.func @forward(ids, types, positions, offsets)` with one result
+/// per output, named by its `enc.name` attribute, and the weights that it uses.
+/// Loads the dialects it needs into `context`.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+buildModule(mlir::MLIRContext &context, const ModelDirectory &model,
+            const ImportOptions &options = {});
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_IMPORT_BUILDMODULE_H
