@@ -17,11 +17,12 @@ import importlib.util
 import os
 import pathlib
 import sys
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ["accuracy", "invariance", "artefact", "bad-model", "bad-input",
-         "tokenizer"]
+FILES = ["tokenizer", "accuracy", "invariance", "artefact", "bad-model",
+         "bad-input"]
 
 
 def load(file):
@@ -30,6 +31,23 @@ def load(file):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+class Result(unittest.TextTestResult):
+    """Counts what passed, and tells how long a test took."""
+
+    passed = 0
+
+    def startTest(self, test):
+        self.started = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        self.passed += 1
+        seconds = time.monotonic() - self.started
+        if seconds >= 1:
+            self.stream.write(f"{seconds:.0f} s, ")
+        super().addSuccess(test)
 
 
 def flatten(suite):
@@ -59,17 +77,17 @@ def main():
             load(HERE / f"{file}.py"))
         suite.addTests(t for t in flatten(tests) if not arguments.names or
                        any(n in f"{file}.{t.id()}" for n in arguments.names))
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-
-    bad = {t.id() for t, _ in result.failures + result.errors}
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2,
+                                     resultclass=Result).run(suite)
+    # A failed fixture counts once; parts of a test count as that test.
+    bad = {getattr(t, "test_case", t).id() for t, _ in
+           result.failures + result.errors}
     bad |= {t.id() for t in result.unexpectedSuccesses}
     for test, reason in result.skipped:
         print(f"SKIPPED {test.id()}: {reason}")
-    skipped = len(result.skipped)
-    # An error in a fixture of a class counts once and hides the class's tests.
-    passed = max(0, result.testsRun - skipped - len(bad))
-    print(f"integration: {passed} passed, {len(bad)} failed, {skipped} skipped")
-    return 1 if bad or not passed else 0
+    print(f"integration: {result.passed} passed, {len(bad)} failed, "
+          f"{len(result.skipped)} skipped")
+    return 1 if bad or not result.passed else 0
 
 
 if __name__ == "__main__":
