@@ -29,7 +29,8 @@
  *   belongs to one caller at a time; a second one gets BERTC_BUSY.
  * - Fork: a model survives fork(2). A session's threads do not, so a session
  *   made before a fork is refused in the child; make one there.
- * - Ownership: a handle is freed by the function named beside its creation.
+ * - Ownership: a handle is freed by the function named beside its creation;
+ *   free all before dlclose, since a session's threads run code of the library.
  *   Strings live as long as their model. Input and output buffers belong to
  *   the caller, need only the alignment of their type, and must not overlap.
  * - Numbers: float32, row-major and dense. A token's result depends on its own
@@ -282,7 +283,8 @@ typedef struct bertc_api {
 
   /* Bytes of workspace for a run of so many tokens in so many sequences, the
    * longest of `longest` tokens, with so many threads (0: the default). Rises
-   * with each of them, so the largest values give a size for all runs. */
+   * with each of them, so the largest values give a size for all runs; for
+   * padded inputs batch * seq tokens, batch sequences and seq are enough. */
   bertc_code (*workspace_size)(const bertc_model *model, uint32_t threads,
                                int64_t tokens, int64_t sequences,
                                int64_t longest, size_t *bytes,
