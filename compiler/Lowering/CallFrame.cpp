@@ -28,7 +28,9 @@ CallFrame::CallFrame(KernelBuilder &k, Value call, Value tid)
   sequences = size(offsetof(bertc_call, sequences));
   longest = size(offsetof(bertc_call, longest));
   auto floats = [&](int64_t at) { return buffer(pointer(at), k.bufferType()); };
-  auto ints = [&](int64_t at) { return buffer(pointer(at), k.intBufferType()); };
+  auto ints = [&](int64_t at) {
+    return buffer(pointer(at), k.intBufferType());
+  };
   weights = floats(offsetof(bertc_call, weights));
   workspace = floats(offsetof(bertc_call, workspace));
   inputIds = ints(offsetof(bertc_call, input_ids));
@@ -41,9 +43,8 @@ CallFrame::CallFrame(KernelBuilder &k, Value call, Value tid)
 static Value field(KernelBuilder &k, Value call, int64_t byteOffset,
                    Type type) {
   Type pointerType = LLVM::LLVMPointerType::get(k.b.getContext());
-  Value address = LLVM::GEPOp::create(k.b, k.loc, pointerType,
-                                      k.b.getI8Type(), call,
-                                      ArrayRef<LLVM::GEPArg>{byteOffset});
+  Value address = LLVM::GEPOp::create(k.b, k.loc, pointerType, k.b.getI8Type(),
+                                      call, ArrayRef<LLVM::GEPArg>{byteOffset});
   return LLVM::LoadOp::create(k.b, k.loc, type, address);
 }
 
@@ -98,10 +99,9 @@ void CallFrame::withOutput(int64_t number,
                            llvm::function_ref<void(Value)> body) {
   int64_t at = offsetof(bertc_call, outputs) + number * sizeof(void *);
   Value output = pointer(at);
-  Value null =
-      LLVM::ZeroOp::create(k.b, k.loc,
-                           LLVM::LLVMPointerType::get(k.b.getContext()));
-  Value wanted = LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne,
-                                      output, null);
+  Value null = LLVM::ZeroOp::create(
+      k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
+  Value wanted =
+      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, output, null);
   k.ifThen(wanted, [&] { body(buffer(output, k.bufferType())); });
 }

@@ -31,7 +31,7 @@ public:
 
   mlir::Value tid;
   mlir::Value threads, tokens, sequences, longest;
-  mlir::Value weights, workspace;                    // memref<?xf32>
+  mlir::Value weights, workspace;                  // memref<?xf32>
   mlir::Value inputIds, tokenTypeIds, positionIds; // memref<?xi32>
   mlir::Value offsets, outputRows;                 // memref<?xi32>
 

@@ -51,8 +51,10 @@ void bertc::registerLLVMTranslations(DialectRegistry &registry) {
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
 bertc::translateToLLVM(ModuleOp module, llvm::LLVMContext &context) {
-  std::unique_ptr<llvm::Module> result = translateModuleToLLVMIR(module, context);
+  std::unique_ptr<llvm::Module> result =
+      translateModuleToLLVMIR(module, context);
   if (!result)
-    return llvm::createStringError("translation of the kernels to LLVM IR failed");
+    return llvm::createStringError(
+        "translation of the kernels to LLVM IR failed");
   return result;
 }

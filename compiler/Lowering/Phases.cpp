@@ -21,8 +21,8 @@ bool Phases::conflicts(llvm::ArrayRef<Access> before, Access now) const {
     if (earlier.slot != now.slot)
       return false;
     // Columns of one kernel are not those of the next.
-    bool sameThread = earlier.split == now.split &&
-                      now.split != Split::Whole && now.split != Split::Columns;
+    bool sameThread = earlier.split == now.split && now.split != Split::Whole &&
+                      now.split != Split::Columns;
     return !sameThread;
   });
 }

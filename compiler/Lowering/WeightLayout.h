@@ -36,7 +36,8 @@ struct Grouping {
 /// side along the column axis (query, key, value).
 struct PackedWeight {
   enum class Layout {
-    /// Column panels [columns.padded()*sources/16][depth.padded()][16]. A source
+    /// Column panels [columns.padded()*sources/16][depth.padded()][16]. A
+    /// source
     /// is a Hugging Face linear weight [columns.real(), depth.real()].
     Panels16,
     /// Row-major [rows][columns.padded()*sources]: vectors (one row) and
@@ -48,8 +49,8 @@ struct PackedWeight {
   std::vector<std::string> sources;
   Layout layout = Layout::Rows;
   Grouping columns;
-  Grouping depth;  // Panels16 only
-  int64_t rows = 1; // Rows only
+  Grouping depth;          // Panels16 only
+  int64_t rows = 1;        // Rows only
   int64_t layers = 1;      // copies, one per layer
   int64_t offset = 0;      // bytes from the segment start, layer 0
   int64_t layerStride = 0; // bytes from one layer to the next

@@ -63,8 +63,8 @@ void WeightLayoutBuilder::finish() {
   result.size = roundUp(offset, page);
 }
 
-Place WeightLayoutBuilder::place(KernelBuilder &k, Value weights,
-                                 int64_t index, Value layer) const {
+Place WeightLayoutBuilder::place(KernelBuilder &k, Value weights, int64_t index,
+                                 Value layer) const {
   const PackedWeight &weight = result.weights[index];
   Value offset = k.index(weight.offset / 4);
   if (layer && weight.layerStride)

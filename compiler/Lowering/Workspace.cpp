@@ -45,16 +45,14 @@ Place Workspace::slot(KernelBuilder &k, const CallFrame &frame,
     return {frame.workspace, k.index(slot.offset)};
   offset = k.index(totals[0]);
   if (slot.extent == Extent::PerToken)
-    return {frame.workspace,
-            k.add(offset, k.mul(frame.tokens, slot.offset))};
+    return {frame.workspace, k.add(offset, k.mul(frame.tokens, slot.offset))};
   offset = k.add(offset, k.mul(frame.tokens, totals[1]));
-  return {frame.workspace,
-          k.add(offset, k.mul(frame.sequences, slot.offset))};
+  return {frame.workspace, k.add(offset, k.mul(frame.sequences, slot.offset))};
 }
 
 Place Workspace::scratch(KernelBuilder &k, const CallFrame &frame) const {
-  Value offset = k.add(k.mul(frame.tokens, totals[1]),
-                       k.mul(frame.sequences, totals[2]));
+  Value offset =
+      k.add(k.mul(frame.tokens, totals[1]), k.mul(frame.sequences, totals[2]));
   Value keys = k.mul(k.ceilDiv(frame.longest, lanes), lanes);
   Value each = k.add(k.mul(keys, scratchPerKey), scratchElements);
   offset = k.add(k.add(offset, totals[0]), k.mul(frame.tid, each));

@@ -40,8 +40,7 @@ static Tile chooseTile(const TargetInfo &target, int64_t maxPanels) {
         continue;
       double loads = rows + panels * perPanel;
       double cycles = std::max({double(fmas) / target.fmaPorts,
-                                loads / loadPorts,
-                                double(target.fmaLatency)});
+                                loads / loadPorts, double(target.fmaLatency)});
       double cost = cycles / fmas + 1e-3 * (loads + panels * perPanel) / fmas;
       if (cost < bestCost) {
         bestCost = cost;
@@ -60,8 +59,8 @@ LinearPlan bertc::planLinear(const TargetInfo &target, int64_t depth,
   // Half of L1 for the k block of the panels (which are read once per
   // register tile), the rest for the rows of x; but never so short that moving
   // the partial sums in and out of y costs more than 1/20 of the block.
-  int64_t most = std::max<int64_t>(
-      256, target.l1Bytes / 2 / (tile.panels * 16 * 4));
+  int64_t most =
+      std::max<int64_t>(256, target.l1Bytes / 2 / (tile.panels * 16 * 4));
   int64_t blocks = (depth + most - 1) / most;
   plan.depthBlock = ((depth + blocks - 1) / blocks + 7) / 8 * 8;
   // Half of L2 for the slice of x.
@@ -71,8 +70,7 @@ LinearPlan bertc::planLinear(const TargetInfo &target, int64_t depth,
   return plan;
 }
 
-AttentionPlan bertc::planAttention(const TargetInfo &target,
-                                   int64_t headSize) {
+AttentionPlan bertc::planAttention(const TargetInfo &target, int64_t headSize) {
   Tile scores = chooseTile(target, 8);
   Tile context = chooseTile(target, headSize / 16);
   return {std::min(scores.rows, context.rows), scores.panels, context.panels};

@@ -36,8 +36,7 @@ struct AttentionPlan {
 };
 
 /// `depth` and `columns` are the padded sizes of the weight.
-LinearPlan planLinear(const TargetInfo &target, int64_t depth,
-                      int64_t columns);
+LinearPlan planLinear(const TargetInfo &target, int64_t depth, int64_t columns);
 
 /// `headSize` is padded to 16.
 AttentionPlan planAttention(const TargetInfo &target, int64_t headSize);

@@ -66,17 +66,15 @@ static void packKeys(KernelBuilder &k, const AttentionShape &shape, Place key,
     Value panel = k.mul(k.div(eight, 2), shape.headStride * lanes);
     Value inPanel = k.mul(k.sub(eight, k.mul(k.div(eight, 2), 2)), 8);
     Place target = k.at(panels, k.add(panel, inPanel));
-    k.forLoop(k.index(0), k.index(roundUp(shape.headSize, 8)), 8,
-              [&](Value column) {
-                SmallVector<Value> rows;
-                for (int64_t i = 0; i < 8; ++i)
-                  rows.push_back(
-                      k.load(k.at(key, k.add(rowOffset[i], column)), 8));
-                transposeBlock(k, rows);
-                for (int64_t i = 0; i < 8; ++i)
-                  k.store(rows[i],
-                          k.at(target, k.mul(k.add(column, i), lanes)));
-              });
+    k.forLoop(
+        k.index(0), k.index(roundUp(shape.headSize, 8)), 8, [&](Value column) {
+          SmallVector<Value> rows;
+          for (int64_t i = 0; i < 8; ++i)
+            rows.push_back(k.load(k.at(key, k.add(rowOffset[i], column)), 8));
+          transposeBlock(k, rows);
+          for (int64_t i = 0; i < 8; ++i)
+            k.store(rows[i], k.at(target, k.mul(k.add(column, i), lanes)));
+        });
   });
 }
 
@@ -88,8 +86,7 @@ static void packValues(KernelBuilder &k, const AttentionShape &shape,
     Place from = k.at(value, k.mul(row, shape.rowStride));
     Place to = k.at(panels, k.mul(row, lanes));
     for (int64_t p = 0; p < shape.headStride / lanes; ++p)
-      k.store(k.load(k.at(from, p * lanes)),
-              k.at(to, k.mul(panelStride, p)));
+      k.store(k.load(k.at(from, p * lanes)), k.at(to, k.mul(panelStride, p)));
   });
 }
 
@@ -105,11 +102,10 @@ static Value softmaxRow(KernelBuilder &k, const AttentionShape &shape,
     Place tail = k.at(row, column);
     k.store(k.select(k.laneMask(rest), k.load(tail), lowest), tail);
   });
-  Value most = k.forLoop(k.index(0), padded, lanes, {lowest},
-                         [&](Value column, ValueRange acc) {
-                           return SmallVector<Value>{
-                               k.maxf(k.load(k.at(row, column)), acc[0])};
-                         })[0];
+  Value most = k.forLoop(
+      k.index(0), padded, lanes, {lowest}, [&](Value column, ValueRange acc) {
+        return SmallVector<Value>{k.maxf(k.load(k.at(row, column)), acc[0])};
+      })[0];
   Value highest = k.broadcast(k.reduceMax(most));
   Value scale = k.splat(shape.scale);
   Value sums = k.forLoop(k.index(0), padded, lanes, {k.splat(0.0)},
@@ -142,16 +138,16 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
     Place query = k.at(o.query, k.mul(row, shape.rowStride));
     Place output = k.at(o.output, k.mul(row, shape.outputStride));
     Value keyPanel = k.index(shape.headStride * lanes);
-    forPanelGroups(
-        k, k.index(0), keyPanels, plan.keyPanels,
-        [&](Value panel, int64_t panels) {
-          callMicroKernel(k, {plan.rows, plan.keyPanels}, panels,
-                          shape.rowStride, rows,
-                          {query, k.index(shape.rowStride),
-                           k.at(keys, k.mul(panel, keyPanel)), keyPanel,
-                           k.at(scores, k.mul(panel, lanes)), scoreStride,
-                           k.index(shape.headSize), no});
-        });
+    forPanelGroups(k, k.index(0), keyPanels, plan.keyPanels,
+                   [&](Value panel, int64_t panels) {
+                     callMicroKernel(
+                         k, {plan.rows, plan.keyPanels}, panels,
+                         shape.rowStride, rows,
+                         {query, k.index(shape.rowStride),
+                          k.at(keys, k.mul(panel, keyPanel)), keyPanel,
+                          k.at(scores, k.mul(panel, lanes)), scoreStride,
+                          k.index(shape.headSize), no});
+                   });
     // The sum of a row rests in the spare vector behind its scores.
     k.forLoop(k.index(0), rows, 1, [&](Value r) {
       Place at = k.at(scores, k.mul(r, scoreStride));
@@ -159,19 +155,19 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
       k.storeScalar(sum, k.at(at, padded));
     });
     Value valuePanel = k.mul(o.length, lanes);
-    forPanelGroups(
-        k, k.index(0), k.index(shape.headStride / lanes), plan.valuePanels,
-        [&](Value panel, int64_t panels) {
-          callMicroKernel(k, {plan.rows, plan.valuePanels}, panels,
-                          /*staticLda=*/0, rows,
-                          {scores, scoreStride,
-                           k.at(values, k.mul(panel, valuePanel)), valuePanel,
-                           k.at(output, k.mul(panel, lanes)),
-                           k.index(shape.outputStride), o.length, no});
-        });
+    forPanelGroups(k, k.index(0), k.index(shape.headStride / lanes),
+                   plan.valuePanels, [&](Value panel, int64_t panels) {
+                     callMicroKernel(
+                         k, {plan.rows, plan.valuePanels}, panels,
+                         /*staticLda=*/0, rows,
+                         {scores, scoreStride,
+                          k.at(values, k.mul(panel, valuePanel)), valuePanel,
+                          k.at(output, k.mul(panel, lanes)),
+                          k.index(shape.outputStride), o.length, no});
+                   });
     k.forLoop(k.index(0), rows, 1, [&](Value r) {
-      Value sum = k.loadScalar(
-          k.at(scores, k.add(k.mul(r, scoreStride), padded)));
+      Value sum =
+          k.loadScalar(k.at(scores, k.add(k.mul(r, scoreStride), padded)));
       Value inverse = k.broadcast(k.divf(k.scalar(1.0), sum));
       Place at = k.at(output, k.mul(r, shape.outputStride));
       for (int64_t c = 0; c < shape.headStride; c += lanes)

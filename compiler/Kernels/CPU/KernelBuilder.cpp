@@ -48,8 +48,7 @@ Value KernelBuilder::scalar(double value) {
 }
 Value KernelBuilder::splat(double value, int64_t n) {
   return arith::ConstantOp::create(
-      b, loc,
-      DenseElementsAttr::get(vectorType(n), static_cast<float>(value)));
+      b, loc, DenseElementsAttr::get(vectorType(n), static_cast<float>(value)));
 }
 Value KernelBuilder::add(Value a, Value c) {
   return b.createOrFold<arith::AddIOp>(loc, a, c);
@@ -186,9 +185,9 @@ void KernelBuilder::forLoop(Value lo, Value hi, int64_t step,
 SmallVector<Value> KernelBuilder::forLoop(
     Value lo, Value hi, int64_t step, ValueRange init,
     llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(
-      b, loc, lo, hi, index(step), init,
-      [&](OpBuilder &, Location, Value, ValueRange) {});
+  auto loop =
+      scf::ForOp::create(b, loc, lo, hi, index(step), init,
+                         [&](OpBuilder &, Location, Value, ValueRange) {});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(loop.getBody());
   SmallVector<Value> next =
@@ -236,19 +235,18 @@ std::pair<Value, Value> KernelBuilder::share(Value total, Value tid,
   return {begin, end};
 }
 
-func::FuncOp
-KernelBuilder::kernel(StringRef name, TypeRange arguments,
-                      llvm::function_ref<void(ValueRange)> body) {
+func::FuncOp KernelBuilder::kernel(StringRef name, TypeRange arguments,
+                                   llvm::function_ref<void(ValueRange)> body) {
   if (auto existing = module.lookupSymbol<func::FuncOp>(name))
     return existing;
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(module.getBody());
-  auto function = func::FuncOp::create(
-      b, loc, name, b.getFunctionType(arguments, {}));
+  auto function =
+      func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, {}));
   function.setPrivate();
-  function->setAttr("llvm.linkage",
-                    LLVM::LinkageAttr::get(b.getContext(),
-                                           LLVM::Linkage::Internal));
+  function->setAttr(
+      "llvm.linkage",
+      LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
   Block *entry = function.addEntryBlock();
   b.setInsertionPointToStart(entry);

@@ -65,7 +65,9 @@ public:
   mlir::Value max(mlir::Value a, mlir::Value c);
   mlir::Value less(mlir::Value a, mlir::Value c);
   mlir::Value equal(mlir::Value a, mlir::Value c);
-  Place at(Place p, mlir::Value delta) { return {p.buffer, add(p.offset, delta)}; }
+  Place at(Place p, mlir::Value delta) {
+    return {p.buffer, add(p.offset, delta)};
+  }
   Place at(Place p, int64_t delta) { return {p.buffer, add(p.offset, delta)}; }
 
   // Memory.
@@ -106,15 +108,14 @@ public:
   void switchOn(mlir::Value value, int64_t count,
                 llvm::function_ref<void(int64_t)> body);
   /// [begin, end) of `tid` when `total` items are shared by `threads`.
-  std::pair<mlir::Value, mlir::Value>
-  share(mlir::Value total, mlir::Value tid, mlir::Value threads);
+  std::pair<mlir::Value, mlir::Value> share(mlir::Value total, mlir::Value tid,
+                                            mlir::Value threads);
 
   /// The function `name`, created with `body` at the first request. Kernels
   /// are private, internal to the object file and never inlined, so that each
   /// stays visible under its name.
-  mlir::func::FuncOp
-  kernel(llvm::StringRef name, mlir::TypeRange arguments,
-         llvm::function_ref<void(mlir::ValueRange)> body);
+  mlir::func::FuncOp kernel(llvm::StringRef name, mlir::TypeRange arguments,
+                            llvm::function_ref<void(mlir::ValueRange)> body);
   void call(mlir::func::FuncOp callee, mlir::ValueRange arguments);
 };
 

@@ -86,12 +86,11 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
   Value panelSize = k.index(shape.depth * lanes);
   MicroTile tile{plan.rows, plan.panels};
   k.forLoop(k.index(0), o.rows, plan.rowBlock, [&](Value rowBlock) {
-    Value blockRows =
-        k.min(k.index(plan.rowBlock), k.sub(o.rows, rowBlock));
+    Value blockRows = k.min(k.index(plan.rowBlock), k.sub(o.rows, rowBlock));
     k.forLoop(k.index(0), k.index(depthBlocks), 1, [&](Value depthBlock) {
       Value first = k.mul(depthBlock, plan.depthBlock);
-      Value depth = k.min(k.index(plan.depthBlock),
-                          k.sub(k.index(shape.depth), first));
+      Value depth =
+          k.min(k.index(plan.depthBlock), k.sub(k.index(shape.depth), first));
       Value accumulate = k.less(k.index(0), depthBlock);
       Value last = k.equal(depthBlock, k.index(depthBlocks - 1));
       forPanelGroups(
@@ -103,8 +102,8 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
             forBalancedRows(
                 k, blockRows, plan.rows, [&](Value begin, Value rows) {
                   Value row = k.add(rowBlock, begin);
-                  Place y = k.at(k.at(o.y, k.mul(row, shape.outputStride)),
-                                 column);
+                  Place y =
+                      k.at(k.at(o.y, k.mul(row, shape.outputStride)), column);
                   Place x =
                       k.at(k.at(o.x, k.mul(row, shape.inputStride)), first);
                   callMicroKernel(k, tile, panels, shape.inputStride, rows,
@@ -112,9 +111,9 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                                    panelSize, y, k.index(shape.outputStride),
                                    depth, accumulate});
                   k.ifThen(last, [&] {
-                    Place residual = k.at(
-                        k.at(o.residual, k.mul(row, shape.residualStride)),
-                        column);
+                    Place residual =
+                        k.at(k.at(o.residual, k.mul(row, shape.residualStride)),
+                             column);
                     emitEpilogue(k, shape, y, residual, k.at(o.bias, column),
                                  rows, panels);
                   });
@@ -126,13 +125,13 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
 
 void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
                        const LinearPlan &plan, const LinearOperands &o) {
-  std::string name = llvm::formatv(
-      "linear_f32_{0}x{1}{2}{3}_ld{4}_{5}", shape.depth, shape.columns,
-      shape.bias ? "_bias" : "",
-      shape.activation == Activation::None
-          ? ""
-          : "_" + activationName(shape.activation).str(),
-      shape.inputStride, shape.outputStride);
+  std::string name =
+      llvm::formatv("linear_f32_{0}x{1}{2}{3}_ld{4}_{5}", shape.depth,
+                    shape.columns, shape.bias ? "_bias" : "",
+                    shape.activation == Activation::None
+                        ? ""
+                        : "_" + activationName(shape.activation).str(),
+                    shape.inputStride, shape.outputStride);
   if (shape.residual)
     name += "_residual" + std::to_string(shape.residualStride);
   Type buffer = k.bufferType(), index = k.indexType();
@@ -153,8 +152,8 @@ void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
   });
   Place residual = shape.residual ? o.residual : o.y;
   Place bias = shape.bias ? o.bias : o.weight;
-  k.call(kernel, {o.x.buffer, o.x.offset, o.y.buffer, o.y.offset,
-                  residual.buffer, residual.offset, o.weight.buffer,
-                  o.weight.offset, bias.buffer, bias.offset, o.rows,
-                  o.panelBegin, o.panelEnd});
+  k.call(kernel,
+         {o.x.buffer, o.x.offset, o.y.buffer, o.y.offset, residual.buffer,
+          residual.offset, o.weight.buffer, o.weight.offset, bias.buffer,
+          bias.offset, o.rows, o.panelBegin, o.panelEnd});
 }

@@ -19,12 +19,13 @@ using namespace bertc;
 
 static func::FuncOp getMicroKernel(KernelBuilder &k, int64_t rows,
                                    int64_t panels, int64_t staticLda) {
-  std::string name = llvm::formatv("micro_f32_{0}x{1}_lda{2}", rows,
-                                   panels * lanes,
-                                   staticLda ? std::to_string(staticLda) : "n");
+  std::string name =
+      llvm::formatv("micro_f32_{0}x{1}_lda{2}", rows, panels * lanes,
+                    staticLda ? std::to_string(staticLda) : "n");
   Type buffer = k.bufferType(), index = k.indexType();
-  SmallVector<Type> arguments = {buffer, index, index, buffer, index, index,
-                                 buffer, index, index, index,  k.boolType()};
+  SmallVector<Type> arguments = {buffer, index, index,       buffer,
+                                 index,  index, buffer,      index,
+                                 index,  index, k.boolType()};
   return k.kernel(name, arguments, [&](ValueRange args) {
     Place a{args[0], args[1]}, b{args[3], args[4]}, c{args[6], args[7]};
     Value lda = staticLda ? k.index(staticLda) : args[2];
@@ -52,16 +53,15 @@ static func::FuncOp getMicroKernel(KernelBuilder &k, int64_t rows,
       return loaded;
     });
 
-    SmallVector<Value> sums = k.forLoop(
-        k.index(0), depth, 1, init, [&](Value step, ValueRange acc) {
+    SmallVector<Value> sums =
+        k.forLoop(k.index(0), depth, 1, init, [&](Value step, ValueRange acc) {
           SmallVector<Value> column, next;
           Value inPanel = k.mul(step, lanes);
           for (int64_t p = 0; p < panels; ++p)
-            column.push_back(
-                k.load({b.buffer, k.add(panelStart[p], inPanel)}));
+            column.push_back(k.load({b.buffer, k.add(panelStart[p], inPanel)}));
           for (int64_t r = 0; r < rows; ++r) {
-            Value x = k.broadcast(
-                k.loadScalar({a.buffer, k.add(aRow[r], step)}));
+            Value x =
+                k.broadcast(k.loadScalar({a.buffer, k.add(aRow[r], step)}));
             for (int64_t p = 0; p < panels; ++p)
               next.push_back(k.fma(x, column[p], acc[r * panels + p]));
           }

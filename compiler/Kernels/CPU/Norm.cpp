@@ -32,23 +32,22 @@ static Value sumRow(KernelBuilder &k, RowShape shape, Place row,
   int64_t full = shape.width / lanes;
   int64_t body = full / chains * chains;
   SmallVector<Value> acc(chains, k.splat(0.0));
-  acc = k.forLoop(k.index(0), k.index(body * lanes), chains * lanes, acc,
-                  [&](Value column, ValueRange sums) {
-                    SmallVector<Value> next;
-                    for (int64_t c = 0; c < chains; ++c)
-                      next.push_back(k.addf(
-                          sums[c],
-                          term(k.load(k.at(k.at(row, column), c * lanes)))));
-                    return next;
-                  });
+  acc = k.forLoop(
+      k.index(0), k.index(body * lanes), chains * lanes, acc,
+      [&](Value column, ValueRange sums) {
+        SmallVector<Value> next;
+        for (int64_t c = 0; c < chains; ++c)
+          next.push_back(k.addf(
+              sums[c], term(k.load(k.at(k.at(row, column), c * lanes)))));
+        return next;
+      });
   for (int64_t v = body; v < shape.vectors(); ++v) {
     Value x = term(k.load(k.at(row, v * lanes)));
     if (v == full)
       x = k.select(tailMask(k, shape), x, k.splat(0.0));
     acc[v - body] = k.addf(acc[v - body], x);
   }
-  return k.reduceAdd(
-      k.addf(k.addf(acc[0], acc[1]), k.addf(acc[2], acc[3])));
+  return k.reduceAdd(k.addf(k.addf(acc[0], acc[1]), k.addf(acc[2], acc[3])));
 }
 
 static void mapRow(KernelBuilder &k, RowShape shape,
@@ -68,8 +67,7 @@ static void normRow(KernelBuilder &k, RowShape shape, Value epsilon, Place x,
                                    return k.mulf(d, d);
                                  }),
                           scale);
-  Value deviation = math::SqrtOp::create(
-      k.b, k.loc, k.addf(variance, epsilon));
+  Value deviation = math::SqrtOp::create(k.b, k.loc, k.addf(variance, epsilon));
   Value inverse = k.broadcast(k.divf(k.scalar(1.0), deviation));
   // Padding columns: gain and bias are zero there, so y is zero.
   mapRow(k, shape, [&](Value column) {
@@ -85,28 +83,27 @@ void bertc::callLayerNorm(KernelBuilder &k, RowShape shape, double epsilon,
   std::string name =
       llvm::formatv("layer_norm_{0}_ld{1}", shape.width, shape.stride);
   Type buffer = k.bufferType(), index = k.indexType();
-  auto kernel = k.kernel(
-      name,
-      {buffer, index, buffer, index, buffer, index, buffer, index, index,
-       k.b.getF32Type()},
-      [&](ValueRange v) {
-        k.forLoop(k.index(0), v[8], 1, [&](Value row) {
-          Value offset = k.mul(row, shape.stride);
-          normRow(k, shape, v[9], k.at({v[0], v[1]}, offset),
-                  k.at({v[2], v[3]}, offset), {v[4], v[5]}, {v[6], v[7]});
-        });
-      });
-  k.call(kernel, {x.buffer, x.offset, y.buffer, y.offset, gain.buffer,
-                  gain.offset, bias.buffer, bias.offset, rows,
-                  k.scalar(epsilon)});
+  auto kernel = k.kernel(name,
+                         {buffer, index, buffer, index, buffer, index, buffer,
+                          index, index, k.b.getF32Type()},
+                         [&](ValueRange v) {
+                           k.forLoop(k.index(0), v[8], 1, [&](Value row) {
+                             Value offset = k.mul(row, shape.stride);
+                             normRow(k, shape, v[9], k.at({v[0], v[1]}, offset),
+                                     k.at({v[2], v[3]}, offset), {v[4], v[5]},
+                                     {v[6], v[7]});
+                           });
+                         });
+  k.call(kernel,
+         {x.buffer, x.offset, y.buffer, y.offset, gain.buffer, gain.offset,
+          bias.buffer, bias.offset, rows, k.scalar(epsilon)});
 }
 
 void bertc::callEmbedNorm(KernelBuilder &k, RowShape shape, double epsilon,
                           const EmbeddingOperands &o) {
   std::string name =
       llvm::formatv("embed_norm_{0}_ld{1}", shape.width, shape.stride);
-  Type buffer = k.bufferType(), ints = k.intBufferType(),
-       index = k.indexType();
+  Type buffer = k.bufferType(), ints = k.intBufferType(), index = k.indexType();
   SmallVector<Type> types(3, ints);
   for (int i = 0; i < 6; ++i)
     types.append({buffer, index});
@@ -117,13 +114,11 @@ void bertc::callEmbedNorm(KernelBuilder &k, RowShape shape, double epsilon,
     k.forLoop(v[15], v[16], 1, [&](Value token) {
       Place rows[3], y = k.at({v[13], v[14]}, k.mul(token, shape.stride));
       for (int i = 0; i < 3; ++i)
-        rows[i] = k.at(tables[i],
-                       k.mul(k.loadIndex(v[i], token), tableStride));
+        rows[i] = k.at(tables[i], k.mul(k.loadIndex(v[i], token), tableStride));
       mapRow(k, shape, [&](Value column) {
         Value sum = k.addf(k.load(k.at(rows[0], column)),
                            k.load(k.at(rows[1], column)));
-        k.store(k.addf(sum, k.load(k.at(rows[2], column))),
-                k.at(y, column));
+        k.store(k.addf(sum, k.load(k.at(rows[2], column))), k.at(y, column));
       });
       normRow(k, shape, v[17], y, y, {v[9], v[10]}, {v[11], v[12]});
     });
@@ -142,20 +137,19 @@ void bertc::callEmbed(KernelBuilder &k, RowShape shape, Value ids, Place table,
   Type buffer = k.bufferType(), index = k.indexType();
   int64_t tableStride = shape.vectors() * lanes;
   auto kernel = k.kernel(
-      name,
-      {k.intBufferType(), buffer, index, buffer, index, index, index},
+      name, {k.intBufferType(), buffer, index, buffer, index, index, index},
       [&](ValueRange v) {
         k.forLoop(v[5], v[6], 1, [&](Value token) {
-          Place from = k.at({v[1], v[2]},
-                            k.mul(k.loadIndex(v[0], token), tableStride));
+          Place from =
+              k.at({v[1], v[2]}, k.mul(k.loadIndex(v[0], token), tableStride));
           Place to = k.at({v[3], v[4]}, k.mul(token, shape.stride));
           mapRow(k, shape, [&](Value column) {
             k.store(k.load(k.at(from, column)), k.at(to, column));
           });
         });
       });
-  k.call(kernel, {ids, table.buffer, table.offset, y.buffer, y.offset, begin,
-                  end});
+  k.call(kernel,
+         {ids, table.buffer, table.offset, y.buffer, y.offset, begin, end});
 }
 
 void bertc::callNormalize(KernelBuilder &k, RowShape shape, Place x, Place y,
@@ -163,14 +157,14 @@ void bertc::callNormalize(KernelBuilder &k, RowShape shape, Place x, Place y,
   std::string name =
       llvm::formatv("normalize_{0}_ld{1}", shape.width, shape.stride);
   Type buffer = k.bufferType(), index = k.indexType();
-  auto kernel = k.kernel(
-      name, {buffer, index, buffer, index, index}, [&](ValueRange v) {
+  auto kernel =
+      k.kernel(name, {buffer, index, buffer, index, index}, [&](ValueRange v) {
         k.forLoop(k.index(0), v[4], 1, [&](Value row) {
           Value offset = k.mul(row, shape.stride);
           Place from = k.at({v[0], v[1]}, offset);
           Place to = k.at({v[2], v[3]}, offset);
-          Value square = sumRow(
-              k, shape, from, [&](Value e) { return k.mulf(e, e); });
+          Value square =
+              sumRow(k, shape, from, [&](Value e) { return k.mulf(e, e); });
           Value length = math::SqrtOp::create(k.b, k.loc, square);
           Value divisor = k.broadcast(k.maxf(length, k.scalar(1e-12)));
           mapRow(k, shape, [&](Value column) {

@@ -33,11 +33,10 @@ static llvm::StringRef poolingName(Pooling mode) {
 }
 
 void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
-                     Pooling mode, Value offsets, Place x, Place y,
-                     Value begin, Value end) {
-  std::string name =
-      llvm::formatv("pool_{0}_{1}_ld{2}_{3}", poolingName(mode), xShape.width,
-                    xShape.stride, yShape.stride);
+                     Pooling mode, Value offsets, Place x, Place y, Value begin,
+                     Value end) {
+  std::string name = llvm::formatv("pool_{0}_{1}_ld{2}_{3}", poolingName(mode),
+                                   xShape.width, xShape.stride, yShape.stride);
   Type buffer = k.bufferType(), index = k.indexType();
   auto body = [&](ValueRange v) {
     k.forLoop(v[5], v[6], 1, [&](Value sequence) {
@@ -50,14 +49,13 @@ void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
       if (mode == Pooling::Mean || mode == Pooling::MeanSqrtLen) {
         Value asInt =
             arith::IndexCastOp::create(k.b, k.loc, k.b.getI32Type(), count);
-        divisor =
-            arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), asInt);
+        divisor = arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), asInt);
         if (mode == Pooling::MeanSqrtLen)
           divisor = math::SqrtOp::create(k.b, k.loc, divisor);
         divisor = k.broadcast(divisor);
       }
-      Place rows{v[1], v[2]}, out = k.at({v[3], v[4]},
-                                         k.mul(sequence, yShape.stride));
+      Place rows{v[1], v[2]},
+          out = k.at({v[3], v[4]}, k.mul(sequence, yShape.stride));
       k.forLoop(k.index(0), k.index(xShape.vectors() * lanes), lanes,
                 [&](Value column) {
                   auto row = [&](Value r) {
@@ -78,12 +76,10 @@ void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
                 });
     });
   };
-  auto kernel = k.kernel(name,
-                         {k.intBufferType(), buffer, index, buffer, index,
-                          index, index},
-                         body);
-  k.call(kernel,
-         {offsets, x.buffer, x.offset, y.buffer, y.offset, begin, end});
+  auto kernel = k.kernel(
+      name, {k.intBufferType(), buffer, index, buffer, index, index, index},
+      body);
+  k.call(kernel, {offsets, x.buffer, x.offset, y.buffer, y.offset, begin, end});
 }
 
 /// A kernel that computes each vector of y from the vectors of the inputs.
@@ -96,18 +92,17 @@ static void callMap(KernelBuilder &k, llvm::StringRef name, RowShape from,
   types.push_back(k.indexType());
   auto kernel = k.kernel(name, types, [&](ValueRange v) {
     k.forLoop(k.index(0), v.back(), 1, [&](Value row) {
-      k.forLoop(k.index(0), k.index(from.vectors() * lanes), lanes,
-                [&](Value column) {
-                  SmallVector<Value> values;
-                  Value offset = k.add(k.mul(row, from.stride), column);
-                  for (size_t i = 0; i < inputs.size(); ++i)
-                    values.push_back(
-                        k.load(k.at({v[2 * i], v[2 * i + 1]}, offset)));
-                  size_t out = 2 * inputs.size();
-                  k.store(map(values),
-                          k.at({v[out], v[out + 1]},
-                               k.add(k.mul(row, to.stride), column)));
-                });
+      k.forLoop(
+          k.index(0), k.index(from.vectors() * lanes), lanes,
+          [&](Value column) {
+            SmallVector<Value> values;
+            Value offset = k.add(k.mul(row, from.stride), column);
+            for (size_t i = 0; i < inputs.size(); ++i)
+              values.push_back(k.load(k.at({v[2 * i], v[2 * i + 1]}, offset)));
+            size_t out = 2 * inputs.size();
+            k.store(map(values), k.at({v[out], v[out + 1]},
+                                      k.add(k.mul(row, to.stride), column)));
+          });
     });
   });
   SmallVector<Value> arguments;
@@ -117,8 +112,8 @@ static void callMap(KernelBuilder &k, llvm::StringRef name, RowShape from,
   k.call(kernel, arguments);
 }
 
-void bertc::callAdd(KernelBuilder &k, RowShape shape, Place x, Place z,
-                    Place y, Value rows) {
+void bertc::callAdd(KernelBuilder &k, RowShape shape, Place x, Place z, Place y,
+                    Value rows) {
   callMap(k, llvm::formatv("add_{0}_ld{1}", shape.width, shape.stride).str(),
           shape, shape, {x, z}, y, rows,
           [&](ArrayRef<Value> v) { return k.addf(v[0], v[1]); });
@@ -131,17 +126,18 @@ void bertc::callActivation(KernelBuilder &k, RowShape shape,
           llvm::formatv("{0}_{1}_ld{2}", activationName(activation),
                         shape.width, shape.stride)
               .str(),
-          shape, shape, {x}, y, rows,
-          [&](ArrayRef<Value> v) { return emitActivation(k, activation, v[0]); });
+          shape, shape, {x}, y, rows, [&](ArrayRef<Value> v) {
+            return emitActivation(k, activation, v[0]);
+          });
 }
 
 void bertc::callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x,
                      Place y, Value rows) {
-  callMap(k,
-          llvm::formatv("copy_{0}_ld{1}_{2}", from.width, from.stride,
-                        to.stride)
-              .str(),
-          from, to, {x}, y, rows, [](ArrayRef<Value> v) { return v[0]; });
+  callMap(
+      k,
+      llvm::formatv("copy_{0}_ld{1}_{2}", from.width, from.stride, to.stride)
+          .str(),
+      from, to, {x}, y, rows, [](ArrayRef<Value> v) { return v[0]; });
 }
 
 void bertc::callWriteOutput(KernelBuilder &k, RowShape shape, Place x,

@@ -39,9 +39,8 @@ void callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x, Place y,
 
 /// Row r of x, r in [begin, end), goes to row map[r] of `out` (row r when
 /// `map` is null), whose rows are dense: `shape.width` elements.
-void callWriteOutput(KernelBuilder &k, RowShape shape, Place x,
-                     mlir::Value out, mlir::Value map, mlir::Value begin,
-                     mlir::Value end);
+void callWriteOutput(KernelBuilder &k, RowShape shape, Place x, mlir::Value out,
+                     mlir::Value map, mlir::Value begin, mlir::Value end);
 
 } // namespace bertc
 

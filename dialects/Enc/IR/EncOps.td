@@ -47,7 +47,7 @@ def Enc_WeightOp : Enc_Op<"weight", [Symbol]> {
     * (weight_c4) `tensor` contains `{layer}` exactly when `layers` is given.
 
     ```mlir
-    enc.weight @query layers 12 = "encoder.layer.{layer}.attention.self.query.weight" : tensor<768x768xf32>
+    enc.weight layers 12 @query = "encoder.layer.{layer}.attention.self.query.weight" : tensor<768x768xf32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$tensor,
@@ -195,6 +195,23 @@ def Enc_MergeHeadsOp : Enc_Op<"merge_heads", [Pure]> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
+}
+
+def Enc_PartOp : Enc_Op<"part", [Pure]> {
+  let summary = "view the query, key or value of a fused projection";
+  let description = [{
+    `y[t] = x[t, index]`: 0 is the query, 1 the key, 2 the value. Stands between
+    `enc.fused_qkv` and attention that is not fused yet; no data moves.
+
+    * (part_c1) the input is `!enc.tokens<3xNxDxf>`, the result `!enc.tokens<NxDxf>`.
+    * (part_c2) index is 0 to 2.
+  }];
+  let arguments = (ins Enc_TokensType:$input, I64Attr:$index);
+  let results = (outs Enc_TokensType:$result);
+  let assemblyFormat = [{
+    $index `of` $input attr-dict `:` type($input) `->` type($result)
+  }];
+  let hasVerifier = 1;
 }
 
 def Enc_ScoresOp : Enc_Op<"scores", [Pure]> {

@@ -224,6 +224,20 @@ LogicalResult MergeHeadsOp::verify() {
   return verifyHeads(*this, "merge_heads_c1", getType(), getInput().getType());
 }
 
+LogicalResult PartOp::verify() {
+  Type in = getInput().getType();
+  ArrayRef<int64_t> shape = getRowShape(in);
+  if (shape.size() != 3 || shape[0] != 3 ||
+      shape.drop_front() != getRowShape(getType()) ||
+      getRowElementType(in) != getRowElementType(getType()))
+    return emitOpError("part_c1: expected 3 x N x D to N x D, got ")
+           << in << " to " << getType();
+  if (getIndex() > 2)
+    return emitOpError("part_c2: expected an index of 0 to 2, got ")
+           << static_cast<int64_t>(getIndex());
+  return success();
+}
+
 LogicalResult ScoresOp::verify() {
   Type type = getQuery().getType();
   if (type != getKey().getType() || getRowShape(type).size() != 2)

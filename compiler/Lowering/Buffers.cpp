@@ -1,0 +1,146 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A value's layout follows from its producer: attention leaves its heads padded
+// to 16 columns, everything else packs its columns at the front of the row.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/Buffers.h"
+#include "dialects/Enc/IR/EncOps.h"
+
+using namespace mlir;
+using namespace bertc;
+
+int64_t bertc::rowStride(int64_t paddedColumns) {
+  constexpr int64_t line = 16, aliasing = 128; // f32 elements
+  return paddedColumns % aliasing ? paddedColumns : paddedColumns + line;
+}
+
+static Grouping plain(int64_t columns) {
+  return {1, columns, roundUp(columns, lanes)};
+}
+
+static Grouping heads(int64_t count, int64_t size) {
+  return {count, size, roundUp(size, lanes)};
+}
+
+BufferAssignment::BufferAssignment(func::FuncOp forward, Workspace &workspace)
+    : workspace(workspace) {
+  assignBlock(forward.getBody().front());
+}
+
+Buffer BufferAssignment::describe(Value value) const {
+  Buffer buffer;
+  Operation *producer = value.getDefiningOp();
+  if (auto tokens = dyn_cast<enc::TokensType>(value.getType())) {
+    ArrayRef<int64_t> shape = tokens.getShape();
+    if (auto attention = dyn_cast_or_null<enc::FusedAttentionOp>(producer)) {
+      auto input = cast<enc::TokensType>(attention.getQkv().getType());
+      buffer.columns = heads(input.getShape()[1], input.getShape()[2]);
+    } else if (shape.size() == 3) {
+      buffer.columns = heads(shape[0] * shape[1], shape[2]);
+    } else if (isa_and_nonnull<enc::GeluOp, enc::GeluTanhOp, enc::ReluOp,
+                               enc::SiluOp, enc::TanhOp, enc::AddOp>(
+                   producer)) {
+      buffer.columns = (*this)[producer->getOperand(0)].columns;
+    } else {
+      buffer.columns = plain(shape.back());
+    }
+  } else {
+    auto sequences = cast<enc::SequencesType>(value.getType());
+    buffer.extent = Extent::PerSequence;
+    buffer.columns = plain(sequences.getShape().back());
+  }
+  buffer.stride = rowStride(buffer.columns.padded());
+  return buffer;
+}
+
+static bool hasBuffer(Value value) {
+  if (auto tokens = dyn_cast<enc::TokensType>(value.getType()))
+    return isa<FloatType>(tokens.getElementType());
+  return isa<enc::SequencesType>(value.getType());
+}
+
+void BufferAssignment::assignResult(Value value) {
+  if (!hasBuffer(value))
+    return;
+  Buffer buffer = describe(value);
+  buffer.slot = workspace.acquire(buffer.extent, buffer.stride);
+  buffers[value] = buffer;
+}
+
+/// No use of `value` comes after `op`, which lies in the value's own block.
+bool BufferAssignment::diesAt(Value value, Operation *op) const {
+  for (Operation *user : value.getUsers()) {
+    Operation *ancestor = op->getBlock()->findAncestorOpInBlock(*user);
+    // A use outside of this block (a value from around enc.layers) is one in a
+    // later iteration as well.
+    if (!ancestor || op->isBeforeInBlock(ancestor))
+      return false;
+  }
+  return value.getParentBlock() == op->getBlock();
+}
+
+void BufferAssignment::releaseOperands(Operation *op) {
+  llvm::SmallDenseSet<Value> seen;
+  for (Value operand : op->getOperands())
+    if (hasBuffer(operand) && seen.insert(operand).second &&
+        diesAt(operand, op) && !isa<BlockArgument>(operand)) {
+      // The carried value of enc.layers keeps the slot it took over.
+      if (auto layers = dyn_cast<enc::LayersOp>(op))
+        if (buffers[layers.getResult(0)].slot == buffers[operand].slot)
+          continue;
+      workspace.release(buffers[operand].slot);
+    }
+}
+
+void BufferAssignment::assignLayers(Operation *op) {
+  auto layers = cast<enc::LayersOp>(op);
+  Value init = layers.getInit();
+  Block &body = layers.getBody().front();
+  Value carried = body.getArgument(0);
+  Buffer buffer = (*this)[init];
+  if (!diesAt(init, op)) {
+    buffer = describe(carried);
+    buffer.slot = workspace.acquire(buffer.extent, buffer.stride);
+  }
+  buffers[carried] = buffer;
+  for (Value result : layers.getResults().drop_front())
+    assignResult(result);
+  buffers[layers.getResult(0)] = buffer;
+
+  // The next value is written straight into the carried slot if nothing reads
+  // the old one from its producer on; else it is copied at the end.
+  Value next = body.getTerminator()->getOperand(0);
+  Operation *producer = next.getDefiningOp();
+  bool inPlace = producer && producer->getBlock() == &body &&
+                 describe(next).stride == buffer.stride &&
+                 llvm::all_of(carried.getUsers(), [&](Operation *user) {
+                   return user->isBeforeInBlock(producer);
+                 });
+  if (inPlace)
+    buffers[next] = buffer;
+  else
+    copied.insert(op);
+  assignBlock(body);
+}
+
+void BufferAssignment::assignBlock(Block &block) {
+  for (Operation &op : block) {
+    if (isa<enc::LayersOp>(op)) {
+      assignLayers(&op);
+    } else {
+      for (Value result : op.getResults())
+        if (!buffers.contains(result))
+          assignResult(result);
+    }
+    if (!op.hasTrait<OpTrait::IsTerminator>())
+      releaseOperands(&op);
+  }
+}

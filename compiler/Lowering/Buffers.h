@@ -1,0 +1,75 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Where each enc value of the forward function lives: the slot in the workspace
+// and the physical shape of its rows.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_BUFFERS_H
+#define BERTC_COMPILER_LOWERING_BUFFERS_H
+
+#include "compiler/Kernels/CPU/Norm.h"
+#include "compiler/Lowering/WeightLayout.h"
+#include "compiler/Lowering/Workspace.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace bertc {
+
+/// Rows of `columns.padded()` elements, `stride` apart. Padding is zero.
+struct Buffer {
+  int64_t slot = -1;
+  Extent extent = Extent::PerToken;
+  Grouping columns;
+  int64_t stride = 0;
+
+  /// For kernels that reduce over a row: real columns must be contiguous.
+  bool isPlain() const {
+    return columns.count == 1 || columns.size == columns.stride;
+  }
+  RowShape rows() const {
+    return {isPlain() ? columns.real() : columns.padded(), stride};
+  }
+};
+
+/// Padded columns plus, where rows would fall into the same cache sets, one
+/// cache line.
+int64_t rowStride(int64_t paddedColumns);
+
+/// Liveness of the values of one block and of enc.layers bodies in it, in
+/// program order; assigns slots first-fit. A value whose memory another may
+/// take over is released after its last use.
+class BufferAssignment {
+public:
+  BufferAssignment(mlir::func::FuncOp forward, Workspace &workspace);
+
+  /// Shape of `value` without a slot: the layout its producer writes.
+  Buffer describe(mlir::Value value) const;
+  const Buffer &operator[](mlir::Value value) const {
+    return buffers.find(value)->second;
+  }
+  /// The producer's result must be copied into the carried slot at the end of
+  /// the body.
+  bool needsCopy(mlir::Operation *layers) const {
+    return copied.contains(layers);
+  }
+
+private:
+  void assignBlock(mlir::Block &block);
+  void assignLayers(mlir::Operation *layers);
+  void assignResult(mlir::Value value);
+  bool diesAt(mlir::Value value, mlir::Operation *op) const;
+  void releaseOperands(mlir::Operation *op);
+
+  Workspace &workspace;
+  llvm::DenseMap<mlir::Value, Buffer> buffers;
+  llvm::DenseSet<mlir::Operation *> copied;
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_BUFFERS_H

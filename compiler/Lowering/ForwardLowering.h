@@ -1,0 +1,46 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From the fused and planned forward function to calls of kernels: the body of
+// the one parallel region.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
+#define BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
+
+#include "compiler/Lowering/WeightLayout.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "runtime/abi/abi.h"
+
+namespace bertc {
+
+struct TargetInfo;
+
+struct LoweredOutput {
+  std::string name;
+  uint32_t kind; // BERTC_PER_TOKEN or BERTC_PER_SEQUENCE
+  int64_t width;
+};
+
+struct LoweredForward {
+  mlir::OwningOpRef<mlir::ModuleOp> kernels; // scf + vector + memref + func
+  std::string entry;                         // symbol, bertc_forward_fn
+  bertc_workspace workspace;
+  WeightLayout weights;
+  std::vector<LoweredOutput> outputs;
+};
+
+/// Lowers @forward of `module`, which must be fused and carry the plans of one
+/// target. Errors are reported at the op that has no lowering.
+mlir::FailureOr<LoweredForward> lowerForward(mlir::ModuleOp module,
+                                             llvm::StringRef variant);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_FORWARDLOWERING_H

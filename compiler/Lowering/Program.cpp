@@ -1,0 +1,319 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The two walks over the ops, and what several of them share. Split by rows, a
+// thread owns a range of tokens from op to op and only attention needs the
+// others' rows. Split by panels, a thread owns a share of each weight, so every
+// weight is read once by one thread, and rows are shared after each op.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/CPU/Rows.h"
+#include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Plan/PlanAttributes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace bertc;
+
+Program::Program(func::FuncOp forward, SplitBy splitBy, int64_t mostTokens,
+                 WeightLayoutBuilder &weights)
+    : forward(forward), splitBy(splitBy), mostTokens(mostTokens),
+      weights(weights) {
+  buffers = std::make_unique<BufferAssignment>(forward, workspace);
+  prepareBlock(forward.getBody().front());
+}
+
+//===----------------------------------------------------------------------===//
+// First walk
+//===----------------------------------------------------------------------===//
+
+void Program::prepareBlock(Block &block) {
+  for (Operation &op : block) {
+    if (failed(prepare(&op)))
+      valid = false;
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        prepareBlock(inner);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Second walk
+//===----------------------------------------------------------------------===//
+
+void Program::emit(KernelBuilder &k, CallFrame &frame) {
+  Emission emission{k,  frame, Phases([&] { frame.barrier(); }), {}, {}, {},
+                    {}, {}};
+  e = &emission;
+  std::tie(e->tokenBegin, e->tokenEnd) =
+      k.share(frame.tokens, frame.tid, frame.threads);
+  std::tie(e->sequenceBegin, e->sequenceEnd) =
+      k.share(frame.sequences, frame.tid, frame.threads);
+  emitBlock(forward.getBody().front());
+  e = nullptr;
+}
+
+void Program::emitBlock(Block &block) {
+  for (Operation &op : block)
+    emitOp(&op);
+}
+
+void Program::emitOp(Operation *op) {
+  llvm::TypeSwitch<Operation *>(op)
+      .Case([&](enc::LayersOp o) { emitLayers(o); })
+      .Case([&](func::ReturnOp o) { emitReturn(o); })
+      .Case([&](enc::FusedEmbedNormOp o) { emitEmbedNorm(o); })
+      .Case([&](enc::EmbedOp o) { emitEmbed(o); })
+      .Case([&](enc::FusedQKVOp o) { emitQKV(o); })
+      .Case([&](enc::FusedAttentionOp o) { emitAttention(o); })
+      .Case([&](enc::LinearOp o) { emitLinear(o); })
+      .Case([&](enc::FusedLinearAddNormOp o) { emitLinearAddNorm(o); })
+      .Case([&](enc::FusedFeedForwardOp o) { emitFeedForward(o); })
+      .Case([&](enc::LayerNormOp o) { emitLayerNorm(o); })
+      .Case([&](enc::PoolOp o) { emitPool(o); })
+      .Case([&](enc::NormalizeOp o) { emitNormalize(o); })
+      .Case<enc::AddOp, enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp,
+            enc::TanhOp>([&](Operation *o) { emitElementwise(o); })
+      .Default([](Operation *) {}); // yield
+}
+
+void Program::emitLayers(enc::LayersOp op) {
+  KernelBuilder &k = e->k;
+  // Hidden state `index` is the carried value before layer `index`.
+  auto collect = [&](Value reached, int64_t index) {
+    for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
+      Value result = op.getResult(i + 1);
+      if (wanted != index)
+        continue;
+      auto copy = [&] {
+        rowsPhase({op.getResult(0)}, result,
+                  [&](ArrayRef<Place> in, Place out, Value rows) {
+                    const Buffer &b = (*buffers)[result];
+                    callCopy(k, b.rows(), b.rows(), in[0], out, rows);
+                  });
+      };
+      if (reached)
+        k.ifThen(k.equal(reached, k.index(index)), copy);
+      else
+        copy();
+    }
+  };
+
+  e->phases.join();
+  int64_t trips = op.getTripCount();
+  Block &body = op.getBody().front();
+  k.forLoop(k.index(0), k.index(trips), 1, [&](Value layer) {
+    e->layer = layer;
+    for (int64_t i = 0; i < trips; ++i)
+      collect(layer, i);
+    emitBlock(body);
+    if (buffers->needsCopy(op)) {
+      Value next = body.getTerminator()->getOperand(0);
+      rowsPhase({next}, op.getResult(0),
+                [&](ArrayRef<Place> in, Place out, Value rows) {
+                  callCopy(k, (*buffers)[next].rows(),
+                           (*buffers)[op.getResult(0)].rows(), in[0], out,
+                           rows);
+                });
+    }
+    e->phases.join();
+  });
+  e->layer = {};
+  collect({}, trips);
+}
+
+void Program::emitReturn(Operation *op) {
+  for (auto [i, value] : llvm::enumerate(op->getOperands()))
+    writeOutput(i, value);
+}
+
+void Program::writeOutput(int64_t number, Value value) {
+  const Buffer &buffer = (*buffers)[value];
+  KernelBuilder &k = e->k;
+  e->phases.run({{buffer.slot, rowSplit(buffer)}}, {}, [&] {
+    e->frame.withOutput(number, [&](Value out) {
+      Value map =
+          buffer.extent == Extent::PerToken ? e->frame.outputRows : Value();
+      callWriteOutput(k, buffer.rows(), place(value), out, map, begin(buffer),
+                      end(buffer));
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Shared phases
+//===----------------------------------------------------------------------===//
+
+Split Program::rowSplit(const Buffer &buffer) const {
+  return buffer.extent == Extent::PerToken ? Split::Rows : Split::Sequences;
+}
+Value Program::begin(const Buffer &buffer) {
+  return buffer.extent == Extent::PerToken ? e->tokenBegin : e->sequenceBegin;
+}
+Value Program::end(const Buffer &buffer) {
+  return buffer.extent == Extent::PerToken ? e->tokenEnd : e->sequenceEnd;
+}
+/// The caller's array behind an id argument of the forward function.
+Value Program::ids(Value argument) {
+  switch (cast<BlockArgument>(argument).getArgNumber()) {
+  case 0:
+    return e->frame.inputIds;
+  case 1:
+    return e->frame.tokenTypeIds;
+  default:
+    return e->frame.positionIds;
+  }
+}
+Place Program::place(Value value) {
+  return workspace.slot(e->k, e->frame, (*buffers)[value].slot);
+}
+
+/// Each thread computes its own rows of `output` from its rows of `inputs`.
+void Program::rowsPhase(
+    ArrayRef<Value> inputs, Value output,
+    llvm::function_ref<void(ArrayRef<Place>, Place, Value)> body) {
+  KernelBuilder &k = e->k;
+  const Buffer &out = (*buffers)[output];
+  SmallVector<Access> reads;
+  for (Value input : inputs)
+    reads.push_back({(*buffers)[input].slot, rowSplit(out)});
+  e->phases.run(reads, {{out.slot, rowSplit(out)}}, [&] {
+    Value first = begin(out);
+    auto rowsOf = [&](Value value) {
+      return k.at(place(value), k.mul(first, (*buffers)[value].stride));
+    };
+    SmallVector<Place> places;
+    for (Value input : inputs)
+      places.push_back(rowsOf(input));
+    body(places, rowsOf(output), k.sub(end(out), first));
+  });
+}
+
+void Program::normPhase(Value y, double epsilon, int64_t gain, int64_t bias) {
+  rowsPhase({y}, y, [&](ArrayRef<Place>, Place rows, Value count) {
+    callLayerNorm(e->k, (*buffers)[y].rows(), epsilon, rows, rows, weight(gain),
+                  weight(bias), count);
+  });
+}
+
+/// y = linear(x), by rows for batches of many tokens, else by column panels.
+void Program::linearPhase(const LinearShape &shape, const LinearPlan &plan,
+                          Value x, Value y, Value residual,
+                          LinearWeights indices) {
+  KernelBuilder &k = e->k;
+  const Buffer &out = (*buffers)[y];
+  if (splitBy == SplitBy::Panels || out.extent == Extent::PerSequence) {
+    std::optional<SlotPlace> other;
+    if (residual)
+      other = SlotPlace{(*buffers)[residual].slot, place(residual)};
+    panelsPhase(shape, plan, {(*buffers)[x].slot, place(x)},
+                {out.slot, place(y)}, other,
+                out.extent == Extent::PerToken ? e->frame.tokens
+                                               : e->frame.sequences,
+                indices);
+    return;
+  }
+  SmallVector<Value> inputs = {x};
+  if (residual)
+    inputs.push_back(residual);
+  rowsPhase(inputs, y, [&](ArrayRef<Place> in, Place rows, Value count) {
+    LinearOperands o;
+    o.x = in[0];
+    o.y = rows;
+    o.residual = residual ? in[1] : rows;
+    o.weight = weight(indices.first);
+    if (indices.second)
+      o.bias = weight(*indices.second);
+    o.rows = count;
+    o.panelBegin = k.index(0);
+    o.panelEnd = k.index(shape.columns / lanes);
+    callLinear(k, shape, plan, o);
+  });
+}
+
+/// Each thread computes its share of the columns, for all rows.
+void Program::panelsPhase(const LinearShape &shape, const LinearPlan &plan,
+                          SlotPlace x, SlotPlace y,
+                          std::optional<SlotPlace> residual, Value rows,
+                          LinearWeights indices) {
+  KernelBuilder &k = e->k;
+  SmallVector<Access> reads = {{x.slot, Split::Whole}};
+  if (residual)
+    reads.push_back({residual->slot, Split::Whole});
+  e->phases.run(reads, {{y.slot, Split::Columns}}, [&] {
+    LinearOperands o;
+    o.x = x.place;
+    o.y = y.place;
+    o.residual = residual ? residual->place : y.place;
+    o.weight = weight(indices.first);
+    if (indices.second)
+      o.bias = weight(*indices.second);
+    o.rows = rows;
+    std::tie(o.panelBegin, o.panelEnd) =
+        k.share(k.index(shape.columns / lanes), e->frame.tid, e->frame.threads);
+    callLinear(k, shape, plan, o);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+int64_t Program::layersOf(StringAttr symbol) {
+  auto weight =
+      SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(forward, symbol);
+  return weight.getLayers().value_or(1);
+}
+
+int64_t Program::panels(ArrayRef<StringAttr> symbols, Grouping columns,
+                        Grouping depth) {
+  PackedWeight packed;
+  for (StringAttr symbol : symbols)
+    packed.sources.push_back(symbol.str());
+  packed.layout = PackedWeight::Layout::Panels16;
+  packed.columns = columns;
+  packed.depth = depth;
+  packed.layers = layersOf(symbols.front());
+  return weights.add(std::move(packed));
+}
+
+int64_t Program::vector(ArrayRef<StringAttr> symbols, Grouping columns) {
+  PackedWeight packed;
+  for (StringAttr symbol : symbols)
+    packed.sources.push_back(symbol.str());
+  packed.columns = columns;
+  packed.layers = layersOf(symbols.front());
+  return weights.add(std::move(packed));
+}
+
+int64_t Program::table(StringAttr symbol) {
+  auto op =
+      SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(forward, symbol);
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getType()).getShape();
+  PackedWeight packed;
+  packed.sources = {symbol.str()};
+  packed.rows = shape[0];
+  packed.columns = plainColumns(shape[1]);
+  packed.layers = layersOf(symbol);
+  return weights.add(std::move(packed));
+}
+
+Program::LinearWeights Program::linearWeights(const Buffer &x, const Buffer &y,
+                                              FlatSymbolRefAttr weight,
+                                              FlatSymbolRefAttr bias) {
+  LinearWeights indices;
+  indices.first = panels({weight.getAttr()}, y.columns, x.columns);
+  if (bias)
+    indices.second = vector({bias.getAttr()}, y.columns);
+  return indices;
+}
+
+Place Program::weight(int64_t index) {
+  return weights.place(e->k, e->frame.weights, index, e->layer);
+}

@@ -1,0 +1,119 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One of the two ways through the forward function: with the work of each op
+// split by rows (many tokens), or by column panels and heads (few tokens).
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_PROGRAM_H
+#define BERTC_COMPILER_LOWERING_PROGRAM_H
+
+#include "compiler/Kernels/CPU/Linear.h"
+#include "compiler/Lowering/Buffers.h"
+#include "compiler/Lowering/Phases.h"
+#include "compiler/Lowering/WeightLayoutBuilder.h"
+#include "dialects/Enc/IR/EncOps.h"
+#include <memory>
+#include <optional>
+
+namespace bertc {
+
+enum class SplitBy { Rows, Panels };
+
+class Program {
+public:
+  /// Assigns memory and registers weights; emits nothing. `mostTokens` bounds
+  /// the batch of a program split by panels.
+  Program(mlir::func::FuncOp forward, SplitBy splitBy, int64_t mostTokens,
+          WeightLayoutBuilder &weights);
+
+  /// False if an op had no lowering; reported at the op.
+  bool isValid() const { return valid; }
+  bertc_workspace workspaceFormula() const { return workspace.formula(); }
+
+  /// Emits the program at the builder's insertion point. The weight layout is
+  /// finished by now.
+  void emit(KernelBuilder &k, CallFrame &frame);
+
+private:
+  struct Emission; // state while emitting, see Program.cpp
+
+  // First walk.
+  void prepareBlock(mlir::Block &block);
+  mlir::LogicalResult prepare(mlir::Operation *op);
+  mlir::LogicalResult prepareFeedForward(mlir::enc::FusedFeedForwardOp op);
+
+  // Second walk.
+  void emitBlock(mlir::Block &block);
+  void emitOp(mlir::Operation *op);
+  void emitLayers(mlir::enc::LayersOp op);
+  void emitReturn(mlir::Operation *op);
+  void emitEmbedNorm(mlir::enc::FusedEmbedNormOp op);
+  void emitEmbed(mlir::enc::EmbedOp op);
+  void emitQKV(mlir::enc::FusedQKVOp op);
+  void emitAttention(mlir::enc::FusedAttentionOp op);
+  void emitLinear(mlir::enc::LinearOp op);
+  void emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
+  void emitFeedForward(mlir::enc::FusedFeedForwardOp op);
+  void emitLayerNorm(mlir::enc::LayerNormOp op);
+  void emitElementwise(mlir::Operation *op);
+  void emitPool(mlir::enc::PoolOp op);
+  void emitNormalize(mlir::enc::NormalizeOp op);
+
+  // Shared by several ops.
+  using LinearWeights = std::pair<int64_t, std::optional<int64_t>>;
+  struct SlotPlace {
+    int64_t slot;
+    Place place;
+  };
+  void linearPhase(const LinearShape &shape, const LinearPlan &plan,
+                   mlir::Value x, mlir::Value y, mlir::Value residual,
+                   LinearWeights weights);
+  void panelsPhase(const LinearShape &shape, const LinearPlan &plan,
+                   SlotPlace x, SlotPlace y, std::optional<SlotPlace> residual,
+                   mlir::Value rows, LinearWeights weights);
+  void normPhase(mlir::Value y, double epsilon, int64_t gain, int64_t bias);
+  void rowsPhase(
+      llvm::ArrayRef<mlir::Value> inputs, mlir::Value output,
+      llvm::function_ref<void(llvm::ArrayRef<Place>, Place, mlir::Value rows)>
+          body);
+  void writeOutput(int64_t number, mlir::Value value);
+
+  // Weights.
+  int64_t layersOf(mlir::StringAttr symbol);
+  int64_t panels(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns,
+                 Grouping depth);
+  int64_t vector(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns);
+  int64_t table(mlir::StringAttr symbol);
+  LinearWeights linearWeights(const Buffer &x, const Buffer &y,
+                              mlir::FlatSymbolRefAttr weight,
+                              mlir::FlatSymbolRefAttr bias);
+  LinearWeights qkvWeights(mlir::enc::FusedQKVOp op);
+  Place weight(int64_t index);
+
+  Buffer intermediate(mlir::enc::FusedFeedForwardOp op) const;
+  mlir::Value ids(mlir::Value argument);
+  mlir::Value begin(const Buffer &buffer);
+  mlir::Value end(const Buffer &buffer);
+  Split rowSplit(const Buffer &buffer) const;
+  Place place(mlir::Value value);
+
+  mlir::func::FuncOp forward;
+  SplitBy splitBy;
+  int64_t mostTokens;
+  WeightLayoutBuilder &weights;
+  Workspace workspace;
+  std::unique_ptr<BufferAssignment> buffers;
+  llvm::DenseMap<mlir::Operation *, int64_t> intermediates; // slots
+  bool valid = true;
+  Emission *e = nullptr;
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_PROGRAM_H

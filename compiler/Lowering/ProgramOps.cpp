@@ -1,0 +1,449 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The lowering of each op: what it needs (first walk) and its phases (second).
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/CPU/Attention.h"
+#include "compiler/Kernels/CPU/Rows.h"
+#include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Plan/PlanAttributes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace bertc;
+
+static LinearShape linearShape(const Buffer &x, const Buffer &y, bool bias) {
+  LinearShape shape;
+  shape.depth = x.columns.padded();
+  shape.columns = y.columns.padded();
+  shape.inputStride = x.stride;
+  shape.outputStride = y.stride;
+  shape.bias = bias;
+  return shape;
+}
+
+static AttentionShape attentionShape(enc::FusedAttentionOp op, const Buffer &in,
+                                     const Buffer &out) {
+  return {in.columns.size, in.columns.stride, in.stride, out.stride,
+          op.getScale().convertToDouble()};
+}
+
+static Activation activationOf(enc::ActivationKind kind) {
+  switch (kind) {
+  case enc::ActivationKind::Gelu:
+    return Activation::Gelu;
+  case enc::ActivationKind::GeluTanh:
+    return Activation::GeluTanh;
+  case enc::ActivationKind::Relu:
+    return Activation::Relu;
+  case enc::ActivationKind::Silu:
+    return Activation::Silu;
+  case enc::ActivationKind::Tanh:
+    return Activation::Tanh;
+  }
+  llvm_unreachable("all activations listed");
+}
+
+static Activation activationOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Activation>(op)
+      .Case([](enc::GeluOp) { return Activation::Gelu; })
+      .Case([](enc::GeluTanhOp) { return Activation::GeluTanh; })
+      .Case([](enc::ReluOp) { return Activation::Relu; })
+      .Case([](enc::SiluOp) { return Activation::Silu; })
+      .Case([](enc::TanhOp) { return Activation::Tanh; })
+      .Default([](Operation *) { return Activation::None; });
+}
+
+static Pooling poolingOf(enc::PoolMode mode) {
+  switch (mode) {
+  case enc::PoolMode::Cls:
+    return Pooling::Cls;
+  case enc::PoolMode::Mean:
+    return Pooling::Mean;
+  case enc::PoolMode::Max:
+    return Pooling::Max;
+  case enc::PoolMode::MeanSqrtLen:
+    return Pooling::MeanSqrtLen;
+  }
+  llvm_unreachable("all modes listed");
+}
+
+//===----------------------------------------------------------------------===//
+// First walk: weights, scratch, checks
+//===----------------------------------------------------------------------===//
+
+/// Kernels that reduce over a row need its real columns side by side.
+static LogicalResult verifyPlain(Operation *op, const Buffer &buffer) {
+  if (buffer.isPlain())
+    return success();
+  return op->emitOpError("has no lowering on the result of attention with a "
+                         "head size of ")
+         << buffer.columns.size << ", which is padded to "
+         << buffer.columns.stride << " columns; apply enc.linear first";
+}
+
+LogicalResult Program::prepare(Operation *op) {
+  const BufferAssignment &b = *buffers;
+  auto attr = [](FlatSymbolRefAttr symbol) { return symbol.getAttr(); };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](enc::FusedEmbedNormOp o) {
+        Grouping columns = b[o.getResult()].columns;
+        table(attr(o.getWordTableAttr()));
+        table(attr(o.getTypeTableAttr()));
+        table(attr(o.getPositionTableAttr()));
+        vector({attr(o.getGainAttr())}, columns);
+        vector({attr(o.getBiasAttr())}, columns);
+        return success();
+      })
+      .Case([&](enc::EmbedOp o) {
+        table(attr(o.getTableAttr()));
+        return success();
+      })
+      .Case([&](enc::FusedQKVOp o) {
+        qkvWeights(o);
+        return LogicalResult(linearPlan(op));
+      })
+      .Case([&](enc::FusedAttentionOp o) -> LogicalResult {
+        FailureOr<AttentionPlan> plan = attentionPlan(op);
+        if (failed(plan))
+          return failure();
+        AttentionShape shape =
+            attentionShape(o, b[o.getQkv()], b[o.getResult()]);
+        workspace.needScratch(scratchFixed(*plan), scratchPerKey(shape, *plan));
+        return success();
+      })
+      .Case([&](enc::LinearOp o) {
+        linearWeights(b[o.getInput()], b[o.getResult()], o.getWeightAttr(),
+                      o.getBiasAttr());
+        return LogicalResult(linearPlan(op));
+      })
+      .Case([&](enc::FusedLinearAddNormOp o) {
+        const Buffer &out = b[o.getResult()];
+        linearWeights(b[o.getInput()], out, o.getWeightAttr(), o.getBiasAttr());
+        vector({attr(o.getGainAttr())}, out.columns);
+        vector({attr(o.getNormBiasAttr())}, out.columns);
+        return LogicalResult(linearPlan(op));
+      })
+      .Case([&](enc::FusedFeedForwardOp o) { return prepareFeedForward(o); })
+      .Case([&](enc::LayerNormOp o) {
+        Grouping columns = b[o.getResult()].columns;
+        vector({attr(o.getGainAttr())}, columns);
+        vector({attr(o.getBiasAttr())}, columns);
+        return verifyPlain(op, b[o.getInput()]);
+      })
+      .Case([&](enc::PoolOp o) { return verifyPlain(op, b[o.getInput()]); })
+      .Case<enc::LayersOp, enc::YieldOp, enc::NormalizeOp, enc::AddOp,
+            enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp, enc::TanhOp,
+            func::ReturnOp>([](Operation *) { return success(); })
+      .Default([](Operation *o) {
+        return o->emitOpError("has no kernel; run the fusion passes first");
+      });
+}
+
+/// The intermediate as its consumer sees it.
+static Buffer intermediateBuffer(int64_t columns) {
+  Buffer buffer;
+  buffer.columns = plainColumns(columns);
+  buffer.stride = rowStride(buffer.columns.padded());
+  return buffer;
+}
+
+Buffer Program::intermediate(enc::FusedFeedForwardOp op) const {
+  auto up =
+      SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(op, op.getUpAttr());
+  return intermediateBuffer(cast<RankedTensorType>(up.getType()).getShape()[0]);
+}
+
+LogicalResult Program::prepareFeedForward(enc::FusedFeedForwardOp op) {
+  const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
+  Buffer middle = intermediate(op);
+  FailureOr<LinearPlan> up = linearPlan(op, "up"),
+                        down = linearPlan(op, "down");
+  if (failed(up) || failed(down))
+    return failure();
+  linearWeights(x, middle, op.getUpAttr(), op.getUpBiasAttr());
+  linearWeights(middle, y, op.getDownAttr(), op.getDownBiasAttr());
+  vector({op.getGainAttr().getAttr()}, y.columns);
+  vector({op.getNormBiasAttr().getAttr()}, y.columns);
+  if (splitBy == SplitBy::Rows) {
+    workspace.needScratch(down->rowBlock * middle.stride, 0);
+  } else {
+    int64_t slot = workspace.acquire(Extent::Fixed, mostTokens * middle.stride);
+    intermediates[op] = slot;
+    workspace.release(slot);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Second walk: embeddings, linear layers, norms
+//===----------------------------------------------------------------------===//
+
+void Program::emitEmbedNorm(enc::FusedEmbedNormOp op) {
+  const Buffer &out = (*buffers)[op.getResult()];
+  e->phases.run({}, {{out.slot, Split::Rows}}, [&] {
+    EmbeddingOperands o;
+    o.ids = ids(op.getIds());
+    o.types = ids(op.getTypes());
+    o.positions = ids(op.getPositions());
+    o.word = weight(table(op.getWordTableAttr().getAttr()));
+    o.type = weight(table(op.getTypeTableAttr().getAttr()));
+    o.position = weight(table(op.getPositionTableAttr().getAttr()));
+    o.gain = weight(vector({op.getGainAttr().getAttr()}, out.columns));
+    o.bias = weight(vector({op.getBiasAttr().getAttr()}, out.columns));
+    o.y = place(op.getResult());
+    o.begin = e->tokenBegin;
+    o.end = e->tokenEnd;
+    callEmbedNorm(e->k, out.rows(), op.getEpsilon().convertToDouble(), o);
+  });
+}
+
+void Program::emitEmbed(enc::EmbedOp op) {
+  const Buffer &out = (*buffers)[op.getResult()];
+  e->phases.run({}, {{out.slot, Split::Rows}}, [&] {
+    callEmbed(e->k, out.rows(), ids(op.getIds()),
+              weight(table(op.getTableAttr().getAttr())), place(op.getResult()),
+              e->tokenBegin, e->tokenEnd);
+  });
+}
+
+void Program::emitLinear(enc::LinearOp op) {
+  const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
+  LinearShape shape = linearShape(x, y, op.getBias().has_value());
+  linearPhase(shape, *linearPlan(op), op.getInput(), op.getResult(), {},
+              linearWeights(x, y, op.getWeightAttr(), op.getBiasAttr()));
+}
+
+void Program::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
+  const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
+  LinearShape shape = linearShape(x, y, true);
+  shape.residual = true;
+  shape.residualStride = (*buffers)[op.getResidual()].stride;
+  linearPhase(shape, *linearPlan(op), op.getInput(), op.getResult(),
+              op.getResidual(),
+              linearWeights(x, y, op.getWeightAttr(), op.getBiasAttr()));
+  normPhase(op.getResult(), op.getEpsilon().convertToDouble(),
+            vector({op.getGainAttr().getAttr()}, y.columns),
+            vector({op.getNormBiasAttr().getAttr()}, y.columns));
+}
+
+void Program::emitLayerNorm(enc::LayerNormOp op) {
+  const Buffer &out = (*buffers)[op.getResult()];
+  rowsPhase({op.getInput()}, op.getResult(),
+            [&](ArrayRef<Place> in, Place y, Value rows) {
+              callLayerNorm(
+                  e->k, out.rows(), op.getEpsilon().convertToDouble(), in[0], y,
+                  weight(vector({op.getGainAttr().getAttr()}, out.columns)),
+                  weight(vector({op.getBiasAttr().getAttr()}, out.columns)),
+                  rows);
+            });
+}
+
+/// Split by rows, blocks of rows pass through both layers and the norm while
+/// the intermediate stays in the thread's scratch; split by panels, it is
+/// shared.
+void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
+  KernelBuilder &k = e->k;
+  Value x = op.getInput(), y = op.getResult();
+  const Buffer &in = (*buffers)[x], &out = (*buffers)[y];
+  Buffer middle = intermediate(op);
+  LinearPlan upPlan = *linearPlan(op, "up"), downPlan = *linearPlan(op, "down");
+  LinearShape up = linearShape(in, middle, true);
+  up.activation = activationOf(op.getActivation());
+  LinearShape down = linearShape(middle, out, true);
+  down.residual = true;
+  down.residualStride = in.stride;
+  auto upWeights =
+      linearWeights(in, middle, op.getUpAttr(), op.getUpBiasAttr());
+  auto downWeights =
+      linearWeights(middle, out, op.getDownAttr(), op.getDownBiasAttr());
+  int64_t gain = vector({op.getGainAttr().getAttr()}, out.columns);
+  int64_t normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
+  double epsilon = op.getEpsilon().convertToDouble();
+
+  if (splitBy == SplitBy::Rows) {
+    rowsPhase({x}, y, [&](ArrayRef<Place> from, Place to, Value rows) {
+      Place scratch = workspace.scratch(k, e->frame);
+      k.forLoop(k.index(0), rows, downPlan.rowBlock, [&](Value first) {
+        Value count = k.min(k.index(downPlan.rowBlock), k.sub(rows, first));
+        Place blockIn = k.at(from[0], k.mul(first, in.stride));
+        Place blockOut = k.at(to, k.mul(first, out.stride));
+        LinearOperands o{blockIn,
+                         scratch,
+                         scratch,
+                         weight(upWeights.first),
+                         weight(*upWeights.second),
+                         count,
+                         k.index(0),
+                         k.index(up.columns / lanes)};
+        callLinear(k, up, upPlan, o);
+        o = {scratch,
+             blockOut,
+             blockIn,
+             weight(downWeights.first),
+             weight(*downWeights.second),
+             count,
+             k.index(0),
+             k.index(down.columns / lanes)};
+        callLinear(k, down, downPlan, o);
+        callLayerNorm(k, out.rows(), epsilon, blockOut, blockOut, weight(gain),
+                      weight(normBias), count);
+      });
+    });
+    return;
+  }
+  int64_t slot = intermediates.lookup(op);
+  panelsPhase(up, upPlan, {in.slot, place(x)},
+              {slot, workspace.slot(k, e->frame, slot)}, std::nullopt,
+              e->frame.tokens, upWeights);
+  panelsPhase(down, downPlan, {slot, workspace.slot(k, e->frame, slot)},
+              {out.slot, place(y)}, SlotPlace{in.slot, place(x)},
+              e->frame.tokens, downWeights);
+  normPhase(y, epsilon, gain, normBias);
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+Program::LinearWeights Program::qkvWeights(enc::FusedQKVOp op) {
+  const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
+  Grouping columns = headColumns(y.columns.count / 3, y.columns.size);
+  return {
+      panels({op.getQueryAttr().getAttr(), op.getKeyAttr().getAttr(),
+              op.getValueAttr().getAttr()},
+             columns, x.columns),
+      vector({op.getQueryBiasAttr().getAttr(), op.getKeyBiasAttr().getAttr(),
+              op.getValueBiasAttr().getAttr()},
+             columns)};
+}
+
+void Program::emitQKV(enc::FusedQKVOp op) {
+  KernelBuilder &k = e->k;
+  const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
+  LinearShape shape = linearShape(x, y, true);
+  LinearPlan plan = *linearPlan(op);
+  LinearWeights w = qkvWeights(op);
+  if (splitBy == SplitBy::Rows) {
+    linearPhase(shape, plan, op.getInput(), op.getResult(), {}, w);
+    return;
+  }
+  // A thread computes query, key and value of its heads, and goes on to their
+  // attention without a barrier.
+  int64_t heads = y.columns.count / 3, perHead = y.columns.stride / lanes;
+  e->phases.run({{x.slot, Split::Whole}}, {{y.slot, Split::Heads}}, [&] {
+    auto [begin, end] = k.share(k.index(heads), e->frame.tid, e->frame.threads);
+    for (int64_t part = 0; part < 3; ++part) {
+      LinearOperands o;
+      o.x = place(op.getInput());
+      o.y = o.residual = place(op.getResult());
+      o.weight = weight(w.first);
+      o.bias = weight(*w.second);
+      o.rows = e->frame.tokens;
+      o.panelBegin = k.mul(k.add(begin, part * heads), perHead);
+      o.panelEnd = k.mul(k.add(end, part * heads), perHead);
+      callLinear(k, shape, plan, o);
+    }
+  });
+}
+
+void Program::emitAttention(enc::FusedAttentionOp op) {
+  KernelBuilder &k = e->k;
+  const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getResult()];
+  AttentionShape shape = attentionShape(op, in, out);
+  AttentionPlan plan = *attentionPlan(op);
+  int64_t heads = out.columns.count;
+  Place qkv = place(op.getQkv()), context = place(op.getResult());
+  Place scratch = workspace.scratch(k, e->frame);
+
+  /// Rows [begin, end) of a sequence that starts at token `first`.
+  auto attend = [&](Value head, Value first, Value length, Value begin,
+                    Value end) {
+    Place row = k.at(qkv, k.mul(first, in.stride));
+    Value column = k.mul(head, in.columns.stride);
+    AttentionOperands o;
+    o.query = k.at(row, column);
+    o.key = k.at(o.query, heads * in.columns.stride);
+    o.value = k.at(o.query, 2 * heads * in.columns.stride);
+    o.output = k.at(k.at(context, k.mul(first, out.stride)), column);
+    o.scratch = scratch;
+    o.length = length;
+    o.begin = begin;
+    o.end = end;
+    callAttention(k, shape, plan, o);
+  };
+  auto forSequences =
+      [&](llvm::function_ref<void(Value first, Value last)> body) {
+        k.forLoop(k.index(0), e->frame.sequences, 1, [&](Value s) {
+          body(k.loadIndex(e->frame.offsets, s),
+               k.loadIndex(e->frame.offsets, k.add(s, 1)));
+        });
+      };
+
+  if (splitBy == SplitBy::Panels) {
+    e->phases.run({{in.slot, Split::Heads}}, {{out.slot, Split::Heads}}, [&] {
+      auto [begin, end] =
+          k.share(k.index(heads), e->frame.tid, e->frame.threads);
+      forSequences([&, begin = begin, end = end](Value first, Value last) {
+        Value length = k.sub(last, first);
+        k.forLoop(begin, end, 1, [&](Value head) {
+          attend(head, first, length, k.index(0), length);
+        });
+      });
+    });
+    return;
+  }
+  e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Rows}}, [&] {
+    forSequences([&](Value first, Value last) {
+      Value begin = k.max(first, e->tokenBegin);
+      Value end = k.min(last, e->tokenEnd);
+      k.ifThen(k.less(begin, end), [&] {
+        k.forLoop(k.index(0), k.index(heads), 1, [&](Value head) {
+          attend(head, first, k.sub(last, first), k.sub(begin, first),
+                 k.sub(end, first));
+        });
+      });
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Rows and sequences
+//===----------------------------------------------------------------------===//
+
+void Program::emitElementwise(Operation *op) {
+  Value result = op->getResult(0);
+  RowShape shape = (*buffers)[result].rows();
+  SmallVector<Value> inputs(op->getOperands());
+  rowsPhase(inputs, result, [&](ArrayRef<Place> in, Place y, Value rows) {
+    if (isa<enc::AddOp>(op))
+      callAdd(e->k, shape, in[0], in[1], y, rows);
+    else
+      callActivation(e->k, shape, activationOf(op), in[0], y, rows);
+  });
+}
+
+void Program::emitPool(enc::PoolOp op) {
+  const Buffer &in = (*buffers)[op.getInput()],
+               &out = (*buffers)[op.getResult()];
+  e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Sequences}}, [&] {
+    callPool(e->k, in.rows(), out.rows(), poolingOf(op.getMode()),
+             e->frame.offsets, place(op.getInput()), place(op.getResult()),
+             e->sequenceBegin, e->sequenceEnd);
+  });
+}
+
+void Program::emitNormalize(enc::NormalizeOp op) {
+  rowsPhase({op.getInput()}, op.getResult(),
+            [&](ArrayRef<Place> in, Place y, Value rows) {
+              callNormalize(e->k, (*buffers)[op.getResult()].rows(), in[0], y,
+                            rows);
+            });
+}

@@ -1,0 +1,36 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Passes of the Plan room.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_PLAN_PASSES_TD
+#define BERTC_COMPILER_PLAN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PlanPass : Pass<"enc-plan", "::mlir::ModuleOp"> {
+  let summary = "choose block sizes for one target";
+  let description = [{
+    Writes the plan of each op with a kernel choice as its `plan` attribute, and
+    the target and the token count that separates the two ways to split work as
+    module attributes. A plan that an op already has is kept.
+
+    ```mlir
+    %y = enc.linear %x weight(@w) : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
+    // becomes, for x86-64-v3
+    %y = enc.linear %x weight(@w) {plan = {depth_block = 256, panels = 1,
+         row_block = 126, rows = 6}} : ...
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "", "name of the CPU target">
+  ];
+}
+
+#endif // BERTC_COMPILER_PLAN_PASSES_TD

@@ -1,0 +1,87 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One table of fields per plan serves printing and reading.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Plan/PlanAttributes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Operation.h"
+
+using namespace mlir;
+using namespace bertc;
+
+namespace {
+template <typename Plan> struct Field {
+  llvm::StringLiteral name;
+  int64_t Plan::*value;
+};
+} // namespace
+
+static constexpr Field<LinearPlan> linearFields[] = {
+    {"rows", &LinearPlan::rows},
+    {"panels", &LinearPlan::panels},
+    {"depth_block", &LinearPlan::depthBlock},
+    {"row_block", &LinearPlan::rowBlock}};
+static constexpr Field<AttentionPlan> attentionFields[] = {
+    {"rows", &AttentionPlan::rows},
+    {"key_panels", &AttentionPlan::keyPanels},
+    {"value_panels", &AttentionPlan::valuePanels}};
+
+template <typename Plan, size_t n>
+static DictionaryAttr write(MLIRContext *context, const Plan &plan,
+                            const Field<Plan> (&fields)[n]) {
+  Builder b(context);
+  SmallVector<NamedAttribute> entries;
+  for (const Field<Plan> &field : fields)
+    entries.push_back(
+        b.getNamedAttr(field.name, b.getI64IntegerAttr(plan.*field.value)));
+  return b.getDictionaryAttr(entries);
+}
+
+template <typename Plan, size_t n>
+static FailureOr<Plan> read(Operation *op, StringRef part,
+                            const Field<Plan> (&fields)[n]) {
+  auto plan = op->getAttrOfType<DictionaryAttr>("plan");
+  if (plan && !part.empty())
+    plan = plan.getAs<DictionaryAttr>(part);
+  if (!plan)
+    return op->emitOpError("has no plan")
+           << (part.empty() ? "" : " for its part ") << part
+           << "; run enc-plan before lowering";
+  Plan result;
+  for (const Field<Plan> &field : fields) {
+    auto value = plan.template getAs<IntegerAttr>(field.name);
+    if (!value)
+      return op->emitOpError("plan lacks the integer '") << field.name << "'";
+    int64_t number = value.getInt();
+    bool tile = field.name == "rows" || field.name.ends_with("panels");
+    if (number < 1 || (tile && number > 16))
+      return op->emitOpError("plan has '")
+             << field.name << "' = " << number << ", expected 1 to "
+             << (tile ? "16" : "any size");
+    result.*field.value = number;
+  }
+  return result;
+}
+
+DictionaryAttr bertc::toAttribute(MLIRContext *context,
+                                  const LinearPlan &plan) {
+  return write(context, plan, linearFields);
+}
+DictionaryAttr bertc::toAttribute(MLIRContext *context,
+                                  const AttentionPlan &plan) {
+  return write(context, plan, attentionFields);
+}
+FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {
+  return read(op, part, linearFields);
+}
+FailureOr<AttentionPlan> bertc::attentionPlan(Operation *op) {
+  return read(op, {}, attentionFields);
+}

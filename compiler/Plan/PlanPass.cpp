@@ -1,0 +1,92 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Writes plans on ops. The sizes a plan depends on are those of the padded
+// weights, as the kernels see them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Plan/Passes.h"
+#include "compiler/Plan/PlanAttributes.h"
+#include "compiler/Target/Target.h"
+#include "dialects/Enc/IR/EncOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace bertc {
+#define GEN_PASS_DEF_PLANPASS
+#include "compiler/Plan/Passes.h.inc"
+} // namespace bertc
+
+using namespace mlir;
+using namespace bertc;
+
+static int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+
+static int64_t lastColumns(Type type) {
+  return padded(enc::getRowShape(type).back());
+}
+
+static Attribute planFor(Operation *op, const TargetInfo &target) {
+  MLIRContext *context = op->getContext();
+  auto linear = [&](int64_t depth, int64_t columns) {
+    return toAttribute(context, planLinear(target, depth, columns));
+  };
+  return llvm::TypeSwitch<Operation *, Attribute>(op)
+      .Case<enc::LinearOp, enc::FusedLinearAddNormOp>([&](auto o) {
+        return linear(lastColumns(o.getInput().getType()),
+                      lastColumns(o.getType()));
+      })
+      .Case([&](enc::FusedQKVOp o) {
+        ArrayRef<int64_t> shape = enc::getRowShape(o.getType());
+        return linear(lastColumns(o.getInput().getType()),
+                      shape[0] * shape[1] * padded(shape[2]));
+      })
+      .Case([&](enc::FusedAttentionOp o) {
+        int64_t size = enc::getRowShape(o.getQkv().getType())[2];
+        return toAttribute(context, planAttention(target, padded(size)));
+      })
+      .Case([&](enc::FusedFeedForwardOp o) {
+        auto up = SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(
+            o, o.getUpAttr());
+        int64_t hidden = lastColumns(o.getType());
+        int64_t middle =
+            padded(cast<RankedTensorType>(up.getType()).getShape()[0]);
+        Builder b(context);
+        return b.getDictionaryAttr(
+            {b.getNamedAttr("down", linear(middle, hidden)),
+             b.getNamedAttr("up", linear(hidden, middle))});
+      })
+      .Default([](Operation *) { return Attribute(); });
+}
+
+namespace {
+struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    const TargetInfo *info = findTarget(target);
+    if (!info) {
+      InFlightDiagnostic error = getOperation().emitError("unknown target '");
+      error << target << "', expected one of";
+      for (const TargetInfo &known : cpuTargets())
+        error << ' ' << known.name;
+      return signalPassFailure();
+    }
+    Builder b(&getContext());
+    getOperation()->setAttr(targetName, b.getStringAttr(info->name));
+    getOperation()->setAttr(rowSplitTokensName,
+                            b.getI64IntegerAttr(planRowSplitTokens(*info)));
+    getOperation().walk([&](Operation *op) {
+      if (op->hasAttr("plan"))
+        return;
+      if (Attribute plan = planFor(op, *info))
+        op->setAttr("plan", plan);
+    });
+  }
+};
+} // namespace

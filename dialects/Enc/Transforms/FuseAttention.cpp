@@ -1,0 +1,90 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Anchored at enc.scores. The fused op reads query, key and value from one
+// buffer, hence the precondition that enc-fuse-qkv made it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Enc/IR/EncOps.h"
+#include "dialects/Enc/Transforms/FusionReport.h"
+#include "dialects/Enc/Transforms/Passes.h"
+
+namespace mlir::enc {
+#define GEN_PASS_DEF_FUSEATTENTIONPASS
+#include "dialects/Enc/Transforms/Passes.h.inc"
+} // namespace mlir::enc
+
+using namespace mlir;
+using namespace mlir::enc;
+
+/// The fused projection that `value` is part `index` of.
+static FusedQKVOp projectionOf(Value value, uint64_t index) {
+  auto part = value.getDefiningOp<PartOp>();
+  if (!part || part.getIndex() != index)
+    return {};
+  return part.getInput().getDefiningOp<FusedQKVOp>();
+}
+
+/// The only user of `value` if it is an `Op`.
+template <typename Op> static Op onlyUser(Value value) {
+  return value.hasOneUse() ? dyn_cast<Op>(*value.getUsers().begin()) : Op();
+}
+
+static void fuse(ScoresOp scores, FusionReport &report) {
+  auto softmax = onlyUser<SoftmaxOp>(scores.getResult());
+  if (!softmax)
+    return report.missed(scores, "the scores have other uses than a softmax");
+  auto context = onlyUser<ContextOp>(softmax.getResult());
+  if (!context)
+    return report.missed(scores,
+                         "the probabilities have other uses than a context");
+  auto merge = onlyUser<MergeHeadsOp>(context.getResult());
+  if (!merge)
+    return report.missed(scores,
+                         "the context has other uses than merged heads");
+  if (scores.getOffsets() != context.getOffsets())
+    return report.missed(scores, "scores and context have different offsets");
+  FusedQKVOp qkv = projectionOf(scores.getQuery(), 0);
+  if (!qkv || projectionOf(scores.getKey(), 1) != qkv ||
+      projectionOf(context.getValue(), 2) != qkv)
+    return report.missed(scores,
+                         "query, key and value are not the parts of one "
+                         "enc.fused_qkv");
+
+  OpBuilder b(merge);
+  auto fused = FusedAttentionOp::create(
+      b, scores.getLoc(), merge.getType(), qkv.getResult(), scores.getOffsets(),
+      scores.getScaleAttr(), /*plan=*/Attribute());
+  merge.replaceAllUsesWith(fused.getResult());
+  Operation *parts[] = {scores.getQuery().getDefiningOp(),
+                        scores.getKey().getDefiningOp(),
+                        context.getValue().getDefiningOp()};
+  eraseChain({scores, softmax, context, merge});
+  for (Operation *part : parts)
+    if (part->use_empty())
+      part->erase();
+  report.passed(fused);
+}
+
+namespace {
+struct FuseAttentionPass
+    : public enc::impl::FuseAttentionPassBase<FuseAttentionPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    FusionReport report("attention", require);
+    SmallVector<ScoresOp> candidates;
+    getOperation().walk([&](ScoresOp op) { candidates.push_back(op); });
+    for (ScoresOp scores : candidates)
+      fuse(scores, report);
+    if (failed(report.finish(getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,81 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Anchored at enc.fused_linear_add_norm behind an activation.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Enc/IR/EncOps.h"
+#include "dialects/Enc/Transforms/FusionReport.h"
+#include "dialects/Enc/Transforms/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::enc {
+#define GEN_PASS_DEF_FUSEFEEDFORWARDPASS
+#include "dialects/Enc/Transforms/Passes.h.inc"
+} // namespace mlir::enc
+
+using namespace mlir;
+using namespace mlir::enc;
+
+static std::optional<ActivationKind> activationOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, std::optional<ActivationKind>>(op)
+      .Case([](GeluOp) { return ActivationKind::Gelu; })
+      .Case([](GeluTanhOp) { return ActivationKind::GeluTanh; })
+      .Case([](ReluOp) { return ActivationKind::Relu; })
+      .Case([](SiluOp) { return ActivationKind::Silu; })
+      .Case([](TanhOp) { return ActivationKind::Tanh; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+static void fuse(FusedLinearAddNormOp down, FusionReport &report) {
+  Operation *producer = down.getInput().getDefiningOp();
+  if (!producer)
+    return;
+  std::optional<ActivationKind> activation = activationOf(producer);
+  if (!activation)
+    return; // the output projection of attention
+  auto up = producer->getOperand(0).getDefiningOp<LinearOp>();
+  if (!up)
+    return report.missed(down, "the activation's input is no linear layer");
+  if (!up.getBias())
+    return report.missed(down, "the first linear layer has no bias");
+  if (up.getInput() != down.getResidual())
+    return report.missed(down, "the residual is not the block's input");
+  if (!hasOneUse(up.getResult()) || !hasOneUse(down.getInput()))
+    return report.missed(down, "the intermediate has other uses");
+
+  OpBuilder b(down);
+  auto fused = FusedFeedForwardOp::create(
+      b, down.getLoc(), down.getType(), up.getInput(),
+      ActivationKindAttr::get(b.getContext(), *activation), up.getWeightAttr(),
+      up.getBiasAttr(), down.getWeightAttr(), down.getBiasAttr(),
+      down.getGainAttr(), down.getNormBiasAttr(), down.getEpsilonAttr(),
+      /*plan=*/Attribute());
+  down.replaceAllUsesWith(fused.getResult());
+  eraseChain({up, producer, down});
+  report.passed(fused);
+}
+
+namespace {
+struct FuseFeedForwardPass
+    : public enc::impl::FuseFeedForwardPassBase<FuseFeedForwardPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    FusionReport report("feed-forward", require);
+    SmallVector<FusedLinearAddNormOp> candidates;
+    getOperation().walk(
+        [&](FusedLinearAddNormOp op) { candidates.push_back(op); });
+    for (FusedLinearAddNormOp op : candidates)
+      fuse(op, report);
+    if (failed(report.finish(getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace

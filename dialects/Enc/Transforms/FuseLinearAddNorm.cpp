@@ -1,0 +1,74 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Anchored at enc.layer_norm of a sum with a linear layer in it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Enc/IR/EncOps.h"
+#include "dialects/Enc/Transforms/FusionReport.h"
+#include "dialects/Enc/Transforms/Passes.h"
+
+namespace mlir::enc {
+#define GEN_PASS_DEF_FUSELINEARADDNORMPASS
+#include "dialects/Enc/Transforms/Passes.h.inc"
+} // namespace mlir::enc
+
+using namespace mlir;
+using namespace mlir::enc;
+
+static void fuse(LayerNormOp norm, FusionReport &report) {
+  auto add = norm.getInput().getDefiningOp<AddOp>();
+  if (!add || !isa<TokensType>(norm.getType()))
+    return;
+  // Either side may be the linear layer; addition commutes exactly.
+  auto linear = add.getLhs().getDefiningOp<LinearOp>();
+  Value residual = add.getRhs();
+  if (!linear || !hasOneUse(linear.getResult())) {
+    if (auto other = add.getRhs().getDefiningOp<LinearOp>()) {
+      linear = other;
+      residual = add.getLhs();
+    }
+  }
+  if (!linear)
+    return; // no linear layer in the sum
+  if (!hasOneUse(linear.getResult()))
+    return report.missed(norm, "the linear layer has other uses");
+  if (!hasOneUse(add.getResult()))
+    return report.missed(norm, "the sum has other uses");
+  if (!linear.getBias())
+    return report.missed(norm, "the linear layer has no bias");
+
+  OpBuilder b(norm);
+  auto fused = FusedLinearAddNormOp::create(
+      b, norm.getLoc(), norm.getType(), linear.getInput(), residual,
+      linear.getWeightAttr(), linear.getBiasAttr(), norm.getGainAttr(),
+      norm.getBiasAttr(), norm.getEpsilonAttr(), /*plan=*/Attribute());
+  norm.replaceAllUsesWith(fused.getResult());
+  norm.erase();
+  add.erase();
+  linear.erase();
+  report.passed(fused);
+}
+
+namespace {
+struct FuseLinearAddNormPass
+    : public enc::impl::FuseLinearAddNormPassBase<FuseLinearAddNormPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    FusionReport report("linear-add-norm", require);
+    SmallVector<LayerNormOp> norms;
+    getOperation().walk([&](LayerNormOp norm) { norms.push_back(norm); });
+    for (LayerNormOp norm : norms)
+      fuse(norm, report);
+    if (failed(report.finish(getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,105 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Anchored at enc.scores, from which query, key and (through softmax) value are
+// found.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Enc/IR/EncOps.h"
+#include "dialects/Enc/Transforms/FusionReport.h"
+#include "dialects/Enc/Transforms/Passes.h"
+
+namespace mlir::enc {
+#define GEN_PASS_DEF_FUSEQKVPASS
+#include "dialects/Enc/Transforms/Passes.h.inc"
+} // namespace mlir::enc
+
+using namespace mlir;
+using namespace mlir::enc;
+
+/// The enc.context that multiplies the probabilities of `scores`.
+static ContextOp contextOf(ScoresOp scores) {
+  for (Operation *user : scores->getUsers())
+    if (auto softmax = dyn_cast<SoftmaxOp>(user))
+      for (Operation *next : softmax->getUsers())
+        if (auto context = dyn_cast<ContextOp>(next))
+          return context;
+  return {};
+}
+
+static void fuse(ScoresOp scores, FusionReport &report) {
+  ContextOp context = contextOf(scores);
+  if (!context)
+    return report.missed(scores, "its probabilities reach no enc.context");
+  Value roles[] = {scores.getQuery(), scores.getKey(), context.getValue()};
+  const char *names[] = {"query", "key", "value"};
+  SplitHeadsOp splits[3];
+  LinearOp linears[3];
+  for (int i = 0; i < 3; ++i) {
+    splits[i] = roles[i].getDefiningOp<SplitHeadsOp>();
+    if (splits[i])
+      linears[i] = splits[i].getInput().getDefiningOp<LinearOp>();
+    if (!linears[i])
+      return report.missed(scores, Twine("the ") + names[i] +
+                                       " is no linear layer split into heads");
+    if (!linears[i].getBias())
+      return report.missed(scores, Twine("the ") + names[i] +
+                                       " projection has no bias");
+    if (linears[i].getInput() != linears[0].getInput())
+      return report.missed(scores, Twine("query and ") + names[i] +
+                                       " read different values");
+    if (splits[i].getType() != splits[0].getType())
+      return report.missed(scores, Twine("query and ") + names[i] +
+                                       " are split into different heads");
+    if (!hasOneUse(roles[i]) || !hasOneUse(splits[i].getInput()))
+      return report.missed(scores,
+                           Twine("the ") + names[i] + " has other uses");
+  }
+
+  Type heads = splits[0].getType();
+  ArrayRef<int64_t> shape = getRowShape(heads);
+  // The first of the three in program order: the input dominates it.
+  LinearOp first = linears[0];
+  for (LinearOp linear : linears)
+    if (linear->getBlock() == first->getBlock() &&
+        linear->isBeforeInBlock(first))
+      first = linear;
+  OpBuilder b(first);
+  auto fused = FusedQKVOp::create(
+      b, first.getLoc(),
+      TokensType::get({3, shape[0], shape[1]}, getRowElementType(heads)),
+      first.getInput(), linears[0].getWeightAttr(), linears[1].getWeightAttr(),
+      linears[2].getWeightAttr(), linears[0].getBiasAttr(),
+      linears[1].getBiasAttr(), linears[2].getBiasAttr(),
+      /*plan=*/Attribute());
+  for (int i = 0; i < 3; ++i) {
+    auto part = PartOp::create(b, splits[i].getLoc(), heads, fused.getResult(),
+                               b.getI64IntegerAttr(i));
+    splits[i].replaceAllUsesWith(part.getResult());
+    splits[i].erase();
+    linears[i].erase();
+  }
+  report.passed(fused);
+}
+
+namespace {
+struct FuseQKVPass : public enc::impl::FuseQKVPassBase<FuseQKVPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    FusionReport report("qkv", require);
+    SmallVector<ScoresOp> candidates;
+    getOperation().walk([&](ScoresOp op) { candidates.push_back(op); });
+    for (ScoresOp scores : candidates)
+      fuse(scores, report);
+    if (failed(report.finish(getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,86 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Fusion passes, and the contract that closes the fused stage.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_DIALECTS_ENC_TRANSFORMS_PASSES_TD
+#define BERTC_DIALECTS_ENC_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+class FusionPass<string passName> : Pass<passName, "::mlir::func::FuncOp"> {
+  let dependentDialects = ["::mlir::enc::EncDialect"];
+  let options = [
+    Option<"require", "require", "bool", "false",
+           "a missed fusion, or none at all, is an error">
+  ];
+}
+
+def FuseEmbeddingsPass : FusionPass<"enc-fuse-embeddings"> {
+  let summary = "sum of three embeddings and its norm to one op";
+  let description = [{
+    ```mlir
+    %0 = enc.embed %ids table(@word)
+    %1 = enc.embed %types table(@type)
+    %2 = enc.add %0, %1
+    %3 = enc.embed %positions table(@position)
+    %4 = enc.add %2, %3
+    %5 = enc.layer_norm %4 ...
+    // becomes
+    %5 = enc.fused_embed_norm %ids, %types, %positions ...
+    ```
+    Missed when there are not three tables in that order of additions, or when
+    an intermediate value has another use.
+  }];
+}
+
+def FuseQKVPass : FusionPass<"enc-fuse-qkv"> {
+  let summary = "query, key and value projections to one op";
+  let description = [{
+    Three `enc.linear` + `enc.split_heads` that feed one attention become
+    `enc.fused_qkv` and three `enc.part` views. Missed when they read different
+    values, have no bias, are not split into the same heads, or have other uses.
+  }];
+}
+
+def FuseAttentionPass : FusionPass<"enc-fuse-attention"> {
+  let summary = "scores, softmax, context and merged heads to one op";
+  let description = [{
+    Runs after `enc-fuse-qkv`. Missed when query, key and value are not the
+    parts of one `enc.fused_qkv`, when scores and context use other offsets, or
+    when scores or probabilities have another use.
+  }];
+}
+
+def FuseLinearAddNormPass : FusionPass<"enc-fuse-linear-add-norm"> {
+  let summary = "linear layer, residual sum and norm to one op";
+  let description = [{
+    `enc.layer_norm(enc.add(enc.linear(x), residual))`. Missed when the linear
+    layer has no bias, or when it or the sum has another use.
+  }];
+}
+
+def FuseFeedForwardPass : FusionPass<"enc-fuse-feed-forward"> {
+  let summary = "both linear layers of a feed-forward block to one op";
+  let description = [{
+    Runs after `enc-fuse-linear-add-norm`: a linear layer and an activation
+    before an `enc.fused_linear_add_norm` whose residual is the first layer's
+    input. Missed when the residual is another value, when the first layer has
+    no bias, or when an intermediate value has another use.
+  }];
+}
+
+def VerifyFusedPass : Pass<"enc-verify-fused", "::mlir::func::FuncOp"> {
+  let summary = "the contract of the fused stage";
+  let description = [{
+    Reports each op that has no kernel: attention in parts, and views of heads.
+  }];
+}
+
+#endif // BERTC_DIALECTS_ENC_TRANSFORMS_PASSES_TD
