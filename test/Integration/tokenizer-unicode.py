@@ -1,4 +1,11 @@
 #!/usr/bin/env python3
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
 """Character properties of the tokenizers package, found by asking it.
 
 Prints the C++ tables of compiler/Import/TokenizerRanges*.cpp, or with --check
