@@ -128,6 +128,12 @@ case("merge_heads", "%x: !enc.tokens<2x4xf32> -> !enc.tokens<8xf32>",
      "%y = enc.merge_heads %x : !enc.tokens<2x4xf32> -> !enc.tokens<8xf32>",
      [x8.view(TOKENS, 2, 4)], x8)
 
+x24 = values(TOKENS, 3, 2, 4)
+for index in range(3):
+    case(f"part {index}", "%x: !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>",
+         f"%y = enc.part {index} of %x : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>",
+         [x24], x24[:, index])
+
 H = "!enc.tokens<2x4xf32>"
 q, k, v = values(TOKENS, 2, 4), values(TOKENS, 2, 4), values(TOKENS, 2, 4)
 case("scores, softmax and context",

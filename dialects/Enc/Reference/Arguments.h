@@ -10,8 +10,8 @@
 // must hold of arguments so that no op has to check them again.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DIALECTS_ENC_REFERENCE_ARGUMENTS_H
-#define DIALECTS_ENC_REFERENCE_ARGUMENTS_H
+#ifndef BERTC_DIALECTS_ENC_REFERENCE_ARGUMENTS_H
+#define BERTC_DIALECTS_ENC_REFERENCE_ARGUMENTS_H
 
 #include "dialects/Enc/Reference/Interpreter.h"
 
@@ -29,4 +29,4 @@ LogicalResult checkArguments(func::FuncOp function, ArrayRef<Tensor> arguments);
 
 } // namespace mlir::enc::reference
 
-#endif // DIALECTS_ENC_REFERENCE_ARGUMENTS_H
+#endif // BERTC_DIALECTS_ENC_REFERENCE_ARGUMENTS_H

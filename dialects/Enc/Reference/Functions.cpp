@@ -88,6 +88,16 @@ Tensor reference::reshapeRows(Tensor x, llvm::ArrayRef<int64_t> rowShape) {
   return x;
 }
 
+Tensor reference::part(const Tensor &x, int64_t index) {
+  llvm::SmallVector<int64_t, 4> shape{x.rows()};
+  shape.append(x.shape.begin() + 2, x.shape.end());
+  Tensor y(shape);
+  int64_t width = y.width();
+  for (int64_t i = 0; i < x.rows(); ++i)
+    std::copy_n(x.row(i) + index * width, width, y.row(i));
+  return y;
+}
+
 Tensor reference::map(Tensor x, ScalarFunction function) {
   for (double &value : x.data)
     value = function(value);

@@ -10,8 +10,8 @@
 // operations are not here: they mean the composition of the others.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DIALECTS_ENC_REFERENCE_FUNCTIONS_H
-#define DIALECTS_ENC_REFERENCE_FUNCTIONS_H
+#ifndef BERTC_DIALECTS_ENC_REFERENCE_FUNCTIONS_H
+#define BERTC_DIALECTS_ENC_REFERENCE_FUNCTIONS_H
 
 #include "dialects/Enc/Reference/Tensor.h"
 
@@ -40,6 +40,9 @@ Tensor linear(const Tensor &x, const Weight &weight, const Weight &bias,
 /// The same numbers under rows of another shape.
 Tensor reshapeRows(Tensor x, llvm::ArrayRef<int64_t> rowShape);
 
+/// Rows [index] of rows [parts, ...].
+Tensor part(const Tensor &x, int64_t index);
+
 /// scale q k^T per sequence and head. q and k are [tokens, heads, size].
 Tensor scores(const Tensor &q, const Tensor &k, const Tensor &offsets,
               double scale);
@@ -64,4 +67,4 @@ Tensor normalize(Tensor x);
 
 } // namespace mlir::enc::reference
 
-#endif // DIALECTS_ENC_REFERENCE_FUNCTIONS_H
+#endif // BERTC_DIALECTS_ENC_REFERENCE_FUNCTIONS_H

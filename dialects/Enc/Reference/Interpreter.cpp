@@ -219,6 +219,9 @@ FailureOr<Tensor> Interpreter::evaluate(Operation *op) {
         return reshapeRows(get(op.getInput()),
                            getRowShape(op.getResult().getType()));
       })
+      .Case([&](PartOp op) -> Result {
+        return part(get(op.getInput()), op.getIndex());
+      })
       .Case([&](ScoresOp op) -> Result {
         return scores(get(op.getQuery()), get(op.getKey()),
                       get(op.getOffsets()), op.getScale().convertToDouble());
@@ -283,17 +286,11 @@ FailureOr<Tensor> Interpreter::evaluateFused(Operation *op) {
       })
       .Case([&](FusedAttentionOp op) -> Result {
         const Tensor &qkv = get(op.getQkv());
-        int64_t heads = qkv.shape[2], size = qkv.shape[3];
-        Tensor parts[3];
-        for (int64_t part = 0; part < 3; ++part) {
-          parts[part] = Tensor({qkv.rows(), heads, size});
-          for (int64_t i = 0; i < qkv.rows(); ++i)
-            std::copy_n(qkv.row(i) + part * heads * size, heads * size,
-                        parts[part].row(i));
-        }
-        Tensor p = softmax(scores(parts[0], parts[1], get(op.getOffsets()),
-                                  op.getScale().convertToDouble()));
-        return reshapeRows(context(p, parts[2]), {heads * size});
+        Tensor p =
+            softmax(scores(part(qkv, 0), part(qkv, 1), get(op.getOffsets()),
+                           op.getScale().convertToDouble()));
+        return reshapeRows(context(p, part(qkv, 2)),
+                           getRowShape(op.getResult().getType()));
       })
       .Case([&](FusedLinearAddNormOp op) -> Result {
         const Tensor &residual = get(op.getResidual());

@@ -11,8 +11,8 @@
 // Anything that it cannot run is an error at the op, never a crash.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DIALECTS_ENC_REFERENCE_INTERPRETER_H
-#define DIALECTS_ENC_REFERENCE_INTERPRETER_H
+#ifndef BERTC_DIALECTS_ENC_REFERENCE_INTERPRETER_H
+#define BERTC_DIALECTS_ENC_REFERENCE_INTERPRETER_H
 
 #include "dialects/Enc/Reference/Tensor.h"
 #include "mlir/Support/LLVM.h"
@@ -68,4 +68,4 @@ interpret(func::FuncOp forward, const ModelInputs &inputs,
 
 } // namespace mlir::enc::reference
 
-#endif // DIALECTS_ENC_REFERENCE_INTERPRETER_H
+#endif // BERTC_DIALECTS_ENC_REFERENCE_INTERPRETER_H

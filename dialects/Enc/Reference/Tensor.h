@@ -10,8 +10,8 @@
 // which all i32 ids and all f32 weights are exact, so one container serves.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DIALECTS_ENC_REFERENCE_TENSOR_H
-#define DIALECTS_ENC_REFERENCE_TENSOR_H
+#ifndef BERTC_DIALECTS_ENC_REFERENCE_TENSOR_H
+#define BERTC_DIALECTS_ENC_REFERENCE_TENSOR_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -50,4 +50,4 @@ struct Tensor {
 
 } // namespace mlir::enc::reference
 
-#endif // DIALECTS_ENC_REFERENCE_TENSOR_H
+#endif // BERTC_DIALECTS_ENC_REFERENCE_TENSOR_H

@@ -6,11 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The generator is SplitMix64 over a hash of the name, written out here: the
-// numbers stay the same on every machine and with every version of LLVM.
+// Shapes are compared before a number is copied: a provider may be given
+// tensors of another model.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Enc/Reference/WeightProvider.h"
+#include "dialects/Enc/Reference/RandomNumbers.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -21,20 +22,6 @@ using namespace mlir::enc::reference;
 
 WeightProvider::~WeightProvider() = default;
 
-static uint64_t hashName(StringRef name, uint64_t seed) {
-  uint64_t hash = 0xcbf29ce484222325u ^ seed; // FNV-1a
-  for (unsigned char c : name)
-    hash = (hash ^ c) * 0x100000001b3u;
-  return hash;
-}
-
-static uint64_t splitMix(uint64_t &state) {
-  uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
 llvm::Error RandomWeights::read(StringRef name, ArrayRef<int64_t> shape,
                                 MutableArrayRef<float> destination) {
   bool isGain = shape.size() == 1 && name.ends_with("weight");
@@ -42,11 +29,9 @@ llvm::Error RandomWeights::read(StringRef name, ArrayRef<int64_t> shape,
   // Uniform on (-spread, spread): a variance of 1 / columns for matrices.
   double spread =
       shape.size() == 1 ? 0.1 : std::sqrt(3.0 / std::max<int64_t>(shape[1], 1));
-  uint64_t state = hashName(name, seed);
-  for (float &value : destination) {
-    double unit = (splitMix(state) >> 11) * 0x1p-53;
-    value = static_cast<float>(center + spread * (2.0 * unit - 1.0));
-  }
+  RandomNumbers numbers(name, seed);
+  for (float &value : destination)
+    value = numbers.uniform(center, spread);
   return llvm::Error::success();
 }
 

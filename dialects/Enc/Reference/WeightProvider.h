@@ -11,8 +11,8 @@
 // in their symbols, see the same numbers.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DIALECTS_ENC_REFERENCE_WEIGHTPROVIDER_H
-#define DIALECTS_ENC_REFERENCE_WEIGHTPROVIDER_H
+#ifndef BERTC_DIALECTS_ENC_REFERENCE_WEIGHTPROVIDER_H
+#define BERTC_DIALECTS_ENC_REFERENCE_WEIGHTPROVIDER_H
 
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -65,4 +65,4 @@ private:
 
 } // namespace mlir::enc::reference
 
-#endif // DIALECTS_ENC_REFERENCE_WEIGHTPROVIDER_H
+#endif // BERTC_DIALECTS_ENC_REFERENCE_WEIGHTPROVIDER_H
