@@ -107,7 +107,7 @@ bertc_code createSession(bertc_model *model,
     made->workspace.borrow(given.workspace, given.workspace_size);
   if (int error = made->pool.start(threads, availableCpus())) {
     free(made);
-    return fail(status, error == ENOMEM ? BERTC_OUT_OF_MEMORY : BERTC_INTERNAL,
+    return fail(status, error == ENOSYS ? BERTC_INTERNAL : BERTC_OUT_OF_MEMORY,
                 "cannot start %u threads: %s\nhelp: use fewer threads", threads,
                 strerror(error));
   }

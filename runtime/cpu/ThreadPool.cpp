@@ -7,9 +7,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A region begins when the epoch rises and ends at the barrier that the
-// generated code also uses. Workers block all signals, so handlers of the host
-// program never run on them. pthread_create is a weak reference: with an old C
-// library that keeps it in a library of its own, a program without threads
+// generated code also uses. Workers block signals, so handlers of the host
+// program do not run on them, except those of faults and of profilers, which
+// are about the thread itself. pthread_create is a weak reference: with an old
+// C library that keeps it in a library of its own, a program without threads
 // still runs models on one thread.
 //
 //===----------------------------------------------------------------------===//
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <initializer_list>
 #include <sys/prctl.h>
 
 extern "C" {
@@ -49,9 +51,11 @@ int ThreadPool::start(uint32_t threadCount, uint32_t cpus) {
   if (!workers)
     return ENOMEM;
 
-  sigset_t all, before;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, &before);
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGPROF})
+    sigdelset(&blocked, fault);
+  sigprocmask(SIG_SETMASK, &blocked, &before);
   int error = 0;
   for (uint32_t i = 0; i + 1 < threadCount && !error; ++i) {
     workers[i].pool = this;

@@ -12,9 +12,19 @@
 #include "FakeModel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define SANITIZED_THREADS
+#endif
+#if __has_feature(address_sanitizer) || defined(SANITIZED_THREADS)
+#define SANITIZED
+#endif
+#endif
 
 using namespace bertc::test;
 
@@ -74,10 +84,8 @@ TEST(Session, SessionsRunAtOnce) {
 // In a forked child the old session is refused and can be destroyed, and a new
 // one works.
 TEST(Session, Fork) {
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+#ifdef SANITIZED_THREADS
   GTEST_SKIP() << "ThreadSanitizer allows no threads in a forked child";
-#endif
 #endif
   Opened opened(3);
   ASSERT_EQ(runOne(opened.session, nullptr), BERTC_OK);
@@ -101,6 +109,51 @@ TEST(Session, Fork) {
   ASSERT_EQ(waitpid(child, &result, 0), child);
   EXPECT_EQ(result, 0);
   EXPECT_EQ(runOne(opened.session, nullptr), BERTC_OK);
+}
+
+// Without memory for stacks the threads that did start are ended again, and
+// without memory for a large batch a small one still runs.
+TEST(Session, LittleMemory) {
+#ifdef SANITIZED
+  GTEST_SKIP() << "sanitizers need the address space that this test takes away";
+#endif
+  Opened opened;
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    constexpr int64_t batch = 4 << 20;
+    int64_t *ids = static_cast<int64_t *>(calloc(batch, sizeof(int64_t)));
+    float *pooler = static_cast<float *>(malloc(batch * 3 * sizeof(float)));
+    if (!ids || !pooler)
+      _exit(3);
+    // The stacks, and the workspace of the batch, take more than is left.
+    rlimit limit = {250u << 20, 250u << 20};
+    setrlimit(RLIMIT_AS, &limit);
+    bertc_session_options options = BERTC_INIT(bertc_session_options);
+    options.threads = 200;
+    bertc_session *session;
+    bertc_status status;
+    if (api().session_create(opened.model, &options, &session, &status) !=
+            BERTC_OUT_OF_MEMORY ||
+        session || !strstr(status.message, "cannot start 200 threads: "))
+      _exit(1);
+    options.threads = 2;
+    if (api().session_create(opened.model, &options, &session, &status))
+      _exit(2);
+    bertc_padded_inputs inputs = BERTC_INIT(bertc_padded_inputs);
+    inputs.batch = batch;
+    inputs.seq = 1;
+    inputs.input_ids = ids;
+    bertc_output output = {"pooler_output", pooler, batch * 3};
+    if (api().run_padded(session, &inputs, &output, 1, &status) !=
+            BERTC_OUT_OF_MEMORY ||
+        !strstr(status.message, "no memory for a workspace of "))
+      _exit(4);
+    _exit(runOne(session, &status, 16) == BERTC_OK ? 0 : 5);
+  }
+  int result = -1;
+  ASSERT_EQ(waitpid(child, &result, 0), child);
+  EXPECT_EQ(result, 0);
 }
 
 TEST(Session, WorkspaceSize) {
