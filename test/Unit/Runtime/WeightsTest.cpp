@@ -15,6 +15,7 @@
 #include "runtime/core/Model.h"
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -189,6 +190,8 @@ TEST(Hash, KnownValues) {
   EXPECT_EQ(bertc_hash64(nullptr, 0), 0xef46db3751d8e999ull);
   EXPECT_EQ(bertc_hash64("a", 1), 0xd24ec4f1a98c6e5bull);
   EXPECT_EQ(bertc_hash64("abc", 3), 0x44bc2cf5ad770999ull);
+  const char *text = "Nobody inspects the spammish repetition";
+  EXPECT_EQ(bertc_hash64(text, strlen(text)), 0xfbcea83c8a378bf1ull);
 }
 
 // Every byte counts, in every place of a block.
