@@ -24,6 +24,12 @@ using namespace bertc;
 using namespace bertc::test;
 namespace json = llvm::json;
 
+/// LLVM's own libraries are not sanitized: they never unpoison what the inlined
+/// half of their arenas poisons here.
+extern "C" const char *__asan_default_options() {
+  return "allow_user_poisoning=0";
+}
+
 TemporaryFolder::TemporaryFolder() {
   std::error_code error =
       llvm::sys::fs::createUniqueDirectory("bertc-import", root);
