@@ -182,8 +182,8 @@ std::string UnicodeTables::normalize(llvm::StringRef text,
   auto step = [&](uint32_t option, auto visit) {
     if (!(options & option))
       return;
-    llvm::SmallVector<uint32_t, 0> input = std::move(codes);
-    codes.clear();
+    llvm::SmallVector<uint32_t, 0> input;
+    input.swap(codes);
     for (uint32_t code : input)
       visit(code, record(code));
   };
