@@ -1,0 +1,70 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The last step of a compilation: everything that makes a model, and the files
+// it is written to.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_EMIT_LIBRARY_H
+#define BERTC_COMPILER_EMIT_LIBRARY_H
+
+#include "compiler/Emit/Object.h"
+#include "compiler/Import/ModelConfig.h"
+#include "compiler/Lowering/WeightLayout.h"
+#include "runtime/abi/abi.h"
+#include <functional>
+
+namespace bertc {
+
+struct TensorInfo;
+
+struct OutputInfo {
+  std::string name;   ///< Hugging Face name.
+  uint32_t kind = 0;  ///< BERTC_PER_TOKEN or BERTC_PER_SEQUENCE.
+  uint32_t width = 0; ///< Columns.
+};
+
+/// The code for one kind of processor.
+struct VariantCode {
+  std::string name;      ///< "x86-64-v3".
+  uint64_t features = 0; ///< BERTC_CPU_* bits that it needs.
+  std::string entry;     ///< A bertc_forward_fn; the only symbol it exports.
+  bertc_workspace workspace = {};
+  std::string object; ///< ELF, relocatable.
+};
+
+struct LibraryInputs {
+  ModelConfig config;
+  std::vector<OutputInfo> outputs;
+  std::vector<VariantCode> variants; ///< By rising preference.
+  std::string tokenizer; ///< Blob of runtime/text/format.h, or empty.
+  WeightLayout layout;
+  /// As WeightSource of PackWeights.h. Without it the model is compiled without
+  /// weights, which are given when it is opened.
+  std::function<llvm::Expected<const TensorInfo *>(llvm::StringRef, int64_t)>
+      weights;
+  bool externalWeights = false;    ///< In a file beside the library.
+  std::vector<std::string> passes; ///< For the manifest.
+};
+
+/// What was written.
+struct LibraryFiles {
+  std::string library, header, weights; ///< Paths; weights may be empty.
+  uint64_t codeBytes = 0;               ///< Of the library without weights.
+  uint64_t weightsBytes = 0;
+  uint64_t weightsHash = 0; ///< 0 without weights.
+};
+
+/// Writes the library at `path`, its header and, if they are external, its
+/// weights beside it under the same name. On failure none is left.
+llvm::Expected<LibraryFiles> writeLibrary(const LibraryInputs &inputs,
+                                          llvm::StringRef path);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_EMIT_LIBRARY_H

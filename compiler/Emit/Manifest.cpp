@@ -1,0 +1,175 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Nothing here may depend on when, where or by whom a model is compiled: the
+// same inputs give the same bytes.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Emit/Manifest.h"
+#include "runtime/abi/hash.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/JSON.h"
+
+using namespace bertc;
+
+static const std::pair<uint64_t, const char *> featureNames[] = {
+    {BERTC_CPU_X86_64_V3, "x86-64-v3"},
+    {BERTC_CPU_X86_64_V4, "x86-64-v4"},
+    {BERTC_CPU_AVX512_BF16, "avx512bf16"},
+    {BERTC_CPU_AVX512_VNNI, "avx512vnni"},
+    {BERTC_CPU_AVX_VNNI, "avxvnni"},
+    {BERTC_CPU_AMX_TILE, "amx-tile"},
+    {BERTC_CPU_AMX_BF16, "amx-bf16"},
+    {BERTC_CPU_AMX_INT8, "amx-int8"},
+};
+
+std::vector<llvm::StringRef> bertc::cpuFeatureNames(uint64_t features) {
+  std::vector<llvm::StringRef> result;
+  for (const auto &[bit, name] : featureNames)
+    if (features & bit)
+      result.push_back(name);
+  return result;
+}
+
+std::string bertc::hashText(uint64_t hash) {
+  std::string digits = llvm::utohexstr(hash, /*LowerCase=*/true);
+  return std::string(16 - digits.size(), '0') + digits;
+}
+
+llvm::StringRef bertc::compilerVersion() { return BERTC_VERSION; }
+
+static std::string hashOf(llvm::StringRef bytes) {
+  return hashText(bertc_hash64(bytes.data(), bytes.size()));
+}
+
+static void writeConfig(llvm::json::OStream &json, const ModelConfig &config) {
+  json.attribute("model_type", config.modelType);
+  json.attribute("hidden_size", config.hiddenSize);
+  json.attribute("num_hidden_layers", config.numHiddenLayers);
+  json.attribute("num_attention_heads", config.numAttentionHeads);
+  json.attribute("intermediate_size", config.intermediateSize);
+  json.attribute("hidden_act", config.hiddenActName);
+  json.attribute("layer_norm_eps", config.layerNormEps);
+  json.attribute("vocab_size", config.vocabSize);
+  json.attribute("max_position_embeddings", config.maxPositionEmbeddings);
+  json.attribute("type_vocab_size", config.typeVocabSize);
+  json.attribute("pad_token_id", config.padTokenId);
+}
+
+static void writeWorkspace(llvm::json::OStream &json,
+                           const bertc_workspace &workspace) {
+  json.attribute("formula",
+                 "fixed + per_token * tokens + per_sequence * sequences + "
+                 "threads * (per_thread + per_thread_key * "
+                 "round_up(longest, 16))");
+  json.attribute("fixed", int64_t(workspace.fixed));
+  json.attribute("per_token", int64_t(workspace.per_token));
+  json.attribute("per_sequence", int64_t(workspace.per_sequence));
+  json.attribute("per_thread", int64_t(workspace.per_thread));
+  json.attribute("per_thread_key", int64_t(workspace.per_thread_key));
+}
+
+static llvm::Error writeVariant(llvm::json::OStream &json,
+                                const VariantCode &variant) {
+  auto functions = listFunctions(variant.object);
+  if (!functions)
+    return functions.takeError();
+  json.attribute("name", variant.name);
+  json.attributeArray("features", [&] {
+    for (llvm::StringRef name : cpuFeatureNames(variant.features))
+      json.value(name);
+  });
+  json.attribute("entry", variant.entry);
+  json.attributeObject("workspace",
+                       [&] { writeWorkspace(json, variant.workspace); });
+  json.attribute("code_hash", hashOf(variant.object));
+  json.attributeArray("kernels", [&] {
+    for (const FunctionCode &function : *functions)
+      json.object([&] {
+        json.attribute("name", function.name);
+        json.attribute("bytes", int64_t(function.bytes));
+      });
+  });
+  return llvm::Error::success();
+}
+
+static void writeWeights(llvm::json::OStream &json, const LibraryInputs &inputs,
+                         const WeightsPlace &place) {
+  json.attribute("bytes", inputs.layout.size);
+  json.attribute("hash", hashText(place.hash));
+  json.attribute("inside", place.inside);
+  if (!place.file.empty())
+    json.attribute("file", place.file);
+  json.attributeArray("tensors", [&] {
+    for (const PackedWeight &weight : inputs.layout.weights)
+      json.object([&] {
+        bool panels = weight.layout == PackedWeight::Layout::Panels16;
+        json.attribute("name", weight.name);
+        json.attribute("element", "f32");
+        json.attribute("layout", panels ? "panels16" : "rows");
+        json.attribute("columns", weight.columns.padded() *
+                                      int64_t(weight.sources.size()));
+        json.attribute(panels ? "depth" : "rows",
+                       panels ? weight.depth.padded() : weight.rows);
+        json.attribute("layers", weight.layers);
+        json.attribute("offset", weight.offset);
+        json.attribute("layer_stride", weight.layerStride);
+      });
+  });
+}
+
+llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
+                                                 const WeightsPlace &place) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream, /*IndentSize=*/1);
+  llvm::Error error = llvm::Error::success();
+  json.object([&] {
+    json.attribute("bertc", compilerVersion());
+    json.attribute("llvm", LLVM_VERSION_STRING);
+    json.attribute("abi", BERTC_ABI_VERSION);
+    json.attributeObject("config", [&] { writeConfig(json, inputs.config); });
+    if (!inputs.tokenizer.empty())
+      json.attributeObject("tokenizer", [&] {
+        json.attribute("kind", "wordpiece");
+        json.attribute("bytes", int64_t(inputs.tokenizer.size()));
+        json.attribute("hash", hashOf(inputs.tokenizer));
+      });
+    json.attributeArray("inputs", [&] {
+      for (llvm::StringRef name :
+           {"input_ids", "attention_mask", "token_type_ids", "position_ids"})
+        json.value(name);
+    });
+    json.attributeArray("outputs", [&] {
+      for (const OutputInfo &output : inputs.outputs)
+        json.object([&] {
+          json.attribute("name", output.name);
+          json.attribute("rows", output.kind == BERTC_PER_TOKEN ? "tokens"
+                                                                : "sequences");
+          json.attribute("width", output.width);
+        });
+    });
+    json.attributeArray("variants", [&] {
+      for (const VariantCode &variant : inputs.variants)
+        json.object([&] {
+          if (!error)
+            error = writeVariant(json, variant);
+        });
+    });
+    json.attributeObject("weights", [&] { writeWeights(json, inputs, place); });
+    json.attributeArray("passes", [&] {
+      for (const std::string &pass : inputs.passes)
+        json.value(pass);
+    });
+  });
+  if (error)
+    return error;
+  text += '\n';
+  return text;
+}

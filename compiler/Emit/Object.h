@@ -1,0 +1,47 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From LLVM IR to machine code.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_EMIT_OBJECT_H
+#define BERTC_COMPILER_EMIT_OBJECT_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Target/TargetMachine.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bertc {
+
+enum class CodeFormat { Object, Assembly };
+
+/// For position-independent Linux code of an LLVM CPU name ("x86-64-v3").
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(llvm::StringRef cpu);
+
+/// The scalar optimisations of -O2. Loops stay as the kernels wrote them:
+/// nothing is vectorised, interleaved or unrolled a second time.
+void optimize(llvm::Module &module, llvm::TargetMachine &machine);
+
+/// Machine code of `module`, which is consumed (codegen changes it).
+llvm::Expected<std::string>
+emitCode(llvm::Module &module, llvm::TargetMachine &machine, CodeFormat format);
+
+/// A function of an object, for the manifest.
+struct FunctionCode {
+  std::string name;
+  uint64_t bytes = 0;
+};
+llvm::Expected<std::vector<FunctionCode>> listFunctions(llvm::StringRef object);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_EMIT_OBJECT_H
