@@ -33,6 +33,23 @@ llvm::Expected<TokenizerData> readVocabulary(llvm::StringRef path,
 llvm::Error addToken(TokenizerData &data, TokenIds &ids, AddedToken token,
                      std::optional<uint32_t> id, SourceLocation location);
 
+/// The help of every error about another kind of tokenizer.
+constexpr llvm::StringLiteral onlyBert =
+    "only WordPiece tokenizers of the BERT family can be compiled";
+
+/// Reads the "type" of a component of tokenizer.json, which must be one of
+/// `known`.
+llvm::Error expectComponent(const JsonCursor &component,
+                            llvm::ArrayRef<llvm::StringRef> known,
+                            llvm::StringRef &type);
+
+/// The single component of a "Sequence" with this list, or the component.
+llvm::Expected<JsonCursor> unwrapSequence(const JsonCursor &component,
+                                          llvm::StringRef list);
+
+/// Reads "post_processor". All tokens must be known.
+llvm::Error readTemplates(const JsonCursor &root, TokenizerData &data);
+
 /// [CLS] A [SEP], and [CLS] A [SEP] B [SEP].
 void setBertTemplates(TokenizerData &data);
 

@@ -19,9 +19,6 @@ using namespace bertc;
 
 namespace {
 
-constexpr llvm::StringLiteral onlyBert =
-    "only WordPiece tokenizers of the BERT family can be compiled";
-
 struct JsonReader {
   const JsonDocument &document;
   TokenizerData &data;
@@ -34,17 +31,6 @@ struct JsonReader {
                              const TokenizerConfig &config);
   llvm::Error readPreTokenizer(const JsonCursor &root);
   llvm::Error readAdded(const JsonCursor &root);
-  llvm::Error readTemplates(const JsonCursor &root);
-  llvm::Error readTemplate(const JsonCursor &processor, llvm::StringRef key,
-                           std::vector<TemplatePiece> &pieces);
-  llvm::Error readSpecial(const JsonCursor &processor, const JsonCursor &item,
-                          std::vector<TemplatePiece> &pieces);
-  llvm::Error readBertProcessing(const JsonCursor &processor);
-  llvm::Error expectType(const JsonCursor &component,
-                         llvm::ArrayRef<llvm::StringRef> known,
-                         llvm::StringRef &type);
-  llvm::Expected<JsonCursor> unwrap(const JsonCursor &component,
-                                    llvm::StringRef list);
 };
 
 llvm::Error readOption(const JsonCursor &object, llvm::StringRef key,
@@ -59,53 +45,13 @@ llvm::Error readOption(const JsonCursor &object, llvm::StringRef key,
   return llvm::Error::success();
 }
 
-/// Reads the "type" of a component, which must be one of `known`.
-llvm::Error JsonReader::expectType(const JsonCursor &component,
-                                   llvm::ArrayRef<llvm::StringRef> known,
-                                   llvm::StringRef &type) {
-  llvm::Expected<JsonCursor> member = component.member("type");
-  if (!member)
-    return member.takeError();
-  llvm::Expected<llvm::StringRef> text = member->asString();
-  if (!text)
-    return text.takeError();
-  type = *text;
-  if (llvm::is_contained(known, type))
-    return llvm::Error::success();
-  std::string list;
-  for (llvm::StringRef name : known)
-    list += (list.empty() ? "" : " or ") + quoted(name);
-  return member->error(member->describePath() + ": expected " + list +
-                           ", got " + quoted(type),
-                       onlyBert);
-}
-
-/// The single component of a "Sequence", or the component itself.
-llvm::Expected<JsonCursor> JsonReader::unwrap(const JsonCursor &component,
-                                              llvm::StringRef list) {
-  std::optional<JsonCursor> type = component.find("type");
-  if (!type || type->get().getAsString() != "Sequence")
-    return component;
-  llvm::Expected<JsonCursor> member = component.member(list);
-  if (!member)
-    return member.takeError();
-  llvm::Expected<std::vector<JsonCursor>> items = member->asArray();
-  if (!items)
-    return items.takeError();
-  if (items->size() != 1)
-    return member->error(member->describePath() + ": expected 1 item, got " +
-                             llvm::Twine(items->size()),
-                         onlyBert);
-  return items->front();
-}
-
 llvm::Error JsonReader::readModel(const JsonCursor &model) {
   if (llvm::Error error = model.expectObject())
     return error;
   // Old files have no type; a vocabulary without merges is then WordPiece's.
   llvm::StringRef type;
   if (model.find("type") || model.find("merges"))
-    if (llvm::Error error = expectType(model, {"WordPiece"}, type))
+    if (llvm::Error error = expectComponent(model, {"WordPiece"}, type))
       return error;
   if (std::optional<JsonCursor> prefix =
           model.find("continuing_subword_prefix")) {
@@ -188,11 +134,12 @@ llvm::Error JsonReader::readNormalizer(const JsonCursor &root,
   std::optional<JsonCursor> found = root.find("normalizer");
   if (!found)
     return llvm::Error::success();
-  llvm::Expected<JsonCursor> normalizer = unwrap(*found, "normalizers");
+  llvm::Expected<JsonCursor> normalizer = unwrapSequence(*found, "normalizers");
   if (!normalizer)
     return normalizer.takeError();
   llvm::StringRef type;
-  if (llvm::Error error = expectType(*normalizer, {"BertNormalizer"}, type))
+  if (llvm::Error error =
+          expectComponent(*normalizer, {"BertNormalizer"}, type))
     return error;
   data.cleanText = data.handleChineseChars = data.lowercase = true;
   if (llvm::Error error = readOption(*normalizer, "clean_text", data.cleanText))
@@ -243,11 +190,12 @@ llvm::Error JsonReader::readPreTokenizer(const JsonCursor &root) {
   llvm::Expected<JsonCursor> member = root.member("pre_tokenizer");
   if (!member)
     return member.takeError();
-  llvm::Expected<JsonCursor> component = unwrap(*member, "pretokenizers");
+  llvm::Expected<JsonCursor> component =
+      unwrapSequence(*member, "pretokenizers");
   if (!component)
     return component.takeError();
   llvm::StringRef type;
-  return expectType(*component, {"BertPreTokenizer"}, type);
+  return expectComponent(*component, {"BertPreTokenizer"}, type);
 }
 
 llvm::Error JsonReader::readAdded(const JsonCursor &root) {
@@ -284,148 +232,6 @@ llvm::Error JsonReader::readAdded(const JsonCursor &root) {
   return llvm::Error::success();
 }
 
-/// A special token of a template, which may stand for several ids.
-llvm::Error JsonReader::readSpecial(const JsonCursor &processor,
-                                    const JsonCursor &item,
-                                    std::vector<TemplatePiece> &pieces) {
-  llvm::Expected<JsonCursor> name = item.member("id");
-  if (!name)
-    return name.takeError();
-  llvm::Expected<llvm::StringRef> text = name->asString();
-  if (!text)
-    return text.takeError();
-  llvm::Expected<JsonCursor> type = item.member("type_id");
-  if (!type)
-    return type.takeError();
-  llvm::Expected<int64_t> typeId = type->asInteger(0, INT32_MAX);
-  if (!typeId)
-    return typeId.takeError();
-  llvm::Expected<JsonCursor> table = processor.member("special_tokens");
-  if (!table)
-    return table.takeError();
-  llvm::Expected<JsonCursor> special = table->member(*text);
-  if (!special)
-    return special.takeError();
-  llvm::Expected<JsonCursor> list = special->member("ids");
-  if (!list)
-    return list.takeError();
-  llvm::Expected<std::vector<JsonCursor>> items = list->asArray();
-  if (!items)
-    return items.takeError();
-  for (const JsonCursor &cursor : *items) {
-    llvm::Expected<int64_t> id = cursor.asInteger(0, data.tokens.size() - 1);
-    if (!id)
-      return id.takeError();
-    pieces.push_back({TemplatePiece::Token, static_cast<uint32_t>(*id),
-                      static_cast<uint32_t>(*typeId)});
-  }
-  return llvm::Error::success();
-}
-
-llvm::Error JsonReader::readTemplate(const JsonCursor &processor,
-                                     llvm::StringRef key,
-                                     std::vector<TemplatePiece> &pieces) {
-  llvm::Expected<JsonCursor> list = processor.member(key);
-  if (!list)
-    return list.takeError();
-  llvm::Expected<std::vector<JsonCursor>> items = list->asArray();
-  if (!items)
-    return items.takeError();
-  for (const JsonCursor &item : *items) {
-    if (std::optional<JsonCursor> special = item.find("SpecialToken")) {
-      if (llvm::Error error = readSpecial(processor, *special, pieces))
-        return error;
-      continue;
-    }
-    llvm::Expected<JsonCursor> sequence = item.member("Sequence");
-    if (!sequence)
-      return sequence.takeError();
-    llvm::Expected<JsonCursor> name = sequence->member("id");
-    if (!name)
-      return name.takeError();
-    llvm::Expected<llvm::StringRef> text = name->asString();
-    if (!text)
-      return text.takeError();
-    if (*text != "A" && *text != "B")
-      return name->error(name->describePath() + ": expected 'A' or 'B', got " +
-                         quoted(*text));
-    llvm::Expected<JsonCursor> type = sequence->member("type_id");
-    if (!type)
-      return type.takeError();
-    llvm::Expected<int64_t> typeId = type->asInteger(0, INT32_MAX);
-    if (!typeId)
-      return typeId.takeError();
-    pieces.push_back(
-        {*text == "A" ? TemplatePiece::First : TemplatePiece::Second, 0,
-         static_cast<uint32_t>(*typeId)});
-  }
-  auto times = [&](TemplatePiece::Kind kind) {
-    return llvm::count_if(
-        pieces, [&](const TemplatePiece &piece) { return piece.kind == kind; });
-  };
-  bool isPair = key == "pair";
-  if (times(TemplatePiece::First) != 1 ||
-      times(TemplatePiece::Second) != isPair)
-    return list->error(
-        list->describePath() + ": expected " +
-            (isPair ? "the sequences 'A' and 'B'" : "the sequence 'A'") +
-            ", once each",
-        onlyBert);
-  return llvm::Error::success();
-}
-
-llvm::Error JsonReader::readBertProcessing(const JsonCursor &processor) {
-  std::pair<llvm::StringRef, uint32_t *> slots[] = {{"cls", &data.clsId},
-                                                    {"sep", &data.sepId}};
-  for (auto [key, slot] : slots) {
-    llvm::Expected<JsonCursor> member = processor.member(key);
-    if (!member)
-      return member.takeError();
-    llvm::Expected<std::vector<JsonCursor>> items = member->asArray();
-    if (!items)
-      return items.takeError();
-    if (items->size() != 2)
-      return member->error(member->describePath() +
-                           ": expected a token and its id, got " +
-                           llvm::Twine(items->size()) + " items");
-    llvm::Expected<int64_t> id =
-        (*items)[1].asInteger(0, data.tokens.size() - 1);
-    if (!id)
-      return id.takeError();
-    *slot = *id;
-  }
-  setBertTemplates(data);
-  return llvm::Error::success();
-}
-
-llvm::Error JsonReader::readTemplates(const JsonCursor &root) {
-  llvm::Expected<JsonCursor> member = root.member("post_processor");
-  if (!member)
-    return member.takeError();
-  llvm::Expected<JsonCursor> processor = unwrap(*member, "processors");
-  if (!processor)
-    return processor.takeError();
-  llvm::StringRef type;
-  if (llvm::Error error = expectType(
-          *processor, {"TemplateProcessing", "BertProcessing"}, type))
-    return error;
-  if (type == "BertProcessing")
-    return readBertProcessing(*processor);
-  if (llvm::Error error = readTemplate(*processor, "single", data.single))
-    return error;
-  if (llvm::Error error = readTemplate(*processor, "pair", data.pair))
-    return error;
-  if (data.single.front().kind != TemplatePiece::Token ||
-      data.single.back().kind != TemplatePiece::Token)
-    return processor->member("single")->error(
-        "'post_processor.single': expected special tokens around the text, "
-        "such as [CLS] and [SEP]",
-        onlyBert);
-  data.clsId = data.single.front().id;
-  data.sepId = data.single.back().id;
-  return llvm::Error::success();
-}
-
 llvm::Error JsonReader::read(const TokenizerConfig &config) {
   JsonCursor root = document.cursor();
   if (llvm::Error error = root.expectObject())
@@ -445,7 +251,7 @@ llvm::Error JsonReader::read(const TokenizerConfig &config) {
     return error;
   if (llvm::Error error = readAdded(root))
     return error;
-  return readTemplates(root);
+  return readTemplates(root, data);
 }
 
 } // namespace

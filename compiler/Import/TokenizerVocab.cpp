@@ -114,7 +114,7 @@ bertc::readVocabulary(llvm::StringRef path, const TokenizerConfig &config,
         "'tokenizer_class': expected 'BertTokenizer' or one that works alike, "
         "got " +
             quoted(config.tokenizerClass->value),
-        "only WordPiece tokenizers of the BERT family can be compiled"));
+        onlyBert.str()));
 
   TokenizerData data;
   data.file = path.str();

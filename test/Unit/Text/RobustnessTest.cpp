@@ -14,6 +14,7 @@
 #include "runtime/text/Normalize.h"
 #include "test/Unit/Text/TextTest.h"
 #include "llvm/Support/ConvertUTF.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <chrono>
 #include <gtest/gtest.h>
 #include <random>
@@ -68,6 +69,45 @@ TextStatus tryBlob(const std::vector<uint64_t> &blob, size_t size) {
   rt::releaseTextScratch(&scratch);
   EXPECT_EQ(memory.live, 0u);
   return status;
+}
+
+/// Damaged files are refused or read as what they now say.
+TEST(Robustness, DamagedFiles) {
+  auto file = llvm::MemoryBuffer::getFile(BERTC_GOLDEN_FOLDER
+                                          "/tokenizer/tokenizer.json");
+  ASSERT_TRUE(bool(file));
+  std::mt19937 random(4);
+  size_t refused = 0;
+  for (int round = 0; round < 400; ++round) {
+    std::string text = (*file)->getBuffer().str();
+    // Most of the file is the vocabulary; what is around it matters more.
+    for (unsigned i = 0; i < 1 + random() % 3; ++i) {
+      size_t at = random() % (random() % 2 ? 3000 : text.size());
+      switch (random() % 3) {
+      case 0:
+        text[at] = static_cast<char>(random());
+        break;
+      case 1:
+        text.erase(at, random() % 20);
+        break;
+      case 2:
+        text.insert(at, text.substr(random() % text.size(), random() % 20));
+        break;
+      }
+    }
+    Folder folder;
+    folder.write("tokenizer.json", text);
+    std::vector<Diagnostic> notes;
+    llvm::Expected<TokenizerData> data = loadTokenizer(folder.path(), notes);
+    if (!data) {
+      EXPECT_FALSE(llvm::toString(data.takeError()).empty());
+      ++refused;
+      continue;
+    }
+    std::string bytes = serializeTokenizer(*data);
+    EXPECT_EQ(tryBlob(words(bytes), bytes.size()), TextStatus::Ok);
+  }
+  EXPECT_GT(refused, 200u);
 }
 
 TEST(Robustness, CutBlobs) {
