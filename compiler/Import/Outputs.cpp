@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Splits the list at commas outside of brackets. An output given twice is an
-// error rather than dropped, so that results can be counted from the list.
+// error rather than dropped, so that results can be counted from the list. A
+// list that is wrong for any model is bad usage; one that only this model
+// cannot serve, for want of a pooler or of modules.json, is a bad model.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Import/Outputs.h"
@@ -50,9 +52,10 @@ public:
 
 private:
   llvm::Error fail(llvm::StringRef at, const llvm::Twine &message,
-                   const llvm::Twine &help = "") {
+                   const llvm::Twine &help = "",
+                   ExitCode category = ExitCode::Usage) {
     return makeError(Diagnostic(
-        ExitCode::Usage, locationAt("--outputs", text, at.data() - text.data()),
+        category, locationAt("--outputs", text, at.data() - text.data()),
         message.str(), help.str()));
   }
   llvm::Error item(llvm::StringRef piece);
@@ -107,7 +110,8 @@ llvm::Error OutputParser::sentenceEmbedding(llvm::StringRef piece) {
     return fail(piece,
                 "'sentence_embedding' is not defined, " + model.directory +
                     " has no modules.json",
-                "a sentence-transformers model says there how to pool");
+                "a sentence-transformers model says there how to pool",
+                ExitCode::BadModel);
   if (model.sentence.unsupported) {
     Diagnostic diagnostic = *model.sentence.unsupported;
     diagnostic.message =
@@ -157,7 +161,8 @@ llvm::Error OutputParser::item(llvm::StringRef piece) {
     return sentenceEmbedding(piece);
   if (!model.hasPooler())
     return fail(piece, "'pooler_output' is not there, the model has no pooler",
-                "the checkpoint has no tensor 'pooler.dense.weight'");
+                "the checkpoint has no tensor 'pooler.dense.weight'",
+                ExitCode::BadModel);
   return add(piece, {OutputSpec::PoolerOutput});
 }
 

@@ -163,8 +163,7 @@ TEST(Safetensors, SurvivesEveryChangeOfAByte) {
       {"a", "F32", {2, 2}}, {"b", "I64", {3}}, {"c", "BF16", {}}});
   size_t accepted = 0;
   for (size_t i = 0; i < whole.size(); ++i)
-    for (char byte :
-         {'\0', '\x01', '0', '9', '"', ',', '[', '}', 'F', '\xff'}) {
+    for (char byte : {'\0', '9', '"', '}'}) {
       std::string changed = whole;
       changed[i] = byte;
       folder.write("t.safetensors", changed);
@@ -182,5 +181,5 @@ TEST(Safetensors, SurvivesEveryChangeOfAByte) {
       }
     }
   // Changes of the data, of names and of the metadata do no harm.
-  EXPECT_GT(accepted, 10 * 42u);
+  EXPECT_GT(accepted, 4 * 42u);
 }
