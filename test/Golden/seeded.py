@@ -71,7 +71,9 @@ SPECS = {
     "base": Spec(768, 12, 12, 3072, vocab=30522, positions=512, seed=3,
                  deviation=0.02, ragged=(128, 30, 1, 77, 17), full=(64, 64),
                  sampled=6, tolerance=2e-4),
-    # For measurements only: no expected values are stored.
+    # No expected values are stored of these: a small model with the linear
+    # sizes of a large one, and one for measurements.
+    "wide": Spec(768, 12, 1, 3072),
     "large": Spec(1024, 16, 24, 4096, vocab=30522, positions=512,
                   deviation=0.02),
 }

@@ -119,45 +119,6 @@ class Library(unittest.TestCase):
             self.assertEqual(done.returncode, 0)
 
 
-class Example(unittest.TestCase):
-    """The C example, built both ways that its users have."""
-
-    SENTENCES = ["A man is eating food.", "Someone eats.", "The sky is blue."]
-
-    def hold(self, program):
-        lines = tool(program, *self.SENTENCES).splitlines()
-        self.assertEqual(len(lines), 3)
-        own, near, far = (float(line.split()[0]) for line in lines)
-        self.assertAlmostEqual(own, 1, places=5)
-        self.assertGreater(near, far + 0.2)
-
-    def test_plain_compiler(self):
-        program = harness.WORK / "embed"
-        tool("clang-22", "-Wall", "-Werror", "-I", ROOT / "runtime/include",
-             ROOT / "tools/examples/embed.c", harness.compiled("minilm"),
-             "-lm", "-o", program)
-        self.hold(program)
-
-    def test_cmake_package(self):
-        source = harness.WORK / "cmake-user"
-        source.mkdir()
-        shutil.copy(ROOT / "tools/examples/embed.c", source)
-        (source / "CMakeLists.txt").write_text(f"""
-cmake_minimum_required(VERSION 3.20)
-project(user C)
-find_package(bertc REQUIRED)
-bertc_compile_model(minilm "{harness.minilm()}")
-add_executable(embed embed.c)
-target_link_libraries(embed PRIVATE minilm m)
-""")
-        build = source / "build"
-        tool("cmake", "-S", source, "-B", build, "-G", "Ninja",
-             "-DCMAKE_C_COMPILER=clang-22",
-             f"-Dbertc_DIR={harness.BUILD / 'lib/cmake/bertc'}")
-        tool("cmake", "--build", build)
-        self.hold(build / "embed")
-
-
 class ForcedVariant(unittest.TestCase):
     def test_unknown_name(self):
         done = harness.bertc("embed", harness.compiled("minilm"), "text",
