@@ -142,6 +142,12 @@ static LogicalResult runTool() {
   SmallVector<int64_t> sequences(lengths.begin(), lengths.end());
   if (sequences.empty())
     sequences = {5, 1, 3};
+  for (int64_t length : sequences)
+    if (length < 1 || length > 100000) {
+      llvm::errs() << "error: --lengths expects 1 to 100000 tokens for each "
+                   << "sequence, got " << length << "\n";
+      return failure();
+    }
   auto find = [&] { return module->lookupSymbol<func::FuncOp>(entry); };
   if (!find()) {
     llvm::errs() << "error: no function '" << entry << "' in " << inputFile
