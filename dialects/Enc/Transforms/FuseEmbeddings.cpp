@@ -23,25 +23,35 @@ namespace mlir::enc {
 using namespace mlir;
 using namespace mlir::enc;
 
-/// Counts the tables below a tree of sums; -1 if something else is summed.
-static int64_t countTables(Value value) {
-  if (value.getDefiningOp<EmbedOp>())
-    return 1;
-  auto add = value.getDefiningOp<AddOp>();
-  if (!add)
-    return -1;
-  int64_t left = countTables(add.getLhs()), right = countTables(add.getRhs());
-  return left < 0 || right < 0 ? -1 : left + right;
+/// Embeddings below a tree of sums, counted up to four, and at most four: a sum
+/// of sums with itself has exponentially many. None if something else is
+/// summed.
+static int countTables(Value value) {
+  SmallVector<Value, 8> open = {value};
+  int tables = 0;
+  while (!open.empty() && tables < 4) {
+    Value next = open.pop_back_val();
+    if (next.getDefiningOp<EmbedOp>()) {
+      ++tables;
+      continue;
+    }
+    auto add = next.getDefiningOp<AddOp>();
+    if (!add)
+      return 0;
+    open.append({add.getLhs(), add.getRhs()});
+  }
+  return tables;
 }
 
 static void fuse(LayerNormOp norm, FusionReport &report) {
-  int64_t tables = countTables(norm.getInput());
-  if (tables < 1)
+  int tables = countTables(norm.getInput());
+  if (tables == 0)
     return; // no norm of embeddings
   if (tables != 3)
-    return report.missed(norm, "sums " + Twine(tables) +
-                                   " embeddings, expected 3 (word, type and "
-                                   "position)");
+    return report.missed(
+        norm, Twine("sums ") + (tables > 3 ? "more than 3" : Twine(tables)) +
+                  " embeddings, expected 3 (word, type and "
+                  "position)");
   auto outer = norm.getInput().getDefiningOp<AddOp>();
   auto inner = outer.getLhs().getDefiningOp<AddOp>();
   auto position = outer.getRhs().getDefiningOp<EmbedOp>();

@@ -43,6 +43,9 @@ static void fuse(FusedLinearAddNormOp down, FusionReport &report) {
   auto up = producer->getOperand(0).getDefiningOp<LinearOp>();
   if (!up)
     return report.missed(down, "the activation's input is no linear layer");
+  // A layered weight may not leave its loop, nor a plain layer be repeated.
+  if (up->getBlock() != down->getBlock())
+    return report.missed(down, "the first linear layer is in another block");
   if (!up.getBias())
     return report.missed(down, "the first linear layer has no bias");
   if (up.getInput() != down.getResidual())

@@ -24,7 +24,7 @@ using namespace mlir::enc;
 
 static void fuse(LayerNormOp norm, FusionReport &report) {
   auto add = norm.getInput().getDefiningOp<AddOp>();
-  if (!add || !isa<TokensType>(norm.getType()))
+  if (!add)
     return;
   // Either side may be the linear layer; addition commutes exactly.
   auto linear = add.getLhs().getDefiningOp<LinearOp>();
@@ -37,6 +37,11 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
   }
   if (!linear)
     return; // no linear layer in the sum
+  if (!isa<TokensType>(norm.getType()))
+    return report.missed(norm, "the rows are sequences, expected tokens");
+  // A layered weight may not leave its loop, nor a plain layer be repeated.
+  if (linear->getBlock() != norm->getBlock())
+    return report.missed(norm, "the linear layer is in another block");
   if (!hasOneUse(linear.getResult()))
     return report.missed(norm, "the linear layer has other uses");
   if (!hasOneUse(add.getResult()))

@@ -51,6 +51,10 @@ static void fuse(ScoresOp scores, FusionReport &report) {
     if (!linears[i].getBias())
       return report.missed(scores, Twine("the ") + names[i] +
                                        " projection has no bias");
+    // A layered weight may not leave its loop.
+    if (linears[i]->getBlock() != scores->getBlock())
+      return report.missed(scores, Twine("the ") + names[i] +
+                                       " is projected in another block");
     if (linears[i].getInput() != linears[0].getInput())
       return report.missed(scores, Twine("query and ") + names[i] +
                                        " read different values");
@@ -67,8 +71,7 @@ static void fuse(ScoresOp scores, FusionReport &report) {
   // The first of the three in program order: the input dominates it.
   LinearOp first = linears[0];
   for (LinearOp linear : linears)
-    if (linear->getBlock() == first->getBlock() &&
-        linear->isBeforeInBlock(first))
+    if (linear->isBeforeInBlock(first))
       first = linear;
   OpBuilder b(first);
   auto fused = FusedQKVOp::create(
@@ -82,9 +85,10 @@ static void fuse(ScoresOp scores, FusionReport &report) {
     auto part = PartOp::create(b, splits[i].getLoc(), heads, fused.getResult(),
                                b.getI64IntegerAttr(i));
     splits[i].replaceAllUsesWith(part.getResult());
-    splits[i].erase();
-    linears[i].erase();
   }
+  // Only now: the builder stands before one of these.
+  for (int i = 0; i < 3; ++i)
+    eraseChain({linears[i], splits[i]});
   report.passed(fused);
 }
 

@@ -45,7 +45,8 @@ def FuseQKVPass : FusionPass<"enc-fuse-qkv"> {
   let description = [{
     Three `enc.linear` + `enc.split_heads` that feed one attention become
     `enc.fused_qkv` and three `enc.part` views. Missed when they read different
-    values, have no bias, are not split into the same heads, or have other uses.
+    values, have no bias, lie outside of the attention's block, are not split
+    into the same heads, or have other uses.
   }];
 }
 
@@ -61,8 +62,9 @@ def FuseAttentionPass : FusionPass<"enc-fuse-attention"> {
 def FuseLinearAddNormPass : FusionPass<"enc-fuse-linear-add-norm"> {
   let summary = "linear layer, residual sum and norm to one op";
   let description = [{
-    `enc.layer_norm(enc.add(enc.linear(x), residual))`. Missed when the linear
-    layer has no bias, or when it or the sum has another use.
+    `enc.layer_norm(enc.add(enc.linear(x), residual))` on tokens. Missed when the
+    linear layer has no bias or is in another block, or when it or the sum has
+    another use.
   }];
 }
 
@@ -72,14 +74,16 @@ def FuseFeedForwardPass : FusionPass<"enc-fuse-feed-forward"> {
     Runs after `enc-fuse-linear-add-norm`: a linear layer and an activation
     before an `enc.fused_linear_add_norm` whose residual is the first layer's
     input. Missed when the residual is another value, when the first layer has
-    no bias, or when an intermediate value has another use.
+    no bias or is in another block, or when an intermediate value has another
+    use.
   }];
 }
 
 def VerifyFusedPass : Pass<"enc-verify-fused", "::mlir::func::FuncOp"> {
   let summary = "the contract of the fused stage";
   let description = [{
-    Reports each op that has no kernel: attention in parts, and views of heads.
+    Only `enc` ops with a kernel, on f32 rows, may remain. Each other op is an
+    error: attention in parts, views of heads, ops of other dialects.
   }];
 }
 

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What has no kernel must be gone by the end of the fused stage.
+// A list of what may remain rather than of what may not: an op that a user adds
+// needs a kernel before it needs a place here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +22,45 @@ namespace mlir::enc {
 using namespace mlir;
 using namespace mlir::enc;
 
+/// Ops of attention that only mean something to its fusions.
+static bool isPartOfAttention(Operation *op) {
+  return isa<ScoresOp, SoftmaxOp, ContextOp, SplitHeadsOp, MergeHeadsOp,
+             PartOp>(op);
+}
+
+static bool mayRemain(Operation *op) {
+  return isa<func::FuncOp, func::ReturnOp, LayersOp, YieldOp, EmbedOp, LinearOp,
+             LayerNormOp, AddOp, GeluOp, GeluTanhOp, ReluOp, SiluOp, TanhOp,
+             PoolOp, NormalizeOp, FusedEmbedNormOp, FusedQKVOp,
+             FusedAttentionOp, FusedLinearAddNormOp, FusedFeedForwardOp>(op);
+}
+
+/// f32 activations, i32 ids and offsets.
+static bool mayRemain(Type type) {
+  if (isa<OffsetsType>(type))
+    return true;
+  Type element = getRowElementType(type);
+  return element && !isa<ScoresType>(type) &&
+         (element.isF32() ||
+          (element.isInteger(32) && getRowShape(type).empty()));
+}
+
+static LogicalResult verifyFused(Operation *op) {
+  if (isPartOfAttention(op)) {
+    op->emitOpError("has no kernel outside of enc.fused_attention").attachNote()
+        << "help: the remarks of enc-fuse-qkv and enc-fuse-attention tell why "
+           "it was not fused";
+    return failure();
+  }
+  if (!mayRemain(op))
+    return op->emitOpError("has no kernel, so it may not remain after fusion");
+  for (Type type : op->getResultTypes())
+    if (!mayRemain(type))
+      return op->emitOpError("has no kernel for results of type ")
+             << type << ", expected f32 rows";
+  return success();
+}
+
 namespace {
 struct VerifyFusedPass
     : public enc::impl::VerifyFusedPassBase<VerifyFusedPass> {
@@ -28,14 +68,15 @@ struct VerifyFusedPass
 
   void runOnOperation() override {
     bool valid = true;
-    getOperation().walk([&](Operation *op) {
-      if (!isa<ScoresOp, SoftmaxOp, ContextOp, SplitHeadsOp, MergeHeadsOp,
-               PartOp>(op))
-        return;
-      op->emitOpError("has no kernel by itself; fuse qkv and attention (the "
-                      "remarks of these passes tell what is in the way)");
-      valid = false;
-    });
+    for (auto [i, type] : llvm::enumerate(getOperation().getArgumentTypes()))
+      if (!mayRemain(type)) {
+        getOperation().emitOpError("has no kernel for argument ")
+            << i << " of type " << type
+            << ", expected f32 rows, ids or offsets";
+        valid = false;
+      }
+    getOperation().walk(
+        [&](Operation *op) { valid &= succeeded(verifyFused(op)); });
     if (!valid)
       signalPassFailure();
   }
