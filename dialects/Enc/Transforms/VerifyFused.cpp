@@ -35,14 +35,13 @@ static bool mayRemain(Operation *op) {
              FusedAttentionOp, FusedLinearAddNormOp, FusedFeedForwardOp>(op);
 }
 
-/// f32 activations, i32 ids and offsets.
-static bool mayRemain(Type type) {
-  if (isa<OffsetsType>(type))
-    return true;
-  Type element = getRowElementType(type);
-  return element && !isa<ScoresType>(type) &&
-         (element.isF32() ||
-          (element.isInteger(32) && getRowShape(type).empty()));
+static bool isIds(Type type) {
+  return isa<TokensType>(type) && getRowShape(type).empty() &&
+         getRowElementType(type).isInteger(32);
+}
+
+static bool isRow(Type type) {
+  return getRowShape(type).size() == 1 && getRowElementType(type).isF32();
 }
 
 static LogicalResult verifyFused(Operation *op) {
@@ -54,8 +53,10 @@ static LogicalResult verifyFused(Operation *op) {
   }
   if (!mayRemain(op))
     return op->emitOpError("has no kernel, so it may not remain after fusion");
+  // Ids and offsets come from arguments only, query, key and value side by side
+  // from their projection.
   for (Type type : op->getResultTypes())
-    if (!mayRemain(type))
+    if (!isRow(type) && !isa<FusedQKVOp>(op))
       return op->emitOpError("has no kernel for results of type ")
              << type << ", expected f32 rows";
   return success();
@@ -69,7 +70,7 @@ struct VerifyFusedPass
   void runOnOperation() override {
     bool valid = true;
     for (auto [i, type] : llvm::enumerate(getOperation().getArgumentTypes()))
-      if (!mayRemain(type)) {
+      if (!isIds(type) && !isRow(type) && !isa<OffsetsType>(type)) {
         getOperation().emitOpError("has no kernel for argument ")
             << i << " of type " << type
             << ", expected f32 rows, ids or offsets";

@@ -82,3 +82,14 @@ func.func @argument(%x: !enc.tokens<8xbf16>) {
 func.func @scores(%s: !enc.scores<2xf32>) {
   return
 }
+
+// -----
+
+// A loop over ids would hide which argument they are.
+func.func @ids(%ids: !enc.tokens<i32>) {
+  // expected-error @below {{'enc.layers' op has no kernel for results of type '!enc.tokens<i32>', expected f32 rows}}
+  %last = enc.layers 3 (%h = %ids) : !enc.tokens<i32> {
+    enc.yield %h : !enc.tokens<i32>
+  }
+  return
+}
