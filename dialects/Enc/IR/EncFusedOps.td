@@ -34,8 +34,9 @@ def Enc_FusedEmbedNormOp : Enc_WeightedOp<"fused_embed_norm"> {
   let assemblyFormat = [{
     $ids `,` $types `,` $positions `word` `(` $wordTable `)` `type` `(` $typeTable
     `)` `position` `(` $positionTable `)` `gain` `(` $gain `)` `bias` `(` $bias `)`
-    `epsilon` $epsilon attr-dict `:` type($ids) `,` type($types) `,`
-    type($positions) `->` type($result)
+    `epsilon` $epsilon attr-dict `:` qualified(type($ids)) `,`
+    qualified(type($types)) `,` qualified(type($positions)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -46,7 +47,8 @@ def Enc_FusedQKVOp : Enc_WeightedOp<"fused_qkv"> {
     `result[t, 0]`, `[t, 1]`, `[t, 2]` are the query, key and value linear
     layers of x, each split into heads.
 
-    * (fused_qkv_c1) the result is `!enc.tokens<3xNxDxf>`.
+    * (fused_qkv_c1) the input is `!enc.tokens<Kxf>`, the result
+      `!enc.tokens<3xNxDxf>`.
     * (fused_qkv_c2) the three weights are `[N * D, K]`, the biases `[N * D]`.
   }];
   let arguments = (ins Enc_TokensType:$input, FlatSymbolRefAttr:$query,
@@ -57,8 +59,8 @@ def Enc_FusedQKVOp : Enc_WeightedOp<"fused_qkv"> {
   let results = (outs Enc_TokensType:$result);
   let assemblyFormat = [{
     $input `query` `(` $query `,` $queryBias `)` `key` `(` $key `,` $keyBias
-    `)` `value` `(` $value `,` $valueBias `)` attr-dict `:` type($input) `->`
-    type($result)
+    `)` `value` `(` $value `,` $valueBias `)` attr-dict `:`
+    qualified(type($input)) `->` qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -77,7 +79,8 @@ def Enc_FusedAttentionOp : Enc_Op<"fused_attention", [Pure]> {
                        F64Attr:$scale, OptionalAttr<AnyAttr>:$plan);
   let results = (outs Enc_TokensType:$result);
   let assemblyFormat = [{
-    $qkv `,` $offsets `scale` $scale attr-dict `:` type($qkv) `->` type($result)
+    $qkv `,` $offsets `scale` $scale attr-dict `:` qualified(type($qkv)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -85,8 +88,8 @@ def Enc_FusedAttentionOp : Enc_Op<"fused_attention", [Pure]> {
 def Enc_FusedLinearAddNormOp : Enc_WeightedOp<"fused_linear_add_norm"> {
   let summary = "layer_norm(linear(x) + residual)";
   let description = [{
-    * (fused_linear_add_norm_c1) residual and result are the same rows type of
-      one dimension N.
+    * (fused_linear_add_norm_c1) the input is `!enc.tokens<Kxf>`, residual and
+      result are `!enc.tokens<Nxf>`.
     * (fused_linear_add_norm_c2) the weight is `[N, K]`; bias, gain and norm
       bias are `[N]`.
     * (fused_linear_add_norm_c3) epsilon is finite and positive.
@@ -99,7 +102,8 @@ def Enc_FusedLinearAddNormOp : Enc_WeightedOp<"fused_linear_add_norm"> {
   let assemblyFormat = [{
     $input `,` $residual `weight` `(` $weight `)` `bias` `(` $bias `)` `gain`
     `(` $gain `)` `norm_bias` `(` $normBias `)` `epsilon` $epsilon attr-dict
-    `:` type($input) `,` type($residual) `->` type($result)
+    `:` qualified(type($input)) `,` qualified(type($residual)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -122,9 +126,9 @@ def Enc_FusedFeedForwardOp
                        F64Attr:$epsilon, OptionalAttr<AnyAttr>:$plan);
   let results = (outs Enc_TokensType:$result);
   let assemblyFormat = [{
-    $input `activation` `(` $activation `)` `up` `(` $up `,` $upBias `)` `down`
+    $input `activation` `(` custom<Activation>($activation) `)` `up` `(` $up `,` $upBias `)` `down`
     `(` $down `,` $downBias `)` `gain` `(` $gain `)` `norm_bias` `(` $normBias
-    `)` `epsilon` $epsilon attr-dict `:` type($input)
+    `)` `epsilon` $epsilon attr-dict `:` qualified(type($input))
   }];
   let hasVerifier = 1;
 }

@@ -13,9 +13,55 @@
 #include "dialects/Enc/IR/EncOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 using namespace mlir::enc;
+
+//===----------------------------------------------------------------------===//
+// Enumerations, as bare words
+//===----------------------------------------------------------------------===//
+
+/// The message lists the words; `last` is the greatest value.
+template <typename EnumAttr, typename Enum>
+static ParseResult parseWord(OpAsmParser &parser, EnumAttr &attribute,
+                             std::optional<Enum> (*find)(StringRef),
+                             StringRef (*name)(Enum), Enum last) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef word;
+  if (succeeded(parser.parseOptionalKeyword(&word)))
+    if (std::optional<Enum> value = find(word)) {
+      attribute = EnumAttr::get(parser.getContext(), *value);
+      return success();
+    }
+  InFlightDiagnostic error = parser.emitError(loc, "expected one of ");
+  llvm::interleaveComma(llvm::seq_inclusive<uint32_t>(0, uint32_t(last)), error,
+                        [&](uint32_t i) { error << name(Enum(i)); });
+  if (!word.empty())
+    error << ", got '" << word << "'";
+  return error;
+}
+
+static ParseResult parseActivation(OpAsmParser &parser,
+                                   ActivationKindAttr &attribute) {
+  return parseWord<ActivationKindAttr, ActivationKind>(
+      parser, attribute, symbolizeActivationKind, stringifyActivationKind,
+      ActivationKind::Tanh);
+}
+static void printActivation(OpAsmPrinter &printer, Operation *,
+                            ActivationKindAttr attribute) {
+  printer << stringifyActivationKind(attribute.getValue());
+}
+
+static ParseResult parsePoolMode(OpAsmParser &parser, PoolModeAttr &attribute) {
+  return parseWord<PoolModeAttr, PoolMode>(parser, attribute, symbolizePoolMode,
+                                           stringifyPoolMode,
+                                           PoolMode::MeanSqrtLen);
+}
+static void printPoolMode(OpAsmPrinter &printer, Operation *,
+                          PoolModeAttr attribute) {
+  printer << stringifyPoolMode(attribute.getValue());
+}
 
 #define GET_OP_CLASSES
 #include "dialects/Enc/IR/EncOps.cpp.inc"
@@ -88,6 +134,42 @@ void LayersOp::print(OpAsmPrinter &p) {
                           {getTripCountAttrName(), getCollectAttrName()});
 }
 
+namespace {
+/// States that nobody reads are not collected.
+struct DropUnusedStates : OpRewritePattern<LayersOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LayersOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<int64_t> used;
+    SmallVector<Value> kept = {op.getResult(0)};
+    for (auto [state, value] :
+         llvm::zip_equal(op.getCollect(), op.getResults().drop_front()))
+      if (!value.use_empty()) {
+        used.push_back(state);
+        kept.push_back(value);
+      }
+    if (used.size() == op.getCollect().size())
+      return failure();
+    auto smaller = LayersOp::create(rewriter, op.getLoc(), op.getInit(),
+                                    op.getTripCount(), used);
+    smaller->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    rewriter.eraseBlock(&smaller.getBody().front());
+    rewriter.inlineRegionBefore(op.getBody(), smaller.getBody(),
+                                smaller.getBody().end());
+    for (auto [before, after] : llvm::zip_equal(kept, smaller.getResults()))
+      rewriter.replaceAllUsesWith(before, after);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+} // namespace
+
+void LayersOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add<DropUnusedStates>(context);
+}
+
 //===----------------------------------------------------------------------===//
 // Folders
 //===----------------------------------------------------------------------===//
@@ -104,4 +186,9 @@ OpFoldResult MergeHeadsOp::fold(FoldAdaptor) {
     if (split.getInput().getType() == getType())
       return split.getInput();
   return {};
+}
+
+OpFoldResult ReluOp::fold(FoldAdaptor) {
+  // max(max(x, 0), 0); no other activation is idempotent.
+  return getInput().getDefiningOp<ReluOp>() ? getInput() : Value();
 }

@@ -63,7 +63,8 @@ def Enc_WeightOp : Enc_Op<"weight", [Symbol]> {
   let hasVerifier = 1;
 }
 
-def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope]> {
+def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope,
+                                     RecursiveMemoryEffects]> {
   let summary = "one layer body, repeated";
   let description = [{
     Runs the body `trip_count` times on the carried value. Weights of the body
@@ -76,6 +77,7 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope]> {
     * (layers_c3) the body yields one value of that type.
     * (layers_c4) there are 1 + |collect| results of that type.
     * (layers_c5) entries of `collect` lie in [0, trip_count] and rise.
+    * (layers_c6) loops do not nest.
 
     ```mlir
     %last, %first = enc.layers 12 (%h = %x) collect [0] : !enc.tokens<768xf32> {
@@ -89,6 +91,7 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope]> {
   let results = (outs Variadic<Enc_TokensType>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let builders = [OpBuilder<(ins "Value":$init, "int64_t":$tripCount,
@@ -99,7 +102,7 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope]> {
 def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"LayersOp">]> {
   let summary = "the carried value of the next layer";
   let arguments = (ins Enc_TokensType:$value);
-  let assemblyFormat = "$value attr-dict `:` type($value)";
+  let assemblyFormat = "$value attr-dict `:` qualified(type($value))";
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,7 +121,8 @@ def Enc_EmbedOp : Enc_WeightedOp<"embed"> {
                        OptionalAttr<AnyAttr>:$plan);
   let results = (outs Enc_TokensType:$result);
   let assemblyFormat = [{
-    $ids `table` `(` $table `)` attr-dict `:` type($ids) `->` type($result)
+    $ids `table` `(` $table `)` attr-dict `:` qualified(type($ids)) `->`
+    qualified(type($result))
   }];
 }
 
@@ -139,7 +143,7 @@ def Enc_LinearOp : Enc_WeightedOp<"linear"> {
   let results = (outs Enc_Rows:$result);
   let assemblyFormat = [{
     $input `weight` `(` $weight `)` (`bias` `(` $bias^ `)`)? attr-dict `:`
-    type($input) `->` type($result)
+    qualified(type($input)) `->` qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -160,7 +164,7 @@ def Enc_LayerNormOp : Enc_WeightedOp<"layer_norm", [SameOperandsAndResultType]> 
   let results = (outs Enc_Rows:$result);
   let assemblyFormat = [{
     $input `gain` `(` $gain `)` `bias` `(` $bias `)` `epsilon` $epsilon
-    attr-dict `:` type($input)
+    attr-dict `:` qualified(type($input))
   }];
   let hasVerifier = 1;
 }
@@ -178,7 +182,9 @@ def Enc_SplitHeadsOp : Enc_Op<"split_heads", [Pure]> {
   }];
   let arguments = (ins Enc_TokensType:$input);
   let results = (outs Enc_TokensType:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input attr-dict `:` qualified(type($input)) `->` qualified(type($result))
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -192,7 +198,9 @@ def Enc_MergeHeadsOp : Enc_Op<"merge_heads", [Pure]> {
   }];
   let arguments = (ins Enc_TokensType:$input);
   let results = (outs Enc_TokensType:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input attr-dict `:` qualified(type($input)) `->` qualified(type($result))
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -209,7 +217,8 @@ def Enc_PartOp : Enc_Op<"part", [Pure]> {
   let arguments = (ins Enc_TokensType:$input, I64Attr:$index);
   let results = (outs Enc_TokensType:$result);
   let assemblyFormat = [{
-    $index `of` $input attr-dict `:` type($input) `->` type($result)
+    $index `of` $input attr-dict `:` qualified(type($input)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -219,7 +228,7 @@ def Enc_ScoresOp : Enc_Op<"scores", [Pure]> {
   let description = [{
     For tokens i, j of the same sequence: `s[n, i, j] = scale * q[i, n, :] . k[j, n, :]`.
 
-    * (scores_c1) query and key are per-head tokens of the same type.
+    * (scores_c1) query and key are per-head tokens of floats of the same type.
     * (scores_c2) the result has their heads and element type.
     * (scores_c3) scale is finite and positive.
   }];
@@ -227,8 +236,9 @@ def Enc_ScoresOp : Enc_Op<"scores", [Pure]> {
                        Enc_OffsetsType:$offsets, F64Attr:$scale);
   let results = (outs Enc_ScoresType:$result);
   let assemblyFormat = [{
-    $query `,` $key `,` $offsets `scale` $scale attr-dict `:` type($query) `,`
-    type($key) `->` type($result)
+    $query `,` $key `,` $offsets `scale` $scale attr-dict `:`
+    qualified(type($query)) `,` qualified(type($key)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -237,10 +247,13 @@ def Enc_SoftmaxOp : Enc_Op<"softmax", [Pure, SameOperandsAndResultType]> {
   let summary = "softmax over the keys";
   let description = [{
     `p[n, i, j] = exp(s[n, i, j]) / sum_j exp(s[n, i, j])`.
+
+    * (softmax_c1) the scores are floats.
   }];
   let arguments = (ins Enc_ScoresType:$input);
   let results = (outs Enc_ScoresType:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let assemblyFormat = "$input attr-dict `:` qualified(type($input))";
+  let hasVerifier = 1;
 }
 
 def Enc_ContextOp : Enc_Op<"context", [Pure]> {
@@ -255,8 +268,9 @@ def Enc_ContextOp : Enc_Op<"context", [Pure]> {
                        Enc_OffsetsType:$offsets);
   let results = (outs Enc_TokensType:$result);
   let assemblyFormat = [{
-    $probabilities `,` $value `,` $offsets attr-dict `:` type($probabilities)
-    `,` type($value) `->` type($result)
+    $probabilities `,` $value `,` $offsets attr-dict `:`
+    qualified(type($probabilities)) `,` qualified(type($value)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -268,25 +282,34 @@ def Enc_ContextOp : Enc_Op<"context", [Pure]> {
 class Enc_ActivationOp<string mnemonic, string formula>
     : Enc_Op<mnemonic, [Pure, SameOperandsAndResultType]> {
   let summary = formula;
-  let description = "`y = " # formula # "`, element by element.";
+  let description = "`y = " # formula # "`, element by element.\n\n* (" #
+                    mnemonic # "_c1) rows of one dimension of floats.";
   let arguments = (ins Enc_Rows:$input);
   let results = (outs Enc_Rows:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let assemblyFormat = "$input attr-dict `:` qualified(type($input))";
+  let hasVerifier = 1;
 }
 
 def Enc_GeluOp : Enc_ActivationOp<"gelu", "0.5 x (1 + erf(x / sqrt(2)))">;
 def Enc_GeluTanhOp : Enc_ActivationOp<"gelu_tanh",
     "0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))">;
-def Enc_ReluOp : Enc_ActivationOp<"relu", "max(x, 0)">;
+def Enc_ReluOp : Enc_ActivationOp<"relu", "max(x, 0)"> {
+  let hasFolder = 1;
+}
 def Enc_SiluOp : Enc_ActivationOp<"silu", "x / (1 + exp(-x))">;
 def Enc_TanhOp : Enc_ActivationOp<"tanh", "tanh(x)">;
 
 def Enc_AddOp : Enc_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
   let summary = "sum";
-  let description = "`y = lhs + rhs`, element by element.";
+  let description = [{
+    `y = lhs + rhs`, element by element.
+
+    * (add_c1) rows of one dimension of floats.
+  }];
   let arguments = (ins Enc_Rows:$lhs, Enc_Rows:$rhs);
   let results = (outs Enc_Rows:$result);
-  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` qualified(type($lhs))";
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -306,17 +329,24 @@ def Enc_PoolOp : Enc_Op<"pool", [Pure]> {
                        Enc_PoolModeAttr:$mode, OptionalAttr<AnyAttr>:$plan);
   let results = (outs Enc_SequencesType:$result);
   let assemblyFormat = [{
-    $mode $input `,` $offsets attr-dict `:` type($input) `->` type($result)
+    custom<PoolMode>($mode) $input `,` $offsets attr-dict `:` qualified(type($input)) `->`
+    qualified(type($result))
   }];
   let hasVerifier = 1;
 }
 
 def Enc_NormalizeOp : Enc_Op<"normalize", [Pure, SameOperandsAndResultType]> {
   let summary = "unit length";
-  let description = "`y = x / max(|x|_2, 1e-12)` over each row.";
+  let description = [{
+    `y = x / max(|x|_2, 1e-12)` over each row. Not idempotent: a row shorter than
+    1e-12 grows at each application, so two of them are not folded to one.
+
+    * (normalize_c1) rows of one dimension of floats.
+  }];
   let arguments = (ins Enc_SequencesType:$input);
   let results = (outs Enc_SequencesType:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let assemblyFormat = "$input attr-dict `:` qualified(type($input))";
+  let hasVerifier = 1;
 }
 
 include "dialects/Enc/IR/EncFusedOps.td"

@@ -129,6 +129,12 @@ LogicalResult LayersOp::verify() {
              << trips << ", got " << index;
     previous = index;
   }
+  if (auto outer = (*this)->getParentOfType<LayersOp>()) {
+    InFlightDiagnostic error = emitOpError("layers_c6: expected no loop around "
+                                           "a loop of layers");
+    error.attachNote(outer.getLoc()) << "the outer loop";
+    return error;
+  }
   return success();
 }
 
@@ -240,10 +246,10 @@ LogicalResult PartOp::verify() {
 
 LogicalResult ScoresOp::verify() {
   Type type = getQuery().getType();
-  if (type != getKey().getType() || getRowShape(type).size() != 2)
-    return emitOpError(
-               "scores_c1: expected query and key to be per-head tokens "
-               "of one type, got ")
+  if (type != getKey().getType() || getRowShape(type).size() != 2 ||
+      !isa<FloatType>(getRowElementType(type)))
+    return emitOpError("scores_c1: expected query and key to be per-head "
+                       "tokens of floats of one type, got ")
            << type << " and " << getKey().getType();
   if (getType().getHeads() != getRowShape(type)[0] ||
       getType().getElementType() != getRowElementType(type))
@@ -253,10 +259,18 @@ LogicalResult ScoresOp::verify() {
   return verifyPositive(*this, "scores_c3", "scale", getScale());
 }
 
+LogicalResult SoftmaxOp::verify() {
+  if (isa<FloatType>(getType().getElementType()))
+    return success();
+  return emitOpError("softmax_c1: expected scores of floats, got ")
+         << getType();
+}
+
 LogicalResult ContextOp::verify() {
   Type type = getValue().getType();
   auto scores = getProbabilities().getType();
   if (getRowShape(type).size() == 2 && type == getType() &&
+      isa<FloatType>(scores.getElementType()) &&
       scores.getHeads() == getRowShape(type)[0] &&
       scores.getElementType() == getRowElementType(type))
     return success();
@@ -264,6 +278,27 @@ LogicalResult ContextOp::verify() {
                      "tokens with the heads of ")
          << scores << ", got " << type << " and " << getType();
 }
+
+//===----------------------------------------------------------------------===//
+// Elementwise and sequences
+//===----------------------------------------------------------------------===//
+
+/// The only constraint of ops whose operands and result have one type.
+static LogicalResult verifyRows(Operation *op) {
+  Type type = op->getResult(0).getType();
+  if (isRow(type))
+    return success();
+  return op->emitOpError(op->getName().stripDialect())
+         << "_c1: expected rows of one dimension of floats, got " << type;
+}
+
+LogicalResult GeluOp::verify() { return verifyRows(*this); }
+LogicalResult GeluTanhOp::verify() { return verifyRows(*this); }
+LogicalResult ReluOp::verify() { return verifyRows(*this); }
+LogicalResult SiluOp::verify() { return verifyRows(*this); }
+LogicalResult TanhOp::verify() { return verifyRows(*this); }
+LogicalResult AddOp::verify() { return verifyRows(*this); }
+LogicalResult NormalizeOp::verify() { return verifyRows(*this); }
 
 LogicalResult PoolOp::verify() {
   Type in = getInput().getType();
@@ -316,12 +351,13 @@ static bool isQKV(Type type) {
 }
 
 LogicalResult FusedQKVOp::verify() {
-  if (isQKV(getType()) && isRow(getInput().getType()))
+  Type in = getInput().getType();
+  if (isQKV(getType()) && isRow(in) &&
+      getRowElementType(in) == getRowElementType(getType()))
     return success();
-  return emitOpError(
-             "fused_qkv_c1: expected tokens of one dimension to 3 x N x "
-             "D, got ")
-         << getInput().getType() << " to " << getType();
+  return emitOpError("fused_qkv_c1: expected tokens of one dimension to "
+                     "3 x N x D of the same elements, got ")
+         << in << " to " << getType();
 }
 
 LogicalResult FusedQKVOp::verifySymbolUses(SymbolTableCollection &table) {
@@ -350,16 +386,19 @@ LogicalResult FusedAttentionOp::verify() {
   if (!isRow(getType()) || getRowShape(getType())[0] != shape[1] * shape[2] ||
       getRowElementType(in) != getRowElementType(getType()))
     return emitOpError("fused_attention_c2: expected a result of ")
-           << shape[1] * shape[2] << " columns, got " << getType();
+           << shape[1] * shape[2] << " columns of " << getRowElementType(in)
+           << ", got " << getType();
   return verifyPositive(*this, "fused_attention_c3", "scale", getScale());
 }
 
 LogicalResult FusedLinearAddNormOp::verify() {
-  if (!isRow(getType()) || getResidual().getType() != getType() ||
-      !isRow(getInput().getType()))
-    return emitOpError("fused_linear_add_norm_c1: expected residual and result "
-                       "of one type of one dimension, got ")
-           << getResidual().getType() << " and " << getType();
+  Type in = getInput().getType(), residual = getResidual().getType();
+  if (!isRow(in) || !isRow(getType()) || residual != getType() ||
+      getRowElementType(in) != getRowElementType(getType()))
+    return emitOpError("fused_linear_add_norm_c1: expected input, residual and "
+                       "result of one dimension and element type, the last two "
+                       "of one type, got ")
+           << in << ", " << residual << " and " << getType();
   return verifyPositive(*this, "fused_linear_add_norm_c3", "epsilon",
                         getEpsilon());
 }
