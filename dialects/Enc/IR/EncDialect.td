@@ -23,8 +23,16 @@ def Enc_Dialect : Dialect {
     batch (no padding); `!enc.offsets` tells where sequences begin. Weights are
     symbols that name tensors of a checkpoint, so they never enter the IR. See
     `Rationale.md`.
+
+    Results of a function are the outputs of the model. The result attribute
+    `enc.name` names one, as in `{enc.name = "last_hidden_state"}`:
+
+    * (output_c1) there is no other attribute of this dialect on a result.
+    * (output_c2) the name is a string that is not empty.
+    * (output_c3) no two results of a function have the same name.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
+  let hasRegionResultAttrVerify = 1;
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
 }

@@ -65,7 +65,7 @@ def Enc_FusedQKVOp : Enc_WeightedOp<"fused_qkv"> {
   let hasVerifier = 1;
 }
 
-def Enc_FusedAttentionOp : Enc_Op<"fused_attention", [Pure]> {
+def Enc_FusedAttentionOp : Enc_InferredOp<"fused_attention"> {
   let summary = "softmax(scale q k^T) v, heads merged";
   let description = [{
     `enc.scores`, `enc.softmax`, `enc.context` and `enc.merge_heads` on the
@@ -85,7 +85,9 @@ def Enc_FusedAttentionOp : Enc_Op<"fused_attention", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Enc_FusedLinearAddNormOp : Enc_WeightedOp<"fused_linear_add_norm"> {
+def Enc_FusedLinearAddNormOp
+    : Enc_WeightedOp<"fused_linear_add_norm",
+                     [InferTypeOpAdaptorWithIsCompatible]> {
   let summary = "layer_norm(linear(x) + residual)";
   let description = [{
     * (fused_linear_add_norm_c1) the input is `!enc.tokens<Kxf>`, residual and

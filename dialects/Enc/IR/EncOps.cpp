@@ -192,3 +192,63 @@ OpFoldResult ReluOp::fold(FoldAdaptor) {
   // max(max(x, 0), 0); no other activation is idempotent.
   return getInput().getDefiningOp<ReluOp>() ? getInput() : Value();
 }
+
+//===----------------------------------------------------------------------===//
+// Result types
+//===----------------------------------------------------------------------===//
+
+/// Defines the inference of `op` by its body, which maps `adaptor` to a type.
+#define INFER_RESULT(op)                                                       \
+  static Type inferResult(op::Adaptor adaptor);                                \
+  LogicalResult op::inferReturnTypes(MLIRContext *, std::optional<Location>,   \
+                                     Adaptor adaptor,                          \
+                                     SmallVectorImpl<Type> &types) {           \
+    types.push_back(inferResult(adaptor));                                     \
+    return success();                                                          \
+  }                                                                            \
+  bool op::isCompatibleReturnTypes(TypeRange, TypeRange) { return true; }      \
+  static Type inferResult(op::Adaptor adaptor)
+
+static int64_t product(ArrayRef<int64_t> shape) {
+  int64_t product = 1;
+  for (int64_t size : shape)
+    product *= size;
+  return product;
+}
+
+INFER_RESULT(MergeHeadsOp) {
+  Type in = adaptor.getInput().getType();
+  return TokensType::get({product(getRowShape(in))}, getRowElementType(in));
+}
+
+INFER_RESULT(PartOp) {
+  Type in = adaptor.getInput().getType();
+  ArrayRef<int64_t> shape = getRowShape(in);
+  return TokensType::get(shape.drop_front(!shape.empty()),
+                         getRowElementType(in));
+}
+
+INFER_RESULT(ScoresOp) {
+  Type query = adaptor.getQuery().getType();
+  ArrayRef<int64_t> shape = getRowShape(query);
+  return ScoresType::get(shape.empty() ? 1 : shape.front(),
+                         getRowElementType(query));
+}
+
+INFER_RESULT(ContextOp) { return adaptor.getValue().getType(); }
+
+INFER_RESULT(PoolOp) {
+  Type in = adaptor.getInput().getType();
+  return SequencesType::get({product(getRowShape(in))}, getRowElementType(in));
+}
+
+INFER_RESULT(FusedAttentionOp) {
+  Type in = adaptor.getQkv().getType();
+  ArrayRef<int64_t> shape = getRowShape(in);
+  return TokensType::get({product(shape.drop_front(!shape.empty()))},
+                         getRowElementType(in));
+}
+
+INFER_RESULT(FusedLinearAddNormOp) { return adaptor.getResidual().getType(); }
+
+#undef INFER_RESULT

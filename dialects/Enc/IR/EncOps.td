@@ -28,6 +28,12 @@ class Enc_Op<string mnemonic, list<Trait> traits = []>
 class Enc_WeightedOp<string mnemonic, list<Trait> traits = []>
     : Enc_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]>;
 
+/// A pure op whose result type follows from its operands, so builders need none.
+/// Inference answers for any operands and verify() judges the answer, because the
+/// generic "inferred types are incompatible" says less than a labelled constraint.
+class Enc_InferredOp<string mnemonic, list<Trait> traits = []>
+    : Enc_Op<mnemonic, traits # [Pure, InferTypeOpAdaptorWithIsCompatible]>;
+
 def Enc_Rows : AnyTypeOf<[Enc_TokensType, Enc_SequencesType]>;
 
 //===----------------------------------------------------------------------===//
@@ -124,6 +130,7 @@ def Enc_EmbedOp : Enc_WeightedOp<"embed"> {
     $ids `table` `(` $table `)` attr-dict `:` qualified(type($ids)) `->`
     qualified(type($result))
   }];
+  let hasVerifier = 1;
 }
 
 def Enc_LinearOp : Enc_WeightedOp<"linear"> {
@@ -189,7 +196,7 @@ def Enc_SplitHeadsOp : Enc_Op<"split_heads", [Pure]> {
   let hasFolder = 1;
 }
 
-def Enc_MergeHeadsOp : Enc_Op<"merge_heads", [Pure]> {
+def Enc_MergeHeadsOp : Enc_InferredOp<"merge_heads"> {
   let summary = "view heads as rows";
   let description = [{
     The inverse of `enc.split_heads`.
@@ -205,7 +212,7 @@ def Enc_MergeHeadsOp : Enc_Op<"merge_heads", [Pure]> {
   let hasFolder = 1;
 }
 
-def Enc_PartOp : Enc_Op<"part", [Pure]> {
+def Enc_PartOp : Enc_InferredOp<"part"> {
   let summary = "view the query, key or value of a fused projection";
   let description = [{
     `y[t] = x[t, index]`: 0 is the query, 1 the key, 2 the value. Stands between
@@ -223,7 +230,7 @@ def Enc_PartOp : Enc_Op<"part", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Enc_ScoresOp : Enc_Op<"scores", [Pure]> {
+def Enc_ScoresOp : Enc_InferredOp<"scores"> {
   let summary = "scaled products of queries and keys";
   let description = [{
     For tokens i, j of the same sequence: `s[n, i, j] = scale * q[i, n, :] . k[j, n, :]`.
@@ -256,7 +263,7 @@ def Enc_SoftmaxOp : Enc_Op<"softmax", [Pure, SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
-def Enc_ContextOp : Enc_Op<"context", [Pure]> {
+def Enc_ContextOp : Enc_InferredOp<"context"> {
   let summary = "values weighted by probabilities";
   let description = [{
     `c[i, n, :] = sum_j p[n, i, j] * v[j, n, :]` over tokens j of i's sequence.
@@ -316,7 +323,7 @@ def Enc_AddOp : Enc_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
 // Sequences
 //===----------------------------------------------------------------------===//
 
-def Enc_PoolOp : Enc_Op<"pool", [Pure]> {
+def Enc_PoolOp : Enc_InferredOp<"pool"> {
   let summary = "one row per sequence";
   let description = [{
     Over the tokens t of sequence i, as sentence-transformers defines them:

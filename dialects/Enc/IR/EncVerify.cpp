@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Enc/IR/EncOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include <cmath>
 
 using namespace mlir;
@@ -81,6 +82,30 @@ static LogicalResult verifyWeight(Operation *op, SymbolTableCollection &table,
     return op->emitOpError("uses ")
            << symbol << " of " << *layers << " layers in a loop of "
            << loop.getTripCount() << " trips";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes of functions
+//===----------------------------------------------------------------------===//
+
+LogicalResult EncDialect::verifyRegionResultAttribute(Operation *op, unsigned,
+                                                      unsigned index,
+                                                      NamedAttribute attr) {
+  if (attr.getName() != "enc.name")
+    return op->emitOpError("output_c1: expected no attribute of enc on result ")
+           << index << " but 'enc.name', got '" << attr.getName().getValue()
+           << '\'';
+  auto name = dyn_cast<StringAttr>(attr.getValue());
+  if (!name || name.empty())
+    return op->emitOpError("output_c2: expected 'enc.name' of result ")
+           << index << " to be a string that is not empty, got "
+           << attr.getValue();
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  for (unsigned other = 0; function && other < index; ++other)
+    if (function.getResultAttr(other, "enc.name") == name)
+      return op->emitOpError("output_c3: expected one name per result, got ")
+             << name << " for results " << other << " and " << index;
   return success();
 }
 
@@ -156,7 +181,7 @@ LogicalResult LayersOp::verifyRegions() {
 // Embeddings, linear layers, norms
 //===----------------------------------------------------------------------===//
 
-LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &table) {
+LogicalResult EmbedOp::verify() {
   if (!isIds(getIds().getType()))
     return emitOpError(
                "embed_c1: expected ids of type '!enc.tokens<i32>', got ")
@@ -164,6 +189,10 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &table) {
   if (!isRow(getType()))
     return emitOpError("embed_c2: expected a result of one dimension, got ")
            << getType();
+  return success();
+}
+
+LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &table) {
   return verifyWeight(*this, table, "embed_c2", "table", getTableAttr(),
                       {-1, getRowShape(getType())[0]},
                       getRowElementType(getType()));

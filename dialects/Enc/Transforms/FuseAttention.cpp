@@ -59,7 +59,7 @@ static void fuse(ScoresOp scores, FusionReport &report) {
 
   OpBuilder b(merge);
   auto fused = FusedAttentionOp::create(
-      b, scores.getLoc(), merge.getType(), qkv.getResult(), scores.getOffsets(),
+      b, scores.getLoc(), qkv.getResult(), scores.getOffsets(),
       scores.getScaleAttr(), /*plan=*/Attribute());
   merge.replaceAllUsesWith(fused.getResult());
   Operation *parts[] = {scores.getQuery().getDefiningOp(),

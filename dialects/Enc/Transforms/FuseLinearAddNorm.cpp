@@ -51,9 +51,9 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
 
   OpBuilder b(norm);
   auto fused = FusedLinearAddNormOp::create(
-      b, norm.getLoc(), norm.getType(), linear.getInput(), residual,
-      linear.getWeightAttr(), linear.getBiasAttr(), norm.getGainAttr(),
-      norm.getBiasAttr(), norm.getEpsilonAttr(), /*plan=*/Attribute());
+      b, norm.getLoc(), linear.getInput(), residual, linear.getWeightAttr(),
+      linear.getBiasAttr(), norm.getGainAttr(), norm.getBiasAttr(),
+      norm.getEpsilonAttr(), /*plan=*/Attribute());
   norm.replaceAllUsesWith(fused.getResult());
   norm.erase();
   add.erase();

@@ -82,7 +82,7 @@ static void fuse(ScoresOp scores, FusionReport &report) {
       linears[1].getBiasAttr(), linears[2].getBiasAttr(),
       /*plan=*/Attribute());
   for (int i = 0; i < 3; ++i) {
-    auto part = PartOp::create(b, splits[i].getLoc(), heads, fused.getResult(),
+    auto part = PartOp::create(b, splits[i].getLoc(), fused.getResult(),
                                b.getI64IntegerAttr(i));
     splits[i].replaceAllUsesWith(part.getResult());
   }
