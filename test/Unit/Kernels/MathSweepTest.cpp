@@ -84,6 +84,9 @@ struct Case {
   double (*bound)(double x, double y);
 };
 
+/// How GoogleTest names a case.
+static void PrintTo(const Case &c, std::ostream *os) { *os << c.name; }
+
 static const double smallest = std::ldexp(1.0, -126);
 static double exactGelu(double x) { return 0.5 * x * std::erfc(-x / M_SQRT2); }
 static double exactGeluTanh(double x) {
