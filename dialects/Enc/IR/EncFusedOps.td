@@ -21,6 +21,12 @@ def Enc_FusedEmbedNormOp : Enc_WeightedOp<"fused_embed_norm"> {
     * (fused_embed_norm_c1) ids, types and positions are `!enc.tokens<i32>`.
     * (fused_embed_norm_c2) the tables are `[rows, H]`, gain and bias `[H]`.
     * (fused_embed_norm_c3) epsilon is finite and positive.
+
+    ```mlir
+    %y = enc.fused_embed_norm %ids, %types, %positions word(@word) type(@type)
+        position(@position) gain(@gain) bias(@bias) epsilon 1.0e-12
+        : !enc.tokens<i32>, !enc.tokens<i32>, !enc.tokens<i32> -> !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$ids, Enc_TokensType:$types,
                        Enc_TokensType:$positions,
@@ -50,6 +56,11 @@ def Enc_FusedQKVOp : Enc_WeightedOp<"fused_qkv"> {
     * (fused_qkv_c1) the input is `!enc.tokens<Kxf>`, the result
       `!enc.tokens<3xNxDxf>`.
     * (fused_qkv_c2) the three weights are `[N * D, K]`, the biases `[N * D]`.
+
+    ```mlir
+    %qkv = enc.fused_qkv %x query(@q, @q_bias) key(@k, @k_bias) value(@v, @v_bias)
+        : !enc.tokens<768xf32> -> !enc.tokens<3x12x64xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input, FlatSymbolRefAttr:$query,
                        FlatSymbolRefAttr:$key, FlatSymbolRefAttr:$value,
@@ -74,6 +85,11 @@ def Enc_FusedAttentionOp : Enc_InferredOp<"fused_attention"> {
     * (fused_attention_c1) qkv is `!enc.tokens<3xNxDxf>`.
     * (fused_attention_c2) the result is `!enc.tokens<N*Dxf>`.
     * (fused_attention_c3) scale is finite and positive.
+
+    ```mlir
+    %y = enc.fused_attention %qkv, %offsets scale 0.125
+        : !enc.tokens<3x12x64xf32> -> !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$qkv, Enc_OffsetsType:$offsets,
                        F64Attr:$scale, OptionalAttr<AnyAttr>:$plan);
@@ -95,6 +111,12 @@ def Enc_FusedLinearAddNormOp
     * (fused_linear_add_norm_c2) the weight is `[N, K]`; bias, gain and norm
       bias are `[N]`.
     * (fused_linear_add_norm_c3) epsilon is finite and positive.
+
+    ```mlir
+    %y = enc.fused_linear_add_norm %x, %residual weight(@w) bias(@b) gain(@gain)
+        norm_bias(@norm_bias) epsilon 1.0e-12
+        : !enc.tokens<3072xf32>, !enc.tokens<768xf32> -> !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input, Enc_TokensType:$residual,
                        FlatSymbolRefAttr:$weight, FlatSymbolRefAttr:$bias,
@@ -120,6 +142,12 @@ def Enc_FusedFeedForwardOp
     * (fused_feed_forward_c2) up is `[I, H]`, its bias `[I]`, down `[H, I]`, its
       bias, gain and norm bias `[H]`.
     * (fused_feed_forward_c3) epsilon is finite and positive.
+
+    ```mlir
+    %y = enc.fused_feed_forward %x activation(gelu) up(@up, @up_bias)
+        down(@down, @down_bias) gain(@gain) norm_bias(@norm_bias) epsilon 1.0e-12
+        : !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input, Enc_ActivationAttr:$activation,
                        FlatSymbolRefAttr:$up, FlatSymbolRefAttr:$upBias,

@@ -87,7 +87,8 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope,
 
     ```mlir
     %last, %first = enc.layers 12 (%h = %x) collect [0] : !enc.tokens<768xf32> {
-      ...
+      %0 = enc.linear %h weight(@query) : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
+      %next = enc.gelu %0 : !enc.tokens<768xf32>
       enc.yield %next : !enc.tokens<768xf32>
     }
     ```
@@ -107,6 +108,11 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope,
 
 def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"LayersOp">]> {
   let summary = "the carried value of the next layer";
+  let description = [{
+    ```mlir
+    enc.yield %next : !enc.tokens<768xf32>
+    ```
+  }];
   let arguments = (ins Enc_TokensType:$value);
   let assemblyFormat = "$value attr-dict `:` qualified(type($value))";
 }
@@ -122,6 +128,10 @@ def Enc_EmbedOp : Enc_WeightedOp<"embed"> {
 
     * (embed_c1) ids are `!enc.tokens<i32>`.
     * (embed_c2) the table is `tensor<rows x H x f>`, the result `!enc.tokens<Hxf>`.
+
+    ```mlir
+    %y = enc.embed %ids table(@word) : !enc.tokens<i32> -> !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$ids, FlatSymbolRefAttr:$table,
                        OptionalAttr<AnyAttr>:$plan);
@@ -143,6 +153,10 @@ def Enc_LinearOp : Enc_WeightedOp<"linear"> {
       both of sequences.
     * (linear_c2) the weight is `[N, K]`.
     * (linear_c3) the bias is `[N]`.
+
+    ```mlir
+    %y = enc.linear %x weight(@up) bias(@up_bias) : !enc.tokens<768xf32> -> !enc.tokens<3072xf32>
+    ```
   }];
   let arguments = (ins Enc_Rows:$input, FlatSymbolRefAttr:$weight,
                        OptionalAttr<FlatSymbolRefAttr>:$bias,
@@ -164,6 +178,10 @@ def Enc_LayerNormOp : Enc_WeightedOp<"layer_norm", [SameOperandsAndResultType]> 
     * (layer_norm_c1) the input is rows of one dimension.
     * (layer_norm_c2) gain and bias are `[H]`.
     * (layer_norm_c3) epsilon is finite and positive.
+
+    ```mlir
+    %y = enc.layer_norm %x gain(@gain) bias(@bias) epsilon 1.0e-12 : !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_Rows:$input, FlatSymbolRefAttr:$gain,
                        FlatSymbolRefAttr:$bias, F64Attr:$epsilon,
@@ -186,6 +204,10 @@ def Enc_SplitHeadsOp : Enc_Op<"split_heads", [Pure]> {
     `!enc.tokens<Hxf>` as `!enc.tokens<NxDxf>`; no data moves.
 
     * (split_heads_c1) H = N * D, same element type.
+
+    ```mlir
+    %h = enc.split_heads %x : !enc.tokens<768xf32> -> !enc.tokens<12x64xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input);
   let results = (outs Enc_TokensType:$result);
@@ -202,6 +224,10 @@ def Enc_MergeHeadsOp : Enc_InferredOp<"merge_heads"> {
     The inverse of `enc.split_heads`.
 
     * (merge_heads_c1) H = N * D, same element type.
+
+    ```mlir
+    %x = enc.merge_heads %h : !enc.tokens<12x64xf32> -> !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input);
   let results = (outs Enc_TokensType:$result);
@@ -220,6 +246,10 @@ def Enc_PartOp : Enc_InferredOp<"part"> {
 
     * (part_c1) the input is `!enc.tokens<3xNxDxf>`, the result `!enc.tokens<NxDxf>`.
     * (part_c2) index is 0 to 2.
+
+    ```mlir
+    %key = enc.part 1 of %qkv : !enc.tokens<3x12x64xf32> -> !enc.tokens<12x64xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input, I64Attr:$index);
   let results = (outs Enc_TokensType:$result);
@@ -238,6 +268,11 @@ def Enc_ScoresOp : Enc_InferredOp<"scores"> {
     * (scores_c1) query and key are per-head tokens of floats of the same type.
     * (scores_c2) the result has their heads and element type.
     * (scores_c3) scale is finite and positive.
+
+    ```mlir
+    %s = enc.scores %q, %k, %offsets scale 0.125
+        : !enc.tokens<12x64xf32>, !enc.tokens<12x64xf32> -> !enc.scores<12xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$query, Enc_TokensType:$key,
                        Enc_OffsetsType:$offsets, F64Attr:$scale);
@@ -256,6 +291,10 @@ def Enc_SoftmaxOp : Enc_Op<"softmax", [Pure, SameOperandsAndResultType]> {
     `p[n, i, j] = exp(s[n, i, j]) / sum_j exp(s[n, i, j])`.
 
     * (softmax_c1) the scores are floats.
+
+    ```mlir
+    %p = enc.softmax %s : !enc.scores<12xf32>
+    ```
   }];
   let arguments = (ins Enc_ScoresType:$input);
   let results = (outs Enc_ScoresType:$result);
@@ -270,6 +309,11 @@ def Enc_ContextOp : Enc_InferredOp<"context"> {
 
     * (context_c1) the value is per-head tokens; heads and element type are
       those of the probabilities; the result has its type.
+
+    ```mlir
+    %c = enc.context %p, %v, %offsets
+        : !enc.scores<12xf32>, !enc.tokens<12x64xf32> -> !enc.tokens<12x64xf32>
+    ```
   }];
   let arguments = (ins Enc_ScoresType:$probabilities, Enc_TokensType:$value,
                        Enc_OffsetsType:$offsets);
@@ -290,7 +334,9 @@ class Enc_ActivationOp<string mnemonic, string formula>
     : Enc_Op<mnemonic, [Pure, SameOperandsAndResultType]> {
   let summary = formula;
   let description = "`y = " # formula # "`, element by element.\n\n* (" #
-                    mnemonic # "_c1) rows of one dimension of floats.";
+                    mnemonic # "_c1) rows of one dimension of floats.\n\n" #
+                    "```mlir\n%y = enc." # mnemonic #
+                    " %x : !enc.tokens<768xf32>\n```";
   let arguments = (ins Enc_Rows:$input);
   let results = (outs Enc_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` qualified(type($input))";
@@ -312,6 +358,10 @@ def Enc_AddOp : Enc_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
     `y = lhs + rhs`, element by element.
 
     * (add_c1) rows of one dimension of floats.
+
+    ```mlir
+    %y = enc.add %a, %b : !enc.tokens<768xf32>
+    ```
   }];
   let arguments = (ins Enc_Rows:$lhs, Enc_Rows:$rhs);
   let results = (outs Enc_Rows:$result);
@@ -331,6 +381,10 @@ def Enc_PoolOp : Enc_InferredOp<"pool"> {
     `sum x[t] / sqrt(s_i)`.
 
     * (pool_c1) `!enc.tokens<Hxf>` becomes `!enc.sequences<Hxf>`.
+
+    ```mlir
+    %y = enc.pool mean %x, %offsets : !enc.tokens<384xf32> -> !enc.sequences<384xf32>
+    ```
   }];
   let arguments = (ins Enc_TokensType:$input, Enc_OffsetsType:$offsets,
                        Enc_PoolModeAttr:$mode, OptionalAttr<AnyAttr>:$plan);
@@ -349,6 +403,10 @@ def Enc_NormalizeOp : Enc_Op<"normalize", [Pure, SameOperandsAndResultType]> {
     1e-12 grows at each application, so two of them are not folded to one.
 
     * (normalize_c1) rows of one dimension of floats.
+
+    ```mlir
+    %y = enc.normalize %x : !enc.sequences<384xf32>
+    ```
   }];
   let arguments = (ins Enc_SequencesType:$input);
   let results = (outs Enc_SequencesType:$result);

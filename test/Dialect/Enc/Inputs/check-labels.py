@@ -16,19 +16,11 @@ usage: check-labels.py ROOT, the folder of the sources
 """
 import pathlib
 import re
-import subprocess
 import sys
 
+from enc_reference import reference
+
 LABEL = r"([a-z][a-z_]*_c[0-9]+)\b"
-
-
-def reference(root):
-    include = subprocess.run(["llvm-config", "--includedir"], check=True,
-                             capture_output=True, text=True).stdout.strip()
-    return subprocess.run(
-        ["mlir-tblgen", "-gen-dialect-doc", "-dialect=enc", "-I", root, "-I",
-         include, root / "dialects/Enc/IR/EncOps.td"],
-        check=True, capture_output=True, text=True).stdout
 
 
 def main(root):
