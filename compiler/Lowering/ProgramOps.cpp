@@ -35,30 +35,30 @@ static AttentionShape attentionShape(enc::FusedAttentionOp op, const Buffer &in,
           op.getScale().convertToDouble()};
 }
 
-static Activation activationOf(enc::ActivationKind kind) {
+static ActivationFunction activationOf(enc::ActivationKind kind) {
   switch (kind) {
   case enc::ActivationKind::Gelu:
-    return Activation::Gelu;
+    return ActivationFunction::Gelu;
   case enc::ActivationKind::GeluTanh:
-    return Activation::GeluTanh;
+    return ActivationFunction::GeluTanh;
   case enc::ActivationKind::Relu:
-    return Activation::Relu;
+    return ActivationFunction::Relu;
   case enc::ActivationKind::Silu:
-    return Activation::Silu;
+    return ActivationFunction::Silu;
   case enc::ActivationKind::Tanh:
-    return Activation::Tanh;
+    return ActivationFunction::Tanh;
   }
   llvm_unreachable("all activations listed");
 }
 
-static Activation activationOf(Operation *op) {
-  return llvm::TypeSwitch<Operation *, Activation>(op)
-      .Case([](enc::GeluOp) { return Activation::Gelu; })
-      .Case([](enc::GeluTanhOp) { return Activation::GeluTanh; })
-      .Case([](enc::ReluOp) { return Activation::Relu; })
-      .Case([](enc::SiluOp) { return Activation::Silu; })
-      .Case([](enc::TanhOp) { return Activation::Tanh; })
-      .Default([](Operation *) { return Activation::None; });
+static ActivationFunction activationOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, ActivationFunction>(op)
+      .Case([](enc::GeluOp) { return ActivationFunction::Gelu; })
+      .Case([](enc::GeluTanhOp) { return ActivationFunction::GeluTanh; })
+      .Case([](enc::ReluOp) { return ActivationFunction::Relu; })
+      .Case([](enc::SiluOp) { return ActivationFunction::Silu; })
+      .Case([](enc::TanhOp) { return ActivationFunction::Tanh; })
+      .Default([](Operation *) { return ActivationFunction::None; });
 }
 
 static Pooling poolingOf(enc::PoolMode mode) {

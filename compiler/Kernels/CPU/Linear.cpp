@@ -20,37 +20,38 @@
 using namespace mlir;
 using namespace bertc;
 
-llvm::StringRef bertc::activationName(Activation activation) {
+llvm::StringRef bertc::activationFunctionName(ActivationFunction activation) {
   switch (activation) {
-  case Activation::None:
+  case ActivationFunction::None:
     return "none";
-  case Activation::Gelu:
+  case ActivationFunction::Gelu:
     return "gelu";
-  case Activation::GeluTanh:
+  case ActivationFunction::GeluTanh:
     return "gelu_tanh";
-  case Activation::Relu:
+  case ActivationFunction::Relu:
     return "relu";
-  case Activation::Silu:
+  case ActivationFunction::Silu:
     return "silu";
-  case Activation::Tanh:
+  case ActivationFunction::Tanh:
     return "tanh";
   }
   return "none";
 }
 
-Value bertc::emitActivation(KernelBuilder &k, Activation activation, Value x) {
+Value bertc::emitActivation(KernelBuilder &k, ActivationFunction activation,
+                            Value x) {
   switch (activation) {
-  case Activation::None:
+  case ActivationFunction::None:
     return x;
-  case Activation::Gelu:
+  case ActivationFunction::Gelu:
     return emitGelu(k.b, k.loc, x);
-  case Activation::GeluTanh:
+  case ActivationFunction::GeluTanh:
     return emitGeluTanh(k.b, k.loc, x);
-  case Activation::Relu:
+  case ActivationFunction::Relu:
     return emitRelu(k.b, k.loc, x);
-  case Activation::Silu:
+  case ActivationFunction::Silu:
     return emitSilu(k.b, k.loc, x);
-  case Activation::Tanh:
+  case ActivationFunction::Tanh:
     return emitTanh(k.b, k.loc, x);
   }
   return x;
@@ -128,9 +129,9 @@ void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
   std::string name =
       llvm::formatv("linear_f32_{0}x{1}{2}{3}_ld{4}_{5}", shape.depth,
                     shape.columns, shape.bias ? "_bias" : "",
-                    shape.activation == Activation::None
+                    shape.activation == ActivationFunction::None
                         ? ""
-                        : "_" + activationName(shape.activation).str(),
+                        : "_" + activationFunctionName(shape.activation).str(),
                     shape.inputStride, shape.outputStride);
   if (shape.residual)
     name += "_residual" + std::to_string(shape.residualStride);

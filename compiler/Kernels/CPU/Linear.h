@@ -17,11 +17,11 @@
 
 namespace bertc {
 
-enum class Activation { None, Gelu, GeluTanh, Relu, Silu, Tanh };
-llvm::StringRef activationName(Activation activation);
+enum class ActivationFunction { None, Gelu, GeluTanh, Relu, Silu, Tanh };
+llvm::StringRef activationFunctionName(ActivationFunction activation);
 
 /// Emits the activation on a vector or scalar of f32.
-mlir::Value emitActivation(KernelBuilder &k, Activation activation,
+mlir::Value emitActivation(KernelBuilder &k, ActivationFunction activation,
                            mlir::Value x);
 
 /// What is fixed when the kernel is generated. Sizes are padded ones.
@@ -32,7 +32,7 @@ struct LinearShape {
   int64_t outputStride = 0;
   int64_t residualStride = 0;
   bool bias = true;
-  Activation activation = Activation::None;
+  ActivationFunction activation = ActivationFunction::None;
   bool residual = false;
 };
 

@@ -120,10 +120,10 @@ void bertc::callAdd(KernelBuilder &k, RowShape shape, Place x, Place z, Place y,
 }
 
 void bertc::callActivation(KernelBuilder &k, RowShape shape,
-                           Activation activation, Place x, Place y,
+                           ActivationFunction activation, Place x, Place y,
                            Value rows) {
   callMap(k,
-          llvm::formatv("{0}_{1}_ld{2}", activationName(activation),
+          llvm::formatv("{0}_{1}_ld{2}", activationFunctionName(activation),
                         shape.width, shape.stride)
               .str(),
           shape, shape, {x}, y, rows, [&](ArrayRef<Value> v) {

@@ -30,8 +30,9 @@ void callAdd(KernelBuilder &k, RowShape shape, Place x, Place z, Place y,
              mlir::Value rows);
 
 /// y = activation(x); y may be x.
-void callActivation(KernelBuilder &k, RowShape shape, Activation activation,
-                    Place x, Place y, mlir::Value rows);
+void callActivation(KernelBuilder &k, RowShape shape,
+                    ActivationFunction activation, Place x, Place y,
+                    mlir::Value rows);
 
 /// y = x.
 void callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x, Place y,
