@@ -6,38 +6,58 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Dialects are listed one by one rather than by registerAllDialects, which
-// would link all of MLIR.
+// Dialects and pipelines are the compiler's own, so that the text of any stage
+// can be read back and taken further.
 //
 //===----------------------------------------------------------------------===//
 
 #include "tools/bertc-opt/Registration.h"
+#include "compiler/Lowering/LowerToLLVM.h"
+#include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Plan/Passes.h"
-#include "dialects/Enc/IR/EncDialect.h"
 #include "dialects/Enc/Transforms/Passes.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using namespace bertc;
+
+namespace {
+struct FusionOptions : PassPipelineOptions<FusionOptions> {
+  ListOption<std::string> require{
+      *this, "require", llvm::cl::desc("fusions whose misses are errors")};
+};
+struct PlanOptions : PassPipelineOptions<PlanOptions> {
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("name of the CPU target")};
+};
+} // namespace
+
+static void registerPipelines() {
+  PassPipelineRegistration<FusionOptions>(
+      "bertc-fuse", "the stage from enc to fused",
+      [](OpPassManager &pm, const FusionOptions &options) {
+        buildFusionPipeline(pm,
+                            std::vector<std::string>(options.require.begin(),
+                                                     options.require.end()));
+      });
+  PassPipelineRegistration<PlanOptions>(
+      "bertc-plan", "the stage from fused to plan",
+      [](OpPassManager &pm, const PlanOptions &options) {
+        buildPlanPipeline(pm, options.target);
+      });
+  PassPipelineRegistration<>("bertc-kernels-to-llvm",
+                             "the stage from kernels to the llvm dialect",
+                             buildKernelsToLLVMPipeline);
+}
 
 void bertc::registerToolDialects(DialectRegistry &registry) {
-  registry.insert<affine::AffineDialect, arith::ArithDialect,
-                  cf::ControlFlowDialect, enc::EncDialect, func::FuncDialect,
-                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-                  scf::SCFDialect, vector::VectorDialect>();
+  registerCompilerDialects(registry);
 }
 
 void bertc::registerToolPasses() {
   enc::registerEncPasses();
   registerPlanPasses();
   registerTransformsPasses();
+  registerPipelines();
 }

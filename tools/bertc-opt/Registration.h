@@ -22,7 +22,8 @@ namespace bertc {
 /// The enc dialect and those that kernels are written in.
 void registerToolDialects(mlir::DialectRegistry &registry);
 
-/// Passes of enc, of the plan room, and MLIR's general transformations.
+/// Passes of enc and of the plan room, MLIR's general transformations, and the
+/// stages of compilation as pipelines.
 void registerToolPasses();
 
 } // namespace bertc
