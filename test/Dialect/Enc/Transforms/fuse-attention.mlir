@@ -16,7 +16,7 @@ func.func @fuses(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> !enc.tokens<
   %q = enc.part 0 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %k = enc.part 1 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %v = enc.part 2 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
-  // expected-remark @below {{[Passed] attention}}
+  // expected-remark-re @below {{[Passed] attention {{.*}}made enc.fused_attention}}
   %s = enc.scores %q, %k, %offsets scale 0.5 : !enc.tokens<2x4xf32>, !enc.tokens<2x4xf32> -> !enc.scores<2xf32>
   %p = enc.softmax %s : !enc.scores<2xf32>
   %c = enc.context %p, %v, %offsets : !enc.scores<2xf32>, !enc.tokens<2x4xf32> -> !enc.tokens<2x4xf32>
@@ -39,7 +39,7 @@ func.func @keeps_used_part(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> (!
   %q = enc.part 0 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %k = enc.part 1 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %v = enc.part 2 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
-  // expected-remark @below {{[Passed] attention}}
+  // expected-remark-re @below {{[Passed] attention {{.*}}made enc.fused_attention}}
   %s = enc.scores %q, %k, %offsets scale 0.5 : !enc.tokens<2x4xf32>, !enc.tokens<2x4xf32> -> !enc.scores<2xf32>
   %p = enc.softmax %s : !enc.scores<2xf32>
   %c = enc.context %p, %v, %offsets : !enc.scores<2xf32>, !enc.tokens<2x4xf32> -> !enc.tokens<2x4xf32>

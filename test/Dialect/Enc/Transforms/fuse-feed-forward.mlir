@@ -17,7 +17,7 @@ enc.weight @norm_bias = "norm_bias" : tensor<8xf32>
 func.func @gelu(%x: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@up) bias(@up_bias) : !enc.tokens<8xf32> -> !enc.tokens<16xf32>
   %1 = enc.gelu %0 : !enc.tokens<16xf32>
-  // expected-remark @below {{[Passed] feed-forward}}
+  // expected-remark-re @below {{[Passed] feed-forward {{.*}}made enc.fused_feed_forward}}
   %2 = enc.fused_linear_add_norm %1, %x weight(@down) bias(@down_bias) gain(@gain) norm_bias(@norm_bias) epsilon 0.5 : !enc.tokens<16xf32>, !enc.tokens<8xf32> -> !enc.tokens<8xf32>
   return %2 : !enc.tokens<8xf32>
 }
@@ -38,7 +38,7 @@ enc.weight @norm_bias = "norm_bias" : tensor<8xf32>
 func.func @gelu_tanh(%x: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@up) bias(@up_bias) : !enc.tokens<8xf32> -> !enc.tokens<16xf32>
   %1 = enc.gelu_tanh %0 : !enc.tokens<16xf32>
-  // expected-remark @below {{[Passed] feed-forward}}
+  // expected-remark-re @below {{[Passed] feed-forward {{.*}}made enc.fused_feed_forward}}
   %2 = enc.fused_linear_add_norm %1, %x weight(@down) bias(@down_bias) gain(@gain) norm_bias(@norm_bias) epsilon 0.5 : !enc.tokens<16xf32>, !enc.tokens<8xf32> -> !enc.tokens<8xf32>
   return %2 : !enc.tokens<8xf32>
 }
@@ -59,7 +59,7 @@ enc.weight @norm_bias = "norm_bias" : tensor<8xf32>
 func.func @relu(%x: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@up) bias(@up_bias) : !enc.tokens<8xf32> -> !enc.tokens<16xf32>
   %1 = enc.relu %0 : !enc.tokens<16xf32>
-  // expected-remark @below {{[Passed] feed-forward}}
+  // expected-remark-re @below {{[Passed] feed-forward {{.*}}made enc.fused_feed_forward}}
   %2 = enc.fused_linear_add_norm %1, %x weight(@down) bias(@down_bias) gain(@gain) norm_bias(@norm_bias) epsilon 0.5 : !enc.tokens<16xf32>, !enc.tokens<8xf32> -> !enc.tokens<8xf32>
   return %2 : !enc.tokens<8xf32>
 }
@@ -80,7 +80,7 @@ enc.weight @norm_bias = "norm_bias" : tensor<8xf32>
 func.func @silu(%x: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@up) bias(@up_bias) : !enc.tokens<8xf32> -> !enc.tokens<16xf32>
   %1 = enc.silu %0 : !enc.tokens<16xf32>
-  // expected-remark @below {{[Passed] feed-forward}}
+  // expected-remark-re @below {{[Passed] feed-forward {{.*}}made enc.fused_feed_forward}}
   %2 = enc.fused_linear_add_norm %1, %x weight(@down) bias(@down_bias) gain(@gain) norm_bias(@norm_bias) epsilon 0.5 : !enc.tokens<16xf32>, !enc.tokens<8xf32> -> !enc.tokens<8xf32>
   return %2 : !enc.tokens<8xf32>
 }
@@ -101,7 +101,7 @@ enc.weight @norm_bias = "norm_bias" : tensor<8xf32>
 func.func @tanh(%x: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@up) bias(@up_bias) : !enc.tokens<8xf32> -> !enc.tokens<16xf32>
   %1 = enc.tanh %0 : !enc.tokens<16xf32>
-  // expected-remark @below {{[Passed] feed-forward}}
+  // expected-remark-re @below {{[Passed] feed-forward {{.*}}made enc.fused_feed_forward}}
   %2 = enc.fused_linear_add_norm %1, %x weight(@down) bias(@down_bias) gain(@gain) norm_bias(@norm_bias) epsilon 0.5 : !enc.tokens<16xf32>, !enc.tokens<8xf32> -> !enc.tokens<8xf32>
   return %2 : !enc.tokens<8xf32>
 }

@@ -29,7 +29,7 @@ func.func @fused(%x: !enc.tokens<6xf32>, %r: !enc.tokens<8xf32>) -> !enc.tokens<
 func.func @commuted(%x: !enc.tokens<6xf32>, %r: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@w) bias(@b) : !enc.tokens<6xf32> -> !enc.tokens<8xf32>
   %1 = enc.add %r, %0 : !enc.tokens<8xf32>
-  // expected-remark @below {{[Passed] linear-add-norm}}
+  // expected-remark-re @below {{[Passed] linear-add-norm {{.*}}made enc.fused_linear_add_norm}}
   %2 = enc.layer_norm %1 gain(@g) bias(@nb) epsilon 0.5 : !enc.tokens<8xf32>
   return %2 : !enc.tokens<8xf32>
 }
@@ -43,7 +43,7 @@ func.func @second_of_two(%x: !enc.tokens<6xf32>) -> !enc.tokens<8xf32> {
   %0 = enc.linear %x weight(@w) bias(@b) : !enc.tokens<6xf32> -> !enc.tokens<8xf32>
   %1 = enc.linear %0 weight(@square) bias(@b) : !enc.tokens<8xf32> -> !enc.tokens<8xf32>
   %2 = enc.add %0, %1 : !enc.tokens<8xf32>
-  // expected-remark @below {{[Passed] linear-add-norm}}
+  // expected-remark-re @below {{[Passed] linear-add-norm {{.*}}made enc.fused_linear_add_norm}}
   %3 = enc.layer_norm %2 gain(@g) bias(@nb) epsilon 0.5 : !enc.tokens<8xf32>
   return %3 : !enc.tokens<8xf32>
 }
@@ -120,3 +120,10 @@ func.func @no_candidate(%r: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %1 = enc.layer_norm %0 gain(@g) bias(@nb) epsilon 0.5 : !enc.tokens<8xf32>
   return %1 : !enc.tokens<8xf32>
 }
+
+// -----
+
+// A declaration has nothing to fuse, so requiring a fusion asks nothing of it.
+// CHECK-LABEL: func.func private @declared(
+// REQUIRE-NOT: found no candidate
+func.func private @declared(!enc.tokens<8xf32>)

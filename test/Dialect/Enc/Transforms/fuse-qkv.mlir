@@ -23,7 +23,7 @@ func.func @fuses(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> !enc.tokens<
   // CHECK: %[[P:.*]] = enc.softmax %[[S]]
   // CHECK: enc.context %[[P]], %[[V]],
   %last = enc.layers 3 (%h = %x) : !enc.tokens<8xf32> {
-    // expected-remark @below {{[Passed] qkv}}
+    // expected-remark-re @below {{[Passed] qkv {{.*}}made enc.fused_qkv}}
     %2 = enc.linear %h weight(@wv) bias(@bv) : !enc.tokens<8xf32> -> !enc.tokens<8xf32>
     %0 = enc.linear %h weight(@wq) bias(@bq) : !enc.tokens<8xf32> -> !enc.tokens<8xf32>
     %1 = enc.linear %h weight(@wk) bias(@bk) : !enc.tokens<8xf32> -> !enc.tokens<8xf32>
