@@ -120,10 +120,3 @@ func.func @no_candidate(%r: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %1 = enc.layer_norm %0 gain(@g) bias(@nb) epsilon 0.5 : !enc.tokens<8xf32>
   return %1 : !enc.tokens<8xf32>
 }
-
-// -----
-
-// A declaration has nothing to fuse, so requiring a fusion asks nothing of it.
-// CHECK-LABEL: func.func private @declared(
-// REQUIRE-NOT: found no candidate
-func.func private @declared(!enc.tokens<8xf32>)
