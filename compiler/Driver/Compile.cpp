@@ -1,0 +1,281 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Everything that can be wrong with the command line or the model is found
+// before the first pass runs; what fails later is a fault of the compiler, and
+// says so.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Driver/Compile.h"
+#include "compiler/Driver/Report.h"
+#include "compiler/Driver/Targets.h"
+#include "compiler/Driver/Variants.h"
+#include "compiler/Emit/OutputFile.h"
+#include "compiler/Import/BuildModule.h"
+#include "compiler/Import/Tokenizer.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Enc/IR/EncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace bertc;
+
+namespace {
+
+/// Errors of MLIR as text, one a line, with their notes.
+class ProblemCollector {
+public:
+  explicit ProblemCollector(mlir::MLIRContext &context)
+      : handler(&context, [this](mlir::Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+            return;
+          text += (text.empty() ? "" : "\n") + diagnostic.str();
+          for (mlir::Diagnostic &note : diagnostic.getNotes())
+            text += "\n" + note.str();
+        }) {}
+  std::string text;
+
+private:
+  mlir::ScopedDiagnosticHandler handler;
+};
+
+class Compilation {
+public:
+  Compilation(const CompileOptions &options,
+              std::shared_ptr<std::vector<FusionRemark>> remarks)
+      : options(options), remarks(std::move(remarks)) {}
+
+  llvm::Expected<CompileResult> run();
+
+private:
+  llvm::Error checkOptions();
+  llvm::Error load();
+  llvm::Error fuse();
+  llvm::Error finish(Variants variants);
+  llvm::Error writeArtefact(llvm::StringRef artefact);
+  llvm::Expected<std::string> tokenizer();
+
+  const CompileOptions &options;
+  std::shared_ptr<std::vector<FusionRemark>> remarks;
+  PhaseTimes times;
+  std::vector<const TargetInfo *> targets;
+  ModelDirectory model;
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<std::string> passes;
+  CompileResult result;
+};
+
+} // namespace
+
+llvm::Error Compilation::checkOptions() {
+  auto parsed = parseTargets(options.targets);
+  if (!parsed)
+    return parsed.takeError();
+  targets = std::move(*parsed);
+  for (llvm::StringRef name : options.requireFusion)
+    if (!llvm::is_contained(fusionNames(), name))
+      return makeUsageError("unknown fusion " + quoted(name) +
+                                " for --require-fusion, expected some of " +
+                                llvm::join(fusionNames(), ", "),
+                            suggestion(name, fusionNames()));
+  bool text = options.output.empty() || options.output == "-";
+  if (text && options.emit >= Stage::Object)
+    return makeUsageError("expected the file to write, got none",
+                          "add -o model.so");
+  if (options.emit == Stage::Object && targets.size() != 1)
+    return makeUsageError("--emit=obj is for one target, got " +
+                              std::to_string(targets.size()),
+                          "add --target=" + targets.front()->name);
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::load() {
+  PhaseTimes::Scope scope(times, "import");
+  auto loaded = loadModelDirectory(options.model);
+  if (!loaded)
+    return loaded.takeError();
+  model = std::move(*loaded);
+  result.notes = model.notes;
+  ImportOptions import;
+  import.outputs = options.outputs;
+  auto built = buildModule(context, model, import);
+  if (!built)
+    return built.takeError();
+  module = std::move(*built);
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::fuse() {
+  PhaseTimes::Scope scope(times, "fuse");
+  ProblemCollector problems(context);
+  mlir::PassManager manager(&context);
+  buildFusionPipeline(manager, options.requireFusion);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  manager.printAsTextualPipeline(stream);
+  passes.push_back(text);
+  if (mlir::succeeded(manager.run(*module)))
+    return llvm::Error::success();
+  return makeError(ExitCode::Failure, options.model,
+                   "the stage 'fused' failed\n" + problems.text,
+                   "see --remarks for what was not fused and why");
+}
+
+/// The tokenizer's tables, or nothing if the directory has none.
+llvm::Expected<std::string> Compilation::tokenizer() {
+  PhaseTimes::Scope scope(times, "tokenizer");
+  if (!hasTokenizer(model.encoderFolder))
+    return std::string();
+  auto data = loadTokenizer(model.encoderFolder, result.notes);
+  if (!data)
+    return data.takeError();
+  if (model.sentence.maxSeqLength)
+    data->modelMaxLength = uint32_t(*model.sentence.maxSeqLength);
+  if (llvm::Error error = checkTokenizer(*data, model.config))
+    return error;
+  return serializeTokenizer(*data);
+}
+
+llvm::Error Compilation::writeArtefact(llvm::StringRef artefact) {
+  if (options.output.empty() || options.output == "-") {
+    result.text = artefact.str();
+    return llvm::Error::success();
+  }
+  auto file = OutputFile::create(options.output);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = file->write(artefact))
+    return error;
+  return file->commit();
+}
+
+llvm::Error Compilation::finish(Variants variants) {
+  LibraryInputs inputs;
+  inputs.config = model.config;
+  inputs.outputs = std::move(variants.outputs);
+  inputs.variants = std::move(variants.code);
+  inputs.layout = std::move(variants.layout);
+  inputs.externalWeights = options.externalWeights;
+  inputs.passes = std::move(passes);
+  for (std::string &pass : variants.passes)
+    inputs.passes.push_back(std::move(pass));
+  auto blob = tokenizer();
+  if (!blob)
+    return blob.takeError();
+  inputs.tokenizer = std::move(*blob);
+
+  llvm::StringMap<std::string> patterns;
+  for (auto weight : module->getOps<mlir::enc::WeightOp>())
+    patterns[weight.getSymName()] = weight.getTensor().str();
+  if (model.weights.hasWeights())
+    inputs.weights = [&](llvm::StringRef symbol, int64_t layer) {
+      return resolveWeight(model.weights, patterns.lookup(symbol), layer);
+    };
+  PhaseTimes::Scope scope(times, "library");
+  auto files = writeLibrary(inputs, options.output);
+  if (!files)
+    return files.takeError();
+  result.files = std::move(*files);
+  for (const VariantCode &code : inputs.variants) {
+    auto functions = listFunctions(code.object);
+    if (!functions)
+      return functions.takeError();
+    result.variants.push_back(
+        {code.name, code.object.size(), functions->size()});
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<CompileResult> Compilation::run() {
+  if (llvm::Error error = checkOptions())
+    return error;
+  mlir::DialectRegistry registry;
+  registerCompilerDialects(registry);
+  context.appendDialectRegistry(registry);
+  context.loadAllAvailableDialects();
+  collectRemarks(context, remarks);
+  if (llvm::Error error = load())
+    return error;
+  if (options.emit > Stage::Enc)
+    if (llvm::Error error = fuse())
+      return error;
+  llvm::Error error = llvm::Error::success();
+  if (options.emit <= Stage::Fused) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    error = writeArtefact(text + "\n");
+  } else {
+    ProblemCollector problems(context);
+    auto variants =
+        lowerVariants(*module, targets, options.emit, times, problems.text);
+    if (!variants)
+      return variants.takeError();
+    error = options.emit == Stage::Library ? finish(std::move(*variants))
+                                           : writeArtefact(variants->artefact);
+  }
+  if (error)
+    return error;
+  for (const PhaseTimes::Phase &phase : times.phases())
+    result.phases.push_back({phase.name, phase.seconds});
+  result.seconds = times.total();
+  result.peakBytes = peakResidentBytes();
+  return std::move(result);
+}
+
+llvm::Expected<CompileResult>
+bertc::compile(const CompileOptions &options,
+               std::vector<FusionRemark> *remarks) {
+  auto collected = std::make_shared<std::vector<FusionRemark>>();
+  auto result = Compilation(options, collected).run();
+  if (result)
+    result->remarks = *collected;
+  if (remarks)
+    *remarks = *collected;
+  return result;
+}
+
+std::string CompileResult::report(const CompileOptions &options) const {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream, /*IndentSize=*/1);
+  json.object([&] {
+    json.attribute("model", options.model);
+    json.attribute("seconds", seconds);
+    json.attribute("peak_resident_bytes", int64_t(peakBytes));
+    json.attribute("code_bytes", int64_t(files.codeBytes));
+    json.attribute("weights_bytes", int64_t(files.weightsBytes));
+    json.attributeArray("phases", [&] {
+      for (const Phase &phase : phases)
+        json.object([&] {
+          json.attribute("name", phase.name);
+          json.attribute("seconds", phase.seconds);
+        });
+    });
+    json.attributeArray("variants", [&] {
+      for (const Variant &variant : variants)
+        json.object([&] {
+          json.attribute("name", variant.name);
+          json.attribute("object_bytes", int64_t(variant.objectBytes));
+          json.attribute("functions", int64_t(variant.functions));
+        });
+    });
+    json.attributeArray("fusions", [&] {
+      for (const FusionRemark &remark : remarks)
+        json.object([&] {
+          json.attribute("fusion", remark.pass);
+          json.attribute("made", remark.made);
+          json.attribute("text", remark.text);
+        });
+    });
+  });
+  return text + "\n";
+}

@@ -1,0 +1,62 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The one door that tools use: a model directory in, a stage's artefact out.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_DRIVER_COMPILE_H
+#define BERTC_COMPILER_DRIVER_COMPILE_H
+
+#include "compiler/Driver/Remarks.h"
+#include "compiler/Driver/Stage.h"
+#include "compiler/Emit/Library.h"
+#include "compiler/Import/Diagnostics.h"
+
+namespace bertc {
+
+struct CompileOptions {
+  std::string model;   ///< A directory, or a config.json without weights.
+  std::string output;  ///< Empty or "-": standard output, for text.
+  std::string outputs; ///< As of --outputs; empty: the default ones.
+  std::string targets; ///< As of --target; empty: all.
+  Stage emit = Stage::Library;
+  std::vector<std::string> requireFusion;
+  bool externalWeights = false;
+};
+
+struct CompileResult {
+  struct Phase {
+    std::string name;
+    double seconds;
+  };
+  struct Variant {
+    std::string name;
+    uint64_t objectBytes = 0;
+    size_t functions = 0;
+  };
+  std::string text;   ///< The artefact, if it was to go to standard output.
+  LibraryFiles files; ///< Of the last stage.
+  std::vector<Variant> variants;
+  std::vector<Phase> phases;
+  std::vector<FusionRemark> remarks;
+  std::vector<Diagnostic> notes; ///< Warnings about the model.
+  double seconds = 0;
+  uint64_t peakBytes = 0; ///< Resident.
+
+  /// As JSON, for --report.
+  std::string report(const CompileOptions &options) const;
+};
+
+/// `remarks`, if not null, is filled also when compilation fails.
+llvm::Expected<CompileResult>
+compile(const CompileOptions &options,
+        std::vector<FusionRemark> *remarks = nullptr);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_DRIVER_COMPILE_H

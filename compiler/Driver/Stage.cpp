@@ -1,0 +1,38 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Names of later stages are known already, so that asking for one is answered
+// by what it is and not by a list without it.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Driver/Stage.h"
+#include "compiler/Import/Diagnostics.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace bertc;
+
+static const std::pair<llvm::StringRef, Stage> stages[] = {
+    {"enc", Stage::Enc},    {"fused", Stage::Fused},
+    {"plan", Stage::Plan},  {"kernels", Stage::Kernels},
+    {"llvm", Stage::LLVM},  {"asm", Stage::Assembly},
+    {"obj", Stage::Object}, {"lib", Stage::Library},
+};
+
+llvm::Expected<Stage> bertc::parseStage(llvm::StringRef name) {
+  for (const auto &[known, stage] : stages)
+    if (name == known)
+      return stage;
+  if (name == "backward" || name == "ptx")
+    return makeUsageError("--emit=" + name + " is not yet available");
+  auto names = llvm::to_vector(llvm::make_first_range(stages));
+  return makeUsageError("unknown stage " + quoted(name) +
+                            " for --emit, expected one of " +
+                            llvm::join(names, ", "),
+                        suggestion(name, names));
+}

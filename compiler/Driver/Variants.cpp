@@ -1,0 +1,194 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// MLIR stages run one target after another in one context. LLVM's passes and
+// code generator, which take most of the time, run in a thread for each target.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Driver/Variants.h"
+#include "compiler/Emit/Object.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include <thread>
+
+using namespace bertc;
+
+namespace {
+
+struct Work {
+  const TargetInfo *target;
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+  std::string entry, code, problem;
+  bertc_workspace workspace;
+};
+
+} // namespace
+
+static llvm::Error failed(const TargetInfo &target, llvm::StringRef stage,
+                          llvm::StringRef problems) {
+  return llvm::createStringError("the stage '" + stage + "' failed for " +
+                                 target.name + (problems.empty() ? "" : "\n") +
+                                 problems);
+}
+
+static std::string printed(mlir::ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  return text + "\n";
+}
+
+/// Separates the artefacts of several targets, as a comment of their language.
+static void append(std::string &artefact, llvm::StringRef text,
+                   llvm::StringRef comment, const TargetInfo &target) {
+  if (!artefact.empty())
+    artefact += (comment + " -----\n").str();
+  artefact += (comment + " target: " + target.name + "\n" + text).str();
+}
+
+/// The thread of one target.
+static void generate(Work &work, Stage stage, PhaseTimes &times) {
+  auto machine = createTargetMachine(work.target->cpu);
+  if (!machine) {
+    work.problem = llvm::toString(machine.takeError());
+    return;
+  }
+  {
+    PhaseTimes::Scope scope(times, "optimize " + work.target->name.str());
+    optimize(*work.module, **machine);
+  }
+  PhaseTimes::Scope scope(times, "codegen " + work.target->name.str());
+  auto code = emitCode(*work.module, **machine,
+                       stage == Stage::Assembly ? CodeFormat::Assembly
+                                                : CodeFormat::Object);
+  if (code)
+    work.code = std::move(*code);
+  else
+    work.problem = llvm::toString(code.takeError());
+  work.module.reset();
+}
+
+static llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b) {
+  bool same = a.size == b.size && a.weights.size() == b.weights.size();
+  for (size_t i = 0; same && i < a.weights.size(); ++i)
+    same = a.weights[i].name == b.weights[i].name &&
+           a.weights[i].offset == b.weights[i].offset &&
+           a.weights[i].layerStride == b.weights[i].layerStride;
+  if (same)
+    return llvm::Error::success();
+  return llvm::createStringError(
+      "two variants want different layouts of the same weights");
+}
+
+static void takeShared(Kernels &kernels, Variants &result) {
+  result.layout = std::move(kernels.weights);
+  for (const LoweredOutput &output : kernels.outputs)
+    result.outputs.push_back(
+        {output.name, output.kind, static_cast<uint32_t>(output.width)});
+}
+
+/// MLIR stages of one target; nothing is returned if `stage` is among them.
+static llvm::Expected<std::unique_ptr<Work>>
+lower(mlir::ModuleOp fused, const TargetInfo &target, Stage stage,
+      PhaseTimes &times, std::string &problems, Variants &result) {
+  mlir::OwningOpRef<mlir::ModuleOp> planned = fused.clone();
+  {
+    PhaseTimes::Scope scope(times, "plan " + target.name.str());
+    mlir::PassManager passes(fused.getContext());
+    buildPlanPipeline(passes, target.name);
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    passes.printAsTextualPipeline(stream);
+    result.passes.push_back(text);
+    if (mlir::failed(passes.run(*planned)))
+      return failed(target, "plan", problems);
+  }
+  if (stage == Stage::Plan) {
+    append(result.artefact, printed(*planned), "//", target);
+    return nullptr;
+  }
+  auto work = std::make_unique<Work>();
+  work->target = &target;
+  mlir::FailureOr<Kernels> kernels = mlir::failure();
+  {
+    PhaseTimes::Scope scope(times, "kernels " + target.name.str());
+    kernels = lowerToKernels(*planned, target.name);
+    if (mlir::failed(kernels))
+      return failed(target, "kernels", problems);
+  }
+  if (stage == Stage::Kernels) {
+    append(result.artefact, printed(*kernels->kernels), "//", target);
+    return nullptr;
+  }
+  work->entry = kernels->entry;
+  work->workspace = kernels->workspace;
+  work->context = std::make_unique<llvm::LLVMContext>();
+  {
+    PhaseTimes::Scope scope(times, "llvm " + target.name.str());
+    auto module = lowerToLLVM(*kernels, *work->context);
+    if (!module)
+      return failed(target, "llvm",
+                    llvm::toString(module.takeError()) + "\n" + problems);
+    work->module = std::move(*module);
+  }
+  if (result.outputs.empty()) {
+    takeShared(*kernels, result);
+  } else if (llvm::Error error = sameLayout(result.layout, kernels->weights)) {
+    return error;
+  }
+  if (stage == Stage::LLVM) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    work->module->print(stream, nullptr);
+    append(result.artefact, text, ";", target);
+    return nullptr;
+  }
+  return work;
+}
+
+llvm::Expected<Variants>
+bertc::lowerVariants(mlir::ModuleOp fused,
+                     llvm::ArrayRef<const TargetInfo *> targets, Stage stage,
+                     PhaseTimes &times, std::string &problems) {
+  Variants result;
+  std::vector<std::unique_ptr<Work>> all;
+  std::vector<std::thread> threads;
+  llvm::Error error = llvm::Error::success();
+  for (const TargetInfo *target : targets) {
+    auto work = lower(fused, *target, stage, times, problems, result);
+    if (!work) {
+      error = work.takeError();
+      break;
+    }
+    if (!*work)
+      continue;
+    all.push_back(std::move(*work));
+    threads.emplace_back(
+        [&times, stage, &work = *all.back()] { generate(work, stage, times); });
+  }
+  for (std::thread &thread : threads)
+    thread.join();
+  if (error)
+    return error;
+  for (std::unique_ptr<Work> &work : all) {
+    if (!work->problem.empty())
+      return failed(*work->target, "codegen", work->problem);
+    if (stage == Stage::Assembly)
+      append(result.artefact, work->code, "#", *work->target);
+    else if (stage == Stage::Object)
+      result.artefact = std::move(work->code);
+    else
+      result.code.push_back({work->target->name.str(), work->target->features,
+                             work->entry, work->workspace,
+                             std::move(work->code)});
+  }
+  return result;
+}

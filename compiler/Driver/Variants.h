@@ -1,0 +1,42 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From the fused program to the code of one target after the other.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_DRIVER_VARIANTS_H
+#define BERTC_COMPILER_DRIVER_VARIANTS_H
+
+#include "compiler/Driver/Report.h"
+#include "compiler/Driver/Stage.h"
+#include "compiler/Emit/Library.h"
+#include "compiler/Target/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace bertc {
+
+struct Variants {
+  /// Stages before Library: the artefact, of all targets one after another.
+  std::string artefact;
+  /// Library: the code; weights and outputs, which all variants share.
+  std::vector<VariantCode> code;
+  WeightLayout layout;
+  std::vector<OutputInfo> outputs;
+  std::vector<std::string> passes;
+};
+
+/// Lowers `fused` up to `stage`. Fails with what `problems` collected from
+/// MLIR's diagnostics.
+llvm::Expected<Variants>
+lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<const TargetInfo *> targets,
+              Stage stage, PhaseTimes &times, std::string &problems);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_DRIVER_VARIANTS_H

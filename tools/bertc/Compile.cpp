@@ -1,0 +1,152 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// `bertc compile`: flags to CompileOptions, result to words.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Driver/Compile.h"
+#include "compiler/Emit/OutputFile.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "tools/bertc/Commands.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace bertc;
+using namespace bertc::tool;
+
+namespace {
+
+struct Flags {
+  CompileOptions options;
+  std::string emit = "lib", precision = "f32", report, remarks;
+  bool train = false, quiet = false, wantRemarks = false;
+};
+
+} // namespace
+
+static llvm::Error parsePrecision(llvm::StringRef precision) {
+  const llvm::StringRef names[] = {"f32", "bf16", "int8", "f32-fast"};
+  if (precision == "f32")
+    return llvm::Error::success();
+  if (llvm::is_contained(names, precision))
+    return makeUsageError("--precision=" + precision +
+                          " is not yet available, expected f32");
+  return makeUsageError("unknown precision " + bertc::quoted(precision) +
+                            ", expected one of " +
+                            llvm::join(llvm::ArrayRef(names), ", "),
+                        suggestion(precision, names));
+}
+
+static llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
+  auto file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = file->write(text))
+    return error;
+  return file->commit();
+}
+
+static llvm::Error writeRemarks(const Flags &flags,
+                                llvm::ArrayRef<FusionRemark> remarks) {
+  if (!flags.wantRemarks)
+    return llvm::Error::success();
+  std::string text;
+  for (const FusionRemark &remark : remarks)
+    text += formatRemark(remark) + "\n";
+  if (!flags.remarks.empty())
+    return writeText(flags.remarks, text);
+  llvm::errs() << text;
+  return llvm::Error::success();
+}
+
+static void summarize(const CompileResult &result) {
+  llvm::raw_ostream &os = llvm::errs();
+  os << result.files.library << ": ";
+  std::vector<llvm::StringRef> names;
+  for (const CompileResult::Variant &variant : result.variants)
+    names.push_back(variant.name);
+  os << llvm::join(names, ", ") << "; code "
+     << llvm::format("%.1f MB", result.files.codeBytes / 1e6) << ", weights "
+     << llvm::format("%.1f MB", result.files.weightsBytes / 1e6);
+  if (!result.files.weights.empty())
+    os << " in " << result.files.weights;
+  os << llvm::format("; %.2f s", result.seconds) << "\n";
+}
+
+static llvm::Expected<ExitCode> run(Flags &flags) {
+  if (llvm::Error error = parsePrecision(flags.precision))
+    return error;
+  if (flags.train)
+    return makeUsageError("--train is not yet available");
+  llvm::Expected<Stage> stage = parseStage(flags.emit);
+  if (!stage)
+    return stage.takeError();
+  flags.options.emit = *stage;
+
+  std::vector<FusionRemark> remarks;
+  llvm::Expected<CompileResult> result = compile(flags.options, &remarks);
+  if (llvm::Error error = writeRemarks(flags, remarks)) {
+    if (!result)
+      llvm::consumeError(result.takeError());
+    return error;
+  }
+  if (!result)
+    return result.takeError();
+  for (const Diagnostic &note : result->notes)
+    if (note.severity == Severity::Warning || !flags.quiet)
+      note.render(llvm::errs());
+  if (!flags.report.empty())
+    if (llvm::Error error =
+            writeText(flags.report, result->report(flags.options)))
+      return error;
+  llvm::outs() << result->text;
+  if (*stage == Stage::Library && !flags.quiet)
+    summarize(*result);
+  return ExitCode::Success;
+}
+
+void tool::addCompile(CLI::App &app, Action &action) {
+  CLI::App *command = app.add_subcommand(
+      "compile", "compile a model directory to a shared library");
+  auto flags = std::make_shared<Flags>();
+  CompileOptions &options = flags->options;
+  command
+      ->add_option("model", options.model,
+                   "Hugging Face directory, or a config.json without weights")
+      ->required();
+  command->add_option("-o,--output", options.output,
+                      "library to write; model.h goes beside it");
+  command->add_option("--outputs", options.outputs,
+                      "such as last_hidden_state,hidden_states[0,6]");
+  command->add_option("--target", options.targets,
+                      "native, or a list such as x86-64-v3,x86-64-v4");
+  command->add_option("--precision", flags->precision,
+                      "f32 (bf16, int8, f32-fast: not yet)");
+  command->add_option("--emit", flags->emit,
+                      "enc, fused, plan, kernels, llvm, asm, obj or lib");
+  command->add_flag("--external-weights", options.externalWeights,
+                    "write the weights to a file beside the library");
+  command
+      ->add_option("--require-fusion", options.requireFusion,
+                   "fusions whose miss is an error: " +
+                       llvm::join(fusionNames(), ", "))
+      ->delimiter(',');
+  command
+      ->add_option("--remarks", flags->remarks,
+                   "say what was fused or not, and why; to FILE if given")
+      ->expected(0, 1);
+  command->add_option("--report", flags->report,
+                      "write times, sizes and fusions as JSON");
+  command->add_flag("-q,--quiet", flags->quiet, "print warnings only");
+  command->add_flag("--train", flags->train, "not yet");
+  command->callback([flags, command, &action] {
+    flags->wantRemarks = command->count("--remarks") > 0;
+    action = [flags] { return run(*flags); };
+  });
+}

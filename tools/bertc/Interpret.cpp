@@ -1,0 +1,145 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Padding is taken out before and put back after, as the runtime does: the
+// program knows packed tokens only.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/bertc/Interpret.h"
+#include "compiler/Import/BuildModule.h"
+#include "dialects/Enc/IR/EncOps.h"
+#include "dialects/Enc/Reference/Interpreter.h"
+#include "dialects/Enc/Reference/WeightProvider.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+
+using namespace bertc;
+using namespace bertc::tool;
+namespace reference = mlir::enc::reference;
+
+namespace {
+
+class CheckpointWeights : public reference::WeightProvider {
+public:
+  explicit CheckpointWeights(const Checkpoint &checkpoint)
+      : checkpoint(checkpoint) {}
+
+  llvm::Error read(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
+                   llvm::MutableArrayRef<float> destination) override {
+    const TensorInfo *tensor = checkpoint.find(name);
+    if (!tensor || tensor->elements() != int64_t(destination.size()))
+      return llvm::createStringError("no tensor '" + name + "' of shape " +
+                                     formatShape(shape));
+    return checkpoint.readAsF32(*tensor, 0, tensor->elements(),
+                                destination.data());
+  }
+
+private:
+  const Checkpoint &checkpoint;
+};
+
+/// The real tokens, and where in the padded batch each one is.
+struct Packed {
+  reference::ModelInputs inputs;
+  std::vector<int64_t> rows;
+};
+
+} // namespace
+
+static llvm::Error bad(llvm::StringRef subject, const llvm::Twine &name,
+                       int64_t value, int64_t limit) {
+  return bertc::makeError(ExitCode::BadInput, subject,
+                          name + " has the value " + llvm::Twine(value) +
+                              ", expected 0 to " + llvm::Twine(limit - 1));
+}
+
+static llvm::Expected<Packed>
+pack(const Inputs &inputs, const ModelConfig &config, llvm::StringRef subject) {
+  Packed result;
+  result.inputs.offsets.push_back(0);
+  for (int64_t i = 0; i < inputs.batch * inputs.seq; ++i) {
+    int64_t mask = inputs.mask ? inputs.mask->data[i] : 1;
+    if (mask != 0 && mask != 1)
+      return bad(subject, "attention_mask", mask, 2);
+    int64_t id = inputs.ids->data[i];
+    int64_t type = inputs.types ? inputs.types->data[i] : 0;
+    int64_t position =
+        inputs.positions ? inputs.positions->data[i] : i % inputs.seq;
+    if (mask) {
+      if (id < 0 || id >= config.vocabSize)
+        return bad(subject, "input_ids", id, config.vocabSize);
+      if (type < 0 || type >= config.typeVocabSize)
+        return bad(subject, "token_type_ids", type, config.typeVocabSize);
+      if (position < 0 || position >= config.maxPositionEmbeddings)
+        return bad(subject, "position_ids", position,
+                   config.maxPositionEmbeddings);
+      result.inputs.ids.push_back(int32_t(id));
+      result.inputs.types.push_back(int32_t(type));
+      result.inputs.positions.push_back(int32_t(position));
+      result.rows.push_back(i);
+    }
+    if (i % inputs.seq != inputs.seq - 1)
+      continue;
+    if (int32_t(result.rows.size()) == result.inputs.offsets.back())
+      return bertc::makeError(ExitCode::BadInput, subject,
+                              "row " + llvm::Twine(i / inputs.seq) +
+                                  " of attention_mask has no real token");
+    result.inputs.offsets.push_back(int32_t(result.rows.size()));
+  }
+  return result;
+}
+
+/// Rows of tokens back to [batch, seq, width], rows of sequences as they are.
+static FloatTensor unpack(const reference::NamedTensor &result, bool tokens,
+                          const Packed &packed, const Inputs &inputs) {
+  int64_t width = result.tensor.width();
+  FloatTensor out{result.name, {inputs.batch, width}, {}};
+  if (tokens)
+    out.shape = {inputs.batch, inputs.seq, width};
+  out.data.resize(reference::Tensor::elements(out.shape), 0.0f);
+  for (int64_t row = 0; row < result.tensor.rows(); ++row)
+    std::copy_n(result.tensor.row(row), width,
+                out.data.begin() + (tokens ? packed.rows[row] : row) * width);
+  return out;
+}
+
+llvm::Expected<std::vector<FloatTensor>>
+tool::interpretModel(llvm::StringRef directory, llvm::StringRef outputs,
+                     const Inputs &inputs, llvm::StringRef subject) {
+  auto model = loadModelDirectory(directory);
+  if (!model)
+    return model.takeError();
+  if (!model->weights.hasWeights())
+    return bertc::makeError(ExitCode::BadModel, directory,
+                            "expected a model with weights, got a config only");
+  mlir::MLIRContext context;
+  std::string problems;
+  mlir::ScopedDiagnosticHandler handler(&context,
+                                        [&](mlir::Diagnostic &diagnostic) {
+                                          problems += "\n" + diagnostic.str();
+                                        });
+  ImportOptions options;
+  options.outputs = outputs.str();
+  auto module = buildModule(context, *model, options);
+  if (!module)
+    return module.takeError();
+  auto packed = pack(inputs, model->config, subject);
+  if (!packed)
+    return packed.takeError();
+  auto forward = (*module)->lookupSymbol<mlir::func::FuncOp>("forward");
+  CheckpointWeights weights(model->weights);
+  auto results = reference::interpret(forward, packed->inputs, weights);
+  if (mlir::failed(results))
+    return bertc::makeError(ExitCode::Failure, directory,
+                            "the reference interpreter failed" + problems);
+  std::vector<FloatTensor> tensors;
+  for (auto [result, type] : llvm::zip(*results, forward.getResultTypes()))
+    tensors.push_back(unpack(result, llvm::isa<mlir::enc::TokensType>(type),
+                             *packed, inputs));
+  return tensors;
+}
