@@ -41,7 +41,8 @@ private:
 void bertc::collectRemarks(mlir::MLIRContext &context,
                            std::shared_ptr<std::vector<FusionRemark>> remarks) {
   mlir::remark::RemarkCategories categories;
-  categories.all = "fusion";
+  // `all` alone only narrows the others, it enables none of them.
+  categories.passed = categories.missed = "fusion";
   (void)mlir::remark::enableOptimizationRemarks(
       context, std::make_unique<Collector>(std::move(remarks)),
       std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories);

@@ -162,6 +162,7 @@ llvm::Expected<LibraryFile> bertc::readLibraryFile(llvm::StringRef path) {
     return error;
   if (llvm::Error error = readSections(*elf, library))
     return error;
+  llvm::sort(library.exports);
   if (library.manifest.empty() ||
       !llvm::is_contained(library.exports, "bertc_get_api"))
     return bad(path,
