@@ -85,19 +85,19 @@ void Program::emitOp(Operation *op) {
 
 void Program::emitLayers(enc::LayersOp op) {
   KernelBuilder &k = e->k;
+  auto copyRows = [&](Value from, Value to) {
+    rowsPhase({from}, to, [&](ArrayRef<Place> in, Place out, Value rows) {
+      callCopy(k, (*buffers)[from].rows(), (*buffers)[to].rows(), in[0], out,
+               rows);
+    });
+  };
   // Hidden state `index` is the carried value before layer `index`.
   auto collect = [&](Value reached, int64_t index) {
     for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
       Value result = op.getResult(i + 1);
       if (wanted != index)
         continue;
-      auto copy = [&] {
-        rowsPhase({op.getResult(0)}, result,
-                  [&](ArrayRef<Place> in, Place out, Value rows) {
-                    const Buffer &b = (*buffers)[result];
-                    callCopy(k, b.rows(), b.rows(), in[0], out, rows);
-                  });
-      };
+      auto copy = [&] { copyRows(op.getResult(0), result); };
       if (reached)
         k.ifThen(k.equal(reached, k.index(index)), copy);
       else
@@ -105,23 +105,20 @@ void Program::emitLayers(enc::LayersOp op) {
     }
   };
 
-  e->phases.join();
   int64_t trips = op.getTripCount();
   Block &body = op.getBody().front();
+  Value carried = body.getArgument(0);
+  // `init` is read again after the loop: the carried value has its own slot.
+  if ((*buffers)[op.getInit()].slot != (*buffers)[carried].slot)
+    copyRows(op.getInit(), carried);
+  e->phases.join();
   k.forLoop(k.index(0), k.index(trips), 1, [&](Value layer) {
     e->layer = layer;
     for (int64_t i = 0; i < trips; ++i)
       collect(layer, i);
     emitBlock(body);
-    if (buffers->needsCopy(op)) {
-      Value next = body.getTerminator()->getOperand(0);
-      rowsPhase({next}, op.getResult(0),
-                [&](ArrayRef<Place> in, Place out, Value rows) {
-                  callCopy(k, (*buffers)[next].rows(),
-                           (*buffers)[op.getResult(0)].rows(), in[0], out,
-                           rows);
-                });
-    }
+    if (buffers->needsCopy(op))
+      copyRows(body.getTerminator()->getOperand(0), carried);
     e->phases.join();
   });
   e->layer = {};

@@ -139,8 +139,14 @@ LogicalResult Program::prepare(Operation *op) {
         return verifyPlain(op, b[o.getInput()]);
       })
       .Case([&](enc::PoolOp o) { return verifyPlain(op, b[o.getInput()]); })
-      .Case<enc::LayersOp, enc::YieldOp, enc::NormalizeOp, enc::AddOp,
-            enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp, enc::TanhOp,
+      .Case([&](enc::LayersOp o) {
+        // The carried value has one layout, that of every layer's result.
+        Value next = o.getBody().front().getTerminator()->getOperand(0);
+        return success(succeeded(verifyPlain(op, b[o.getInit()])) &&
+                       succeeded(verifyPlain(op, b[next])));
+      })
+      .Case<enc::YieldOp, enc::NormalizeOp, enc::AddOp, enc::GeluOp,
+            enc::GeluTanhOp, enc::ReluOp, enc::SiluOp, enc::TanhOp,
             func::ReturnOp>([](Operation *) { return success(); })
       .Default([](Operation *o) {
         return o->emitOpError("has no kernel; run the fusion passes first");

@@ -66,7 +66,7 @@ LinearPlan bertc::planLinear(const TargetInfo &target, int64_t depth,
   // Half of L2 for the slice of x.
   int64_t rows = target.l2Bytes / 2 / (plan.depthBlock * 4);
   plan.rowBlock = std::clamp<int64_t>(rows / tile.rows * tile.rows, tile.rows,
-                                      24 * tile.rows);
+                                      32 * tile.rows);
   return plan;
 }
 

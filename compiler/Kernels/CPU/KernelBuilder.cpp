@@ -13,6 +13,7 @@
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -132,8 +133,10 @@ Value KernelBuilder::maxf(Value a, Value c) {
       arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, a, c);
   return arith::SelectOp::create(b, loc, greater, a, c);
 }
+// Not vector.fma: that one becomes llvm.fmuladd, which leaves the choice to
+// fuse to the backend.
 Value KernelBuilder::fma(Value a, Value c, Value acc) {
-  return vector::FMAOp::create(b, loc, a, c, acc);
+  return math::FmaOp::create(b, loc, a, c, acc);
 }
 Value KernelBuilder::broadcast(Value scalar, int64_t n) {
   return vector::BroadcastOp::create(b, loc, vectorType(n), scalar);

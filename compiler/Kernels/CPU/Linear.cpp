@@ -81,33 +81,53 @@ static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Place y,
   });
 }
 
+/// Each register tile of a panel group asks for its share of the next group's k
+/// block, so that weights arrive from memory while arithmetic goes on. Behind
+/// the last group this reads ahead into what follows the weight; a prefetch of
+/// an address that is not mapped does nothing.
+static void prefetchShare(KernelBuilder &k, Place next, Value panelSize,
+                          int64_t panels, Value depth, Value tile,
+                          Value tiles) {
+  // A line holds one k step of a panel.
+  auto [begin, end] = k.share(depth, tile, tiles);
+  k.forLoop(begin, end, 1, [&](Value step) {
+    Place line = k.at(next, k.mul(step, lanes));
+    for (int64_t p = 0; p < panels; ++p)
+      k.prefetch(k.at(line, k.mul(panelSize, p)));
+  });
+}
+
 static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                        const LinearPlan &plan, const LinearOperands &o) {
   int64_t depthBlocks = (shape.depth + plan.depthBlock - 1) / plan.depthBlock;
   Value panelSize = k.index(shape.depth * lanes);
-  MicroTile tile{plan.rows, plan.panels};
-  k.forLoop(k.index(0), o.rows, plan.rowBlock, [&](Value rowBlock) {
-    Value blockRows = k.min(k.index(plan.rowBlock), k.sub(o.rows, rowBlock));
-    k.forLoop(k.index(0), k.index(depthBlocks), 1, [&](Value depthBlock) {
-      Value first = k.mul(depthBlock, plan.depthBlock);
-      Value depth =
-          k.min(k.index(plan.depthBlock), k.sub(k.index(shape.depth), first));
-      Value accumulate = k.less(k.index(0), depthBlock);
-      Value last = k.equal(depthBlock, k.index(depthBlocks - 1));
-      forPanelGroups(
-          k, o.panelBegin, o.panelEnd, plan.panels,
-          [&](Value panel, int64_t panels) {
-            Place weight = k.at(k.at(o.weight, k.mul(panel, panelSize)),
-                                k.mul(first, lanes));
-            Value column = k.mul(panel, lanes);
-            forBalancedRows(
-                k, blockRows, plan.rows, [&](Value begin, Value rows) {
+  forBalancedRows(
+      k, o.rows, plan.rowBlock, [&](Value rowBlock, Value blockRows) {
+        Value tiles = k.ceilDiv(blockRows, plan.rows);
+        k.forLoop(k.index(0), k.index(depthBlocks), 1, [&](Value depthBlock) {
+          Value first = k.mul(depthBlock, plan.depthBlock);
+          Value depth = k.min(k.index(plan.depthBlock),
+                              k.sub(k.index(shape.depth), first));
+          Value accumulate = k.less(k.index(0), depthBlock);
+          Value last = k.equal(depthBlock, k.index(depthBlocks - 1));
+          forPanelGroups(
+              k, o.panelBegin, o.panelEnd, plan.panels,
+              [&](Value panel, int64_t panels) {
+                Place weight = k.at(k.at(o.weight, k.mul(panel, panelSize)),
+                                    k.mul(first, lanes));
+                Value column = k.mul(panel, lanes);
+                k.forLoop(k.index(0), tiles, 1, [&](Value tile) {
+                  auto [begin, end] = k.share(blockRows, tile, tiles);
+                  Value rows = k.sub(end, begin);
                   Value row = k.add(rowBlock, begin);
                   Place y =
                       k.at(k.at(o.y, k.mul(row, shape.outputStride)), column);
                   Place x =
                       k.at(k.at(o.x, k.mul(row, shape.inputStride)), first);
-                  callMicroKernel(k, tile, panels, shape.inputStride, rows,
+                  prefetchShare(k, k.at(weight, k.mul(panelSize, panels)),
+                                panelSize, panels, depth, tile, tiles);
+                  callMicroKernel(k, {plan.rows, plan.panels}, panels,
+                                  shape.inputStride, rows,
                                   {x, k.index(shape.inputStride), weight,
                                    panelSize, y, k.index(shape.outputStride),
                                    depth, accumulate});
@@ -119,9 +139,9 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                                  rows, panels);
                   });
                 });
-          });
-    });
-  });
+              });
+        });
+      });
 }
 
 void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
