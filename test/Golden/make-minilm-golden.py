@@ -60,7 +60,8 @@ def main():
     with torch.inference_mode():
         got = encoder(**{k: torch.from_numpy(v) for k, v in batch.items()},
                       output_hidden_states=True)
-    real = np.flatnonzero(batch["attention_mask"].reshape(-1))[::7]
+    # A file keeps the memory of an array, so views must be copied.
+    real = np.flatnonzero(batch["attention_mask"].reshape(-1))[::7].copy()
     tensors = dict(batch, rows=real)
     states = {f"hidden_states.{i}": h for i, h in enumerate(got.hidden_states)}
     states["last_hidden_state"] = got.last_hidden_state

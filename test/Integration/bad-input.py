@@ -269,7 +269,7 @@ class CCalls(unittest.TestCase):
         self.packed(4, [9] * 6, [0, 7])
 
     def test_no_sequences(self):
-        self.packed(2, [9] * 6, [0])
+        self.packed(4, [9] * 6, [0], "sequences")
 
     def test_too_long(self):
         self.packed(4, [9] * 65, [0, 65], "64")
@@ -296,7 +296,7 @@ class CCalls(unittest.TestCase):
             self.model.outputs["last_hidden_state"] = (kind, width)
 
     def test_unknown_variant(self):
-        self.refuse(5, lambda: capi.Model(harness.compiled(NAME),
+        self.refuse(2, lambda: capi.Model(harness.compiled(NAME),
                                           variant="pentium"), "pentium")
 
     def test_too_many_threads(self):

@@ -153,6 +153,7 @@ class Damaged(unittest.TestCase):
         shutil.copytree(harness.model(self.name), FOLDER)
         self.target = harness.WORK / "bad-model.so"
         self.target.unlink(missing_ok=True)
+        self.target.with_suffix(".h").unlink(missing_ok=True)
 
     def refuse(self, words, *options):
         done = harness.bertc("compile", FOLDER, "-o", self.target, *options,

@@ -59,8 +59,12 @@ tool::readTexts(const TextSource &source) {
     return readLines(standard ? "-" : source.file);
   if (source.texts.empty())
     return makeUsageError("expected texts, --file FILE or -, got none");
-  for (auto [i, text] : llvm::enumerate(source.texts))
+  std::vector<std::string> texts = source.texts;
+  for (auto [i, text] : llvm::enumerate(texts)) {
+    if (!text.empty() && text.back() == '\0') // put there by main
+      text.pop_back();
     if (!isUtf8(text))
       return notUtf8("command line", "text " + llvm::Twine(i + 1));
-  return source.texts;
+  }
+  return texts;
 }

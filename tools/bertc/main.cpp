@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Emit/Manifest.h"
 #include "tools/bertc/Commands.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace bertc;
@@ -24,6 +25,20 @@ static std::string commandName(const CLI::App &app) {
   return "bertc";
 }
 
+/// The arguments, last one first, as the parser wants them. It would take a
+/// text in brackets apart as a list; a NUL behind it, which no argument can
+/// contain and readTexts removes, prevents that.
+static std::vector<std::string> arguments(int argc, char **argv) {
+  std::vector<std::string> out;
+  for (int i = argc - 1; i > 0; --i) {
+    llvm::StringRef text = argv[i];
+    out.push_back(text.str());
+    if (text.starts_with("[") && text.ends_with("]"))
+      out.back().push_back('\0');
+  }
+  return out;
+}
+
 static int fail(llvm::Error error) {
   llvm::outs().flush();
   return static_cast<int>(reportError(std::move(error), llvm::errs()));
@@ -32,7 +47,6 @@ static int fail(llvm::Error error) {
 int main(int argc, char **argv) {
   CLI::App app("bertc: ahead-of-time compiler for encoder models", "bertc");
   app.set_version_flag("--version", "bertc " + compilerVersion().str());
-  app.require_subcommand(1);
   Action action;
   addCompile(app, action);
   addRun(app, action);
@@ -44,16 +58,26 @@ int main(int argc, char **argv) {
   addDoctor(app, action);
   addLaterCommands(app, action);
   try {
-    app.parse(argc, argv);
+    app.parse(arguments(argc, argv));
   } catch (const CLI::Success &help) {
     return app.exit(help);
   } catch (const CLI::ParseError &error) {
     std::string message = error.what();
     if (!message.empty() && message.back() == '\n')
       message.pop_back();
+    if (!message.empty())
+      message.front() = llvm::toLower(message.front());
+    // The parser says only that it misses a command.
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-')
+      message = std::string("unknown command '") + argv[1] + "'";
     return fail(
         makeUsageError(message, "see '" + commandName(app) + " --help'"));
   }
+  // Checked here, because the parser would complain of a missing command also
+  // when there is one that it does not know.
+  if (!action)
+    return fail(
+        makeUsageError("expected a command, got none", "see 'bertc --help'"));
   llvm::Expected<ExitCode> code = action();
   if (!code)
     return fail(code.takeError());
