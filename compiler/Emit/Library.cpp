@@ -38,6 +38,7 @@ writeWeights(const LibraryInputs &inputs, OutputFile &file, uint64_t offset) {
   std::vector<uint8_t> pending;
   auto flush = [&]() -> llvm::Error {
     llvm::Error error = file.write(llvm::ArrayRef<uint8_t>(pending), offset);
+    file.startWriteback(offset, pending.size());
     offset += pending.size();
     pending.clear();
     return error;

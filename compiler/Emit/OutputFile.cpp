@@ -108,6 +108,11 @@ llvm::Error OutputFile::write(llvm::StringRef bytes, uint64_t offset) {
                offset);
 }
 
+void OutputFile::startWriteback(uint64_t offset, uint64_t size) {
+  // A hint: whether it worked, fsync will tell.
+  (void)sync_file_range(descriptor, offset, size, SYNC_FILE_RANGE_WRITE);
+}
+
 llvm::Error OutputFile::commit(bool executable) {
   mode_t mode = (executable ? 0777 : 0666) & ~currentUmask();
   if (fchmod(descriptor, mode) != 0 || fsync(descriptor) != 0)

@@ -34,6 +34,9 @@ public:
   llvm::Error reserve(uint64_t size);
   llvm::Error write(llvm::ArrayRef<uint8_t> bytes, uint64_t offset);
   llvm::Error write(llvm::StringRef bytes, uint64_t offset = 0);
+  /// Lets the disk begin with a part that is written, so that commit() need
+  /// not wait for all of a large file.
+  void startWriteback(uint64_t offset, uint64_t size);
   /// Gives the file its name.
   llvm::Error commit(bool executable = false);
 

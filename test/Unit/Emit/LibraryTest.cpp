@@ -11,8 +11,8 @@
 //===----------------------------------------------------------------------===//
 #include "test/Unit/Emit/TestLibrary.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include <gmock/gmock.h>
