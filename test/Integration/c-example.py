@@ -45,19 +45,15 @@ class Example(unittest.TestCase):
     def test_one_call_of_cc(self):
         folder = harness.WORK / "c-example"
         folder.mkdir()
-        library = folder / "minilm.so"
-        shutil.copy(harness.compiled("minilm"), library)
+        harness.bertc("compile", harness.minilm(), "-o",
+                      folder / "minilm.so")
         for standard in ("c99", "c17"):
-            call("cc", f"-std={standard}", "-Wall", "-Wextra", "-Werror",
+            call(os.environ["CC"], f"-std={standard}", "-Wall", "-Wextra", "-Werror",
                  "-pedantic", f"-I{ROOT / 'runtime' / 'include'}",
-                 EXAMPLE / "embed.c", "./minilm.so", "-lm", "-o", "embed",
-                 cwd=folder)
-            os.environ["LD_LIBRARY_PATH"] = str(folder)
-            try:
-                self.check(folder / "embed")
-                self.refuses(folder / "embed")
-            finally:
-                del os.environ["LD_LIBRARY_PATH"]
+                 EXAMPLE / "embed.c", "./minilm.so", "-lm",
+                 "-Wl,-rpath,$ORIGIN", "-o", "embed", cwd=folder)
+            self.check(folder / "embed")
+            self.refuses(folder / "embed")
 
     def refuses(self, program):
         """Errors reach the user as the example prints them."""

@@ -64,6 +64,9 @@ def main():
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     os.environ["BERTC_BUILD_FOLDER"] = os.path.abspath(arguments.build)
+    # The compiler and the generator that tools/setup installs.
+    os.environ.setdefault("CC", "clang-22")
+    os.environ.setdefault("CMAKE_GENERATOR", "Ninja")
     for variable in ("BERTC_CPU", "BERTC_THREADS", "BERTC_LOG"):
         os.environ.pop(variable, None)
     sys.path[:0] = [str(HERE), str(HERE.parent / "Golden"),

@@ -10,7 +10,7 @@
  * each is to the first. It links the model like any other library:
  *
  *   bertc compile all-MiniLM-L6-v2 -o minilm.so
- *   cc -I <bertc>/include embed.c ./minilm.so -lm -o embed
+ *   cc -I <bertc>/include embed.c ./minilm.so -lm -Wl,-rpath,'$ORIGIN' -o embed
  *   ./embed "A man is eating food." "Someone eats." "The sky is blue."
  *
  *===----------------------------------------------------------------------===*/
