@@ -31,8 +31,8 @@ using namespace mlir;
 using namespace bertc;
 
 llvm::ArrayRef<llvm::StringRef> bertc::fusionNames() {
-  static const llvm::StringRef names[] = {
-      "embeddings", "qkv", "attention", "linear-add-norm", "feed-forward"};
+  static const llvm::StringRef names[] = {"embeddings", "qkv", "attention",
+                                          "linear-add-norm", "feed-forward"};
   return names;
 }
 
