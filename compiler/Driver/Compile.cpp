@@ -139,6 +139,9 @@ llvm::Expected<std::string> Compilation::tokenizer() {
     return data.takeError();
   if (model.sentence.maxSeqLength)
     data->modelMaxLength = uint32_t(*model.sentence.maxSeqLength);
+  // sentence-transformers then changes the text before the tokenizer sees it.
+  if (model.sentence.doLowerCase)
+    data->lowercase = true;
   if (llvm::Error error = checkTokenizer(*data, model.config))
     return error;
   return serializeTokenizer(*data);

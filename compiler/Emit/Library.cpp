@@ -22,6 +22,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
+#include <optional>
 
 using namespace bertc;
 
@@ -112,20 +113,18 @@ llvm::Expected<LibraryFiles> bertc::writeLibrary(const LibraryInputs &inputs,
 
   WeightsPlace place;
   place.inside = inputs.weights && !inputs.externalWeights;
+  std::optional<OutputFile> weights;
   if (inputs.weights && inputs.externalWeights) {
     result.weights = beside(path, "weights");
     place.file = llvm::sys::path::filename(result.weights).str();
     auto file = OutputFile::create(result.weights);
     if (!file)
       return file.takeError();
-    auto hash = writeWeights(inputs, *file, 0);
+    weights.emplace(std::move(*file));
+    auto hash = writeWeights(inputs, *weights, 0);
     if (!hash)
       return hash.takeError();
     place.hash = *hash;
-    // A library must never stand beside weights that are not its own for
-    // longer than two renames.
-    if (llvm::Error error = file->commit())
-      return error;
   }
   auto image = link(inputs, place, path, scratch);
   if (!image)
@@ -151,6 +150,11 @@ llvm::Expected<LibraryFiles> bertc::writeLibrary(const LibraryInputs &inputs,
   if (llvm::Error error = header->write(writeHeader(
           inputs, headerPrefix(path), llvm::sys::path::filename(path))))
     return error;
+  // The library last: it must not stand beside files that are not its own for
+  // longer than it takes to rename them.
+  if (weights)
+    if (llvm::Error error = weights->commit())
+      return error;
   if (llvm::Error error = header->commit())
     return error;
   if (llvm::Error error = library->commit(/*executable=*/true))

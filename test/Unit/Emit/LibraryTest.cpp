@@ -197,10 +197,14 @@ TEST(Library, UnresolvedSymbolShowsTheCommand) {
   TestLibrary test;
   test.inputs.variants[0].object = compileForward(
       "forward_v3", "  call float @absent_function(float 1.0)\n");
-  std::string message = errorOf(test.inputs, test.folder.path("model.so"));
-  EXPECT_THAT(message, HasSubstr("undefined symbol: absent_function"));
-  EXPECT_THAT(message, HasSubstr("command: ld.lld -shared"));
-  EXPECT_EQ(names(test.folder.path()), std::set<std::string>{"t.safetensors"});
+  for (bool external : {false, true}) {
+    test.inputs.externalWeights = external;
+    std::string message = errorOf(test.inputs, test.folder.path("model.so"));
+    EXPECT_THAT(message, HasSubstr("undefined symbol: absent_function"));
+    EXPECT_THAT(message, HasSubstr("command: ld.lld -shared"));
+    EXPECT_EQ(names(test.folder.path()),
+              std::set<std::string>{"t.safetensors"});
+  }
 }
 
 TEST(Library, FolderThatDoesNotExist) {
