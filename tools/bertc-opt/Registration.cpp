@@ -13,6 +13,7 @@
 
 #include "tools/bertc-opt/Registration.h"
 #include "compiler/Lowering/LowerToLLVM.h"
+#include "compiler/Lowering/Passes.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Plan/Passes.h"
 #include "dialects/Enc/Transforms/Passes.h"
@@ -57,6 +58,7 @@ void bertc::registerToolDialects(DialectRegistry &registry) {
 
 void bertc::registerToolPasses() {
   enc::registerEncPasses();
+  registerLoweringPasses();
   registerPlanPasses();
   registerTransformsPasses();
   registerPipelines();
