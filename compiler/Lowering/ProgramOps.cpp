@@ -277,31 +277,31 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
   if (splitBy == SplitBy::Rows) {
     rowsPhase({x}, y, [&](ArrayRef<Place> from, Place to, Value rows) {
       Place scratch = workspace.scratch(k, e->frame);
-      k.forLoop(k.index(0), rows, downPlan.rowBlock, [&](Value first) {
-        Value count = k.min(k.index(downPlan.rowBlock), k.sub(rows, first));
-        Place blockIn = k.at(from[0], k.mul(first, in.stride));
-        Place blockOut = k.at(to, k.mul(first, out.stride));
-        LinearOperands o{blockIn,
-                         scratch,
-                         scratch,
-                         weight(upWeights.first),
-                         weight(*upWeights.second),
-                         count,
-                         k.index(0),
-                         k.index(up.columns / lanes)};
-        callLinear(k, up, upPlan, o);
-        o = {scratch,
-             blockOut,
-             blockIn,
-             weight(downWeights.first),
-             weight(*downWeights.second),
-             count,
-             k.index(0),
-             k.index(down.columns / lanes)};
-        callLinear(k, down, downPlan, o);
-        callLayerNorm(k, out.rows(), epsilon, blockOut, blockOut, weight(gain),
-                      weight(normBias), count);
-      });
+      forBalancedRows(
+          k, rows, downPlan.rowBlock, [&](Value first, Value count) {
+            Place blockIn = k.at(from[0], k.mul(first, in.stride));
+            Place blockOut = k.at(to, k.mul(first, out.stride));
+            LinearOperands o{blockIn,
+                             scratch,
+                             scratch,
+                             weight(upWeights.first),
+                             weight(*upWeights.second),
+                             count,
+                             k.index(0),
+                             k.index(up.columns / lanes)};
+            callLinear(k, up, upPlan, o);
+            o = {scratch,
+                 blockOut,
+                 blockIn,
+                 weight(downWeights.first),
+                 weight(*downWeights.second),
+                 count,
+                 k.index(0),
+                 k.index(down.columns / lanes)};
+            callLinear(k, down, downPlan, o);
+            callLayerNorm(k, out.rows(), epsilon, blockOut, blockOut,
+                          weight(gain), weight(normBias), count);
+          });
     });
     return;
   }

@@ -11,6 +11,7 @@ Arrays are numpy's; a failed call raises Failure with the code and message. The
 structs repeat runtime/include/bertc.h field by field.
 """
 import ctypes as c
+import os
 
 import numpy as np
 
@@ -131,7 +132,8 @@ class Model:
     """An open model; `with Model(path) as m`."""
 
     def __init__(self, library, variant=None, weights=None):
-        self.library = c.CDLL(str(library), mode=c.RTLD_LOCAL)
+        # A bare name would be looked for where the system keeps its libraries.
+        self.library = c.CDLL(os.path.abspath(library), mode=c.RTLD_LOCAL)
         get = self.library.bertc_get_api
         get.restype, get.argtypes = c.POINTER(Api), [U32]
         self.api = get(1).contents
