@@ -94,6 +94,10 @@ llvm::Error Compilation::checkOptions() {
     return makeUsageError("--emit=obj is for one target, got " +
                               std::to_string(targets.size()),
                           "add --target=" + targets.front()->name);
+  // A folder that cannot be written to is better known now than at the end.
+  if (!text)
+    if (auto probe = OutputFile::create(options.output); !probe)
+      return probe.takeError();
   return llvm::Error::success();
 }
 
