@@ -7,8 +7,8 @@
 #===----------------------------------------------------------------------===#
 """A whole computer with a chosen processor: Linux in the Bochs emulator.
 
-It executes AVX-512 code on any machine, instruction by instruction, and shows
-what a library does on a processor too old for it. A boot takes a minute. The
+It executes AVX-512 code on any machine, instruction by instruction. A boot
+takes a minute. The
 kernel is the one that tools/setup unpacks into the build folder; the initial
 file system holds busybox, libc and the files of a test.
 """
@@ -74,7 +74,7 @@ def copy(source, target, mode=0o755):
     target.chmod(mode)
 
 
-def boot(cpu, command, files, seconds=900):
+def boot(cpu, command, files, seconds=600):
     """Run a shell command on processor `cpu` (a model that Bochs knows) beside
     the given files; returns its output."""
     folder = harness.WORK / f"emulator-{cpu}"
