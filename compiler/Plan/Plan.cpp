@@ -56,15 +56,15 @@ LinearPlan bertc::planLinear(const TargetInfo &target, int64_t depth,
   LinearPlan plan;
   plan.rows = tile.rows;
   plan.panels = tile.panels;
-  // Three quarters of L1 for the k block of the panels (which are read once per
+  // Half of L1 for the k block of the panels (which are read once per
   // register tile), the rest for the rows of x; but never so short that moving
   // the partial sums in and out of y costs more than 1/20 of the block.
   int64_t most =
-      std::max<int64_t>(256, target.l1Bytes * 3 / 4 / (tile.panels * 16 * 4));
+      std::max<int64_t>(256, target.l1Bytes / 2 / (tile.panels * 16 * 4));
   int64_t blocks = (depth + most - 1) / most;
   plan.depthBlock = ((depth + blocks - 1) / blocks + 7) / 8 * 8;
-  // Half of L2 for the slice of x.
-  int64_t rows = target.l2Bytes / 2 / (plan.depthBlock * 4);
+  // A third of L2 for the slice of x: the panels pass through it as well.
+  int64_t rows = target.l2Bytes / 3 / (plan.depthBlock * 4);
   plan.rowBlock = std::clamp<int64_t>(rows / tile.rows * tile.rows, tile.rows,
                                       32 * tile.rows);
   return plan;
