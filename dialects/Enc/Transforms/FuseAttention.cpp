@@ -78,12 +78,7 @@ struct FuseAttentionPass
   using Base::Base;
 
   void runOnOperation() override {
-    FusionReport report("attention", require);
-    SmallVector<ScoresOp> candidates;
-    getOperation().walk([&](ScoresOp op) { candidates.push_back(op); });
-    for (ScoresOp scores : candidates)
-      fuse(scores, report);
-    if (failed(report.finish(getOperation())))
+    if (failed(fuseEach<ScoresOp>(getOperation(), "attention", require, fuse)))
       signalPassFailure();
   }
 };

@@ -62,7 +62,7 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
   auto type = inner.getRhs().getDefiningOp<EmbedOp>();
   Operation *chain[] = {word, type, inner, position, outer};
   for (Operation *op : chain)
-    if (!hasOneUse(op->getResult(0)))
+    if (!op->getResult(0).hasOneUse())
       return report.missed(norm, "the result of " +
                                      op->getName().getStringRef() +
                                      " has other uses");
@@ -87,12 +87,8 @@ struct FuseEmbeddingsPass
   using Base::Base;
 
   void runOnOperation() override {
-    FusionReport report("embeddings", require);
-    SmallVector<LayerNormOp> norms;
-    getOperation().walk([&](LayerNormOp norm) { norms.push_back(norm); });
-    for (LayerNormOp norm : norms)
-      fuse(norm, report);
-    if (failed(report.finish(getOperation())))
+    if (failed(
+            fuseEach<LayerNormOp>(getOperation(), "embeddings", require, fuse)))
       signalPassFailure();
   }
 };

@@ -50,7 +50,7 @@ static void fuse(FusedLinearAddNormOp down, FusionReport &report) {
     return report.missed(down, "the first linear layer has no bias");
   if (up.getInput() != down.getResidual())
     return report.missed(down, "the residual is not the block's input");
-  if (!hasOneUse(up.getResult()) || !hasOneUse(down.getInput()))
+  if (!up.getResult().hasOneUse() || !down.getInput().hasOneUse())
     return report.missed(down, "the intermediate has other uses");
 
   OpBuilder b(down);
@@ -71,13 +71,8 @@ struct FuseFeedForwardPass
   using Base::Base;
 
   void runOnOperation() override {
-    FusionReport report("feed-forward", require);
-    SmallVector<FusedLinearAddNormOp> candidates;
-    getOperation().walk(
-        [&](FusedLinearAddNormOp op) { candidates.push_back(op); });
-    for (FusedLinearAddNormOp op : candidates)
-      fuse(op, report);
-    if (failed(report.finish(getOperation())))
+    if (failed(fuseEach<FusedLinearAddNormOp>(getOperation(), "feed-forward",
+                                              require, fuse)))
       signalPassFailure();
   }
 };

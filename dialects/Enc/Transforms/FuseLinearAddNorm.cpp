@@ -29,7 +29,7 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
   // Either side may be the linear layer; addition commutes exactly.
   auto linear = add.getLhs().getDefiningOp<LinearOp>();
   Value residual = add.getRhs();
-  if (!linear || !hasOneUse(linear.getResult())) {
+  if (!linear || !linear.getResult().hasOneUse()) {
     if (auto other = add.getRhs().getDefiningOp<LinearOp>()) {
       linear = other;
       residual = add.getLhs();
@@ -42,9 +42,9 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
   // A layered weight may not leave its loop, nor a plain layer be repeated.
   if (linear->getBlock() != norm->getBlock())
     return report.missed(norm, "the linear layer is in another block");
-  if (!hasOneUse(linear.getResult()))
+  if (!linear.getResult().hasOneUse())
     return report.missed(norm, "the linear layer has other uses");
-  if (!hasOneUse(add.getResult()))
+  if (!add.getResult().hasOneUse())
     return report.missed(norm, "the sum has other uses");
   if (!linear.getBias())
     return report.missed(norm, "the linear layer has no bias");
@@ -67,12 +67,8 @@ struct FuseLinearAddNormPass
   using Base::Base;
 
   void runOnOperation() override {
-    FusionReport report("linear-add-norm", require);
-    SmallVector<LayerNormOp> norms;
-    getOperation().walk([&](LayerNormOp norm) { norms.push_back(norm); });
-    for (LayerNormOp norm : norms)
-      fuse(norm, report);
-    if (failed(report.finish(getOperation())))
+    if (failed(fuseEach<LayerNormOp>(getOperation(), "linear-add-norm", require,
+                                     fuse)))
       signalPassFailure();
   }
 };

@@ -61,7 +61,7 @@ static void fuse(ScoresOp scores, FusionReport &report) {
     if (splits[i].getType() != splits[0].getType())
       return report.missed(scores, Twine("query and ") + names[i] +
                                        " are split into different heads");
-    if (!hasOneUse(roles[i]) || !hasOneUse(splits[i].getInput()))
+    if (!roles[i].hasOneUse() || !splits[i].getInput().hasOneUse())
       return report.missed(scores,
                            Twine("the ") + names[i] + " has other uses");
   }
@@ -97,12 +97,7 @@ struct FuseQKVPass : public enc::impl::FuseQKVPassBase<FuseQKVPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    FusionReport report("qkv", require);
-    SmallVector<ScoresOp> candidates;
-    getOperation().walk([&](ScoresOp op) { candidates.push_back(op); });
-    for (ScoresOp scores : candidates)
-      fuse(scores, report);
-    if (failed(report.finish(getOperation())))
+    if (failed(fuseEach<ScoresOp>(getOperation(), "qkv", require, fuse)))
       signalPassFailure();
   }
 };

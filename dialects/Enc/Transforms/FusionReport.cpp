@@ -49,8 +49,6 @@ LogicalResult FusionReport::finish(func::FuncOp function) {
   return failure(failed);
 }
 
-bool enc::hasOneUse(Value value) { return value.hasOneUse(); }
-
 void enc::eraseChain(ArrayRef<Operation *> ops) {
   for (Operation *op : llvm::reverse(ops))
     op->erase();

@@ -37,8 +37,18 @@ private:
   bool failed = false;
 };
 
-/// `value` has exactly one use.
-bool hasOneUse(Value value);
+/// The body of a fusion pass: `fuse` for each `Anchor` of the function. They
+/// are collected first, since a fusion erases ops around its anchor.
+template <typename Anchor>
+LogicalResult fuseEach(func::FuncOp function, StringRef name, bool require,
+                       void (*fuse)(Anchor, FusionReport &)) {
+  FusionReport report(name, require);
+  SmallVector<Anchor> anchors;
+  function.walk([&](Anchor anchor) { anchors.push_back(anchor); });
+  for (Anchor anchor : anchors)
+    fuse(anchor, report);
+  return report.finish(function);
+}
 
 /// Erases `ops`, which lie in program order, last first.
 void eraseChain(ArrayRef<Operation *> ops);
