@@ -45,19 +45,47 @@ struct PackedWeight {
     /// [columns.real()].
     Rows,
   };
+  /// How one number of a Panels16 weight is stored. The k steps that one
+  /// instruction multiplies lie together; k is padded with zeros to whole AMX
+  /// tiles.
+  enum class Element {
+    F32,       ///< [n/16][k][16]
+    BF16,      ///< [n/16][k/2][16][2], rounded to nearest even
+    BF16Split, ///< [n/16][2][k/2][16][2]: rounded, then what that left over
+    Int8,      ///< [n/16][k/4][16][4], round(w / scale of its column)
+  };
+  /// What a vector of one value a column (rows == 1) holds.
+  enum class Derived {
+    None,      ///< the source itself
+    Scale,     ///< float32: max |w| / 127 over a column of the Int8 weight
+    ColumnSum, ///< int32: sum of a column of the Int8 weight as stored
+  };
   std::string name; // unique, for the manifest: "layer.qkv.weight"
   std::vector<std::string> sources;
   Layout layout = Layout::Rows;
+  Element element = Element::F32; // Panels16 only
+  Derived derived = Derived::None;
   Grouping columns;
-  Grouping depth;          // Panels16 only
+  Grouping depth;          // Panels16, and of the weight behind a derived one
   int64_t rows = 1;        // Rows only
   int64_t layers = 1;      // copies, one per layer
   int64_t offset = 0;      // bytes from the segment start, layer 0
   int64_t layerStride = 0; // bytes from one layer to the next
-  /// Bytes of one layer's copy (float32), before alignment.
+  /// k steps of a panel.
+  int64_t panelDepth() const {
+    int64_t whole = element == Element::F32    ? 1
+                    : element == Element::Int8 ? 64
+                                               : 32;
+    return (depth.padded() + whole - 1) / whole * whole;
+  }
+  int64_t elementBytes() const {
+    return element == Element::Int8 ? 1 : element == Element::BF16 ? 2 : 4;
+  }
+  /// Bytes of one layer's copy, before alignment.
   int64_t bytes() const {
     int64_t cols = columns.padded() * static_cast<int64_t>(sources.size());
-    return 4 * cols * (layout == Layout::Panels16 ? depth.padded() : rows);
+    return layout == Layout::Panels16 ? elementBytes() * cols * panelDepth()
+                                      : 4 * cols * rows;
   }
 };
 

@@ -24,10 +24,14 @@ static bool same(const Grouping &a, const Grouping &b) {
 
 int64_t WeightLayoutBuilder::add(PackedWeight weight) {
   weight.name = llvm::join(weight.sources, "+");
+  if (weight.derived == PackedWeight::Derived::Scale)
+    weight.name += ".scale";
+  if (weight.derived == PackedWeight::Derived::ColumnSum)
+    weight.name += ".column_sum";
   for (auto [i, known] : llvm::enumerate(result.weights))
     if (known.name == weight.name && known.layout == weight.layout &&
-        known.rows == weight.rows && same(known.columns, weight.columns) &&
-        same(known.depth, weight.depth))
+        known.rows == weight.rows && known.element == weight.element &&
+        same(known.columns, weight.columns) && same(known.depth, weight.depth))
       return i;
   result.weights.push_back(std::move(weight));
   return result.weights.size() - 1;
