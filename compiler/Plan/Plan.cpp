@@ -56,17 +56,17 @@ LinearPlan bertc::planLinear(const TargetInfo &target, int64_t depth,
   LinearPlan plan;
   plan.rows = tile.rows;
   plan.panels = tile.panels;
-  // Half of L1 for the k block of the panels (which are read once per
-  // register tile), the rest for the rows of x; but never so short that moving
-  // the partial sums in and out of y costs more than 1/20 of the block.
-  int64_t most =
-      std::max<int64_t>(256, target.l1Bytes / 2 / (tile.panels * 16 * 4));
+  // A third of L1 for the k block of a row tile of x, through which the weights
+  // stream; but never so short that moving the partial sums in and out of y
+  // costs more than 1/20 of the block.
+  int64_t most = std::max<int64_t>(256, target.l1Bytes / 3 / (tile.rows * 4));
   int64_t blocks = (depth + most - 1) / most;
   plan.depthBlock = ((depth + blocks - 1) / blocks + 7) / 8 * 8;
-  // A third of L2 for the slice of x: the panels pass through it as well.
-  int64_t rows = target.l2Bytes / 3 / (plan.depthBlock * 4);
-  plan.rowBlock = std::clamp<int64_t>(rows / tile.rows * tile.rows, tile.rows,
-                                      32 * tile.rows);
+  // Three eighths of L2 for the weights in use: those that come next arrive
+  // meanwhile, and on many machines a neighbour takes its part.
+  int64_t panels = target.l2Bytes * 3 / 8 / (plan.depthBlock * 16 * 4);
+  plan.group = std::clamp<int64_t>(panels / tile.panels, 1, 64) * tile.panels;
+  plan.rowBlock = 32 * tile.rows;
   return plan;
 }
 

@@ -24,7 +24,8 @@ struct LinearPlan {
   int64_t rows = 0;       // register tile
   int64_t panels = 0;     // register tile, in panels of 16 columns
   int64_t depthBlock = 0; // k steps between two visits of y
-  int64_t rowBlock = 0;   // rows of x that stay in L2
+  int64_t group = 0;      // panels whose k block stays in L2
+  int64_t rowBlock = 0;   // rows that go through all of it together
 };
 
 /// How attention is blocked: a register tile of query rows against panels of

@@ -28,6 +28,7 @@ static constexpr Field<LinearPlan> linearFields[] = {
     {"rows", &LinearPlan::rows},
     {"panels", &LinearPlan::panels},
     {"depth_block", &LinearPlan::depthBlock},
+    {"group", &LinearPlan::group},
     {"row_block", &LinearPlan::rowBlock}};
 static constexpr Field<AttentionPlan> attentionFields[] = {
     {"rows", &AttentionPlan::rows},

@@ -68,6 +68,9 @@ Value KernelBuilder::div(Value a, Value c) {
   return b.createOrFold<arith::DivUIOp>(loc, a, c);
 }
 Value KernelBuilder::div(Value a, int64_t c) { return div(a, index(c)); }
+Value KernelBuilder::ceilDiv(Value a, Value c) {
+  return div(add(a, sub(c, index(1))), c);
+}
 Value KernelBuilder::ceilDiv(Value a, int64_t c) {
   return div(add(a, c - 1), c);
 }

@@ -60,6 +60,7 @@ public:
   mlir::Value mul(mlir::Value a, int64_t c);
   mlir::Value div(mlir::Value a, mlir::Value c);
   mlir::Value div(mlir::Value a, int64_t c);
+  mlir::Value ceilDiv(mlir::Value a, mlir::Value c);
   mlir::Value ceilDiv(mlir::Value a, int64_t c);
   mlir::Value min(mlir::Value a, mlir::Value c);
   mlir::Value max(mlir::Value a, mlir::Value c);

@@ -18,14 +18,17 @@ using namespace mlir;
 using namespace bertc;
 
 static func::FuncOp getMicroKernel(KernelBuilder &k, int64_t rows,
-                                   int64_t panels, int64_t staticLda) {
-  std::string name =
-      llvm::formatv("micro_f32_{0}x{1}_lda{2}", rows, panels * lanes,
-                    staticLda ? std::to_string(staticLda) : "n");
+                                   int64_t panels, int64_t staticLda,
+                                   bool prefetch) {
+  std::string name = llvm::formatv(
+      "micro_f32_{0}x{1}_lda{2}{3}", rows, panels * lanes,
+      staticLda ? std::to_string(staticLda) : "n", prefetch ? "_prefetch" : "");
   Type buffer = k.bufferType(), index = k.indexType();
   SmallVector<Type> arguments = {buffer, index, index,       buffer,
                                  index,  index, buffer,      index,
                                  index,  index, k.boolType()};
+  if (prefetch)
+    arguments.append({buffer, index, index});
   return k.kernel(name, arguments, [&](ValueRange args) {
     Place a{args[0], args[1]}, b{args[3], args[4]}, c{args[6], args[7]};
     Value lda = staticLda ? k.index(staticLda) : args[2];
@@ -53,20 +56,38 @@ static func::FuncOp getMicroKernel(KernelBuilder &k, int64_t rows,
       return loaded;
     });
 
+    auto steps = [&](Value begin, Value end, int64_t unroll, ValueRange start) {
+      return k.forLoop(
+          begin, end, unroll, start, [&](Value step, ValueRange acc) {
+            SmallVector<Value> sums(acc);
+            if (prefetch && unroll == microSteps) {
+              Value at =
+                  k.add(args[12], k.mul(k.div(step, microSteps), args[13]));
+              for (int64_t p = 0; p < panels; ++p) {
+                k.prefetch({args[11], at});
+                at = k.add(at, panelStride);
+              }
+            }
+            for (int64_t u = 0; u < unroll; ++u) {
+              SmallVector<Value> column;
+              Value inPanel = k.mul(k.add(step, u), lanes);
+              for (int64_t p = 0; p < panels; ++p)
+                column.push_back(
+                    k.load({b.buffer, k.add(panelStart[p], inPanel)}));
+              for (int64_t r = 0; r < rows; ++r) {
+                Place at{a.buffer, k.add(aRow[r], k.add(step, u))};
+                Value x = k.broadcast(k.loadScalar(at));
+                for (int64_t p = 0; p < panels; ++p)
+                  sums[r * panels + p] =
+                      k.fma(x, column[p], sums[r * panels + p]);
+              }
+            }
+            return sums;
+          });
+    };
+    Value whole = k.mul(k.div(depth, microSteps), microSteps);
     SmallVector<Value> sums =
-        k.forLoop(k.index(0), depth, 1, init, [&](Value step, ValueRange acc) {
-          SmallVector<Value> column, next;
-          Value inPanel = k.mul(step, lanes);
-          for (int64_t p = 0; p < panels; ++p)
-            column.push_back(k.load({b.buffer, k.add(panelStart[p], inPanel)}));
-          for (int64_t r = 0; r < rows; ++r) {
-            Value x =
-                k.broadcast(k.loadScalar({a.buffer, k.add(aRow[r], step)}));
-            for (int64_t p = 0; p < panels; ++p)
-              next.push_back(k.fma(x, column[p], acc[r * panels + p]));
-          }
-          return next;
-        });
+        steps(whole, depth, 1, steps(k.index(0), whole, microSteps, init));
     for (auto [i, sum] : llvm::enumerate(sums))
       k.store(sum, cPlace(i));
   });
@@ -76,10 +97,14 @@ void bertc::callMicroKernel(KernelBuilder &k, MicroTile tile, int64_t panels,
                             int64_t staticLda, Value rows,
                             const MicroOperands &o) {
   Value lda = staticLda ? k.index(staticLda) : o.lda;
+  bool prefetch = o.ahead.buffer != nullptr;
+  SmallVector<Value> arguments = {
+      o.a.buffer, o.a.offset, lda,   o.b.buffer, o.b.offset,  o.panelStride,
+      o.c.buffer, o.c.offset, o.ldc, o.depth,    o.accumulate};
+  if (prefetch)
+    arguments.append({o.ahead.buffer, o.ahead.offset, o.aheadStep});
   k.switchOn(rows, tile.rows, [&](int64_t count) {
-    k.call(getMicroKernel(k, count, panels, staticLda),
-           {o.a.buffer, o.a.offset, lda, o.b.buffer, o.b.offset, o.panelStride,
-            o.c.buffer, o.c.offset, o.ldc, o.depth, o.accumulate});
+    k.call(getMicroKernel(k, count, panels, staticLda, prefetch), arguments);
   });
 }
 

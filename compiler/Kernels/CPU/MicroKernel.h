@@ -37,7 +37,15 @@ struct MicroOperands {
   mlir::Value ldc;
   mlir::Value depth;      // k steps
   mlir::Value accumulate; // i1: start from C instead of zero
+  /// What a later call reads, prefetched while this one computes: from `ahead`
+  /// and each `panelStride` behind it, `aheadStep` elements for every
+  /// `microSteps` steps. No prefetch without a buffer.
+  Place ahead;
+  mlir::Value aheadStep;
 };
+
+/// k steps in one pass of the loop, so that its counting costs nothing.
+constexpr int64_t microSteps = 4;
 
 /// Calls the micro-kernel for `rows` (1..tile.rows, a run-time value) rows and
 /// `panels` panels, one function per pair. `staticLda` != 0 folds the row
