@@ -1,0 +1,154 @@
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+"""The results of the grid as one Markdown table. Pure functions of grid.json's
+content."""
+
+# Precisions whose arithmetic a model of a precision may use: the ceiling is the
+# fastest of them on this machine.
+ARITHMETIC = {"f32": ["f32"], "bf16": ["bf16", "f32"], "int8": ["int8"],
+              "bf16-w8": ["bf16", "f32"], "f32-fast": ["f32", "bf16"]}
+
+
+def name(result):
+    """An engine and the way it was given the cell, if it had a choice."""
+    way = result["way"]
+    return result["engine"] + ("" if way == "padded" else f" ({way})")
+
+
+def parts(row):
+    """(bertc, bertc on one thread or None, peers fastest first)."""
+    ours = [r for r in row["results"] if r["engine"] == "bertc"]
+    peers = sorted((r for r in row["results"] if r["engine"] != "bertc"),
+                   key=lambda r: r["median_ms"])
+    first = next((r for r in ours if r["threads"] == row["threads"]), None)
+    single = next((r for r in ours if r["threads"] != row["threads"]), None)
+    return first, single, peers
+
+
+def ceiling(result, row):
+    """GFLOP/s of this machine for a row, or None."""
+    measured = result["ceilings"].get(str(row["threads"]), {}).get("rates", [])
+    rates = [r["gops"] for r in measured if r["gops"] and
+             r["precision"] in ARITHMETIC[row["precision"]]]
+    return max(rates, default=None)
+
+
+def milliseconds(value):
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def ratio(peer):
+    if "ratio" not in peer:
+        return f"{milliseconds(peer['median_ms'])} ms"
+    low, high = peer["ratio_quartiles"]
+    return f"**{peer['ratio']:.2f}** ({low:.2f} to {high:.2f})"
+
+
+def line(row):
+    """One row for the terminal."""
+    ours, _, peers = parts(row)
+    text = (f"{row['model']} {row['cell']} {row['precision']} "
+            f"{row['threads']} threads: ")
+    text += f"bertc {milliseconds(ours['median_ms'])} ms" if ours else \
+        "bertc did not run"
+    for peer in peers:
+        text += f", {name(peer)} {milliseconds(peer['median_ms'])} ms"
+        if "ratio" in peer:
+            text += f" ({peer['ratio']:.2f}x)"
+    for failure in row["failed"]:
+        text += f"; {failure['engine']}: {failure['error']}"
+    return text
+
+
+def cells(result, row):
+    """The columns of a row of the table."""
+    ours, single, peers = parts(row)
+    yield f"{row['model']} {row['cell']}"
+    yield row["precision"]
+    yield str(row["threads"])
+    if ours:
+        yield (f"{milliseconds(ours['median_ms'])} / "
+               f"{milliseconds(ours['p95_ms'])}")
+        yield f"{row['tokens'] / ours['median_ms'] * 1e3:.0f}"
+        most = ceiling(result, row)
+        rate = row["gflop"] / ours["median_ms"] * 1e3
+        yield f"{rate:.0f}" + (f" ({100 * rate / most:.0f} %)" if most else "")
+    else:
+        yield "did not run"
+        yield from "--"
+    yield f"{name(peers[0])}: {ratio(peers[0])}" if peers else "-"
+    padded = [p for p in peers if p["way"] == "padded"]
+    yield f"{name(padded[0])}: {ratio(padded[0])}" \
+        if padded and row["ragged"] else "-"
+    yield f"{single['median_ms'] / ours['median_ms']:.2f}" \
+        if single and ours else "-"
+    yield f"{ours['relative_rms']:.1e}" if ours else "-"
+    yield ", ".join(f"{p['engine']} {p['relative_rms']:.1e}"
+                    for p in sorted(peers, key=lambda p: p["engine"])
+                    if p["way"] == "padded") or "-"
+    yield f"{max(row['load']):.1f}"
+
+
+HEAD = ["cell", "precision", "threads", "bertc ms, median / p95", "tokens/s",
+        "GFLOP/s (of ceiling)", "best peer: ratio (middle half)",
+        "best peer padded to the longest", "over 1 thread", "RMS error",
+        "RMS errors of peers", "load"]
+
+
+def table(head, rows):
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(c.replace("|", "\\|") for c in row) + " |"
+
+
+def accuracy(result):
+    yield ""
+    yield "Errors on real texts:"
+    yield ""
+    yield from table(
+        ["model", "precision", "engine", "texts", "RMS error",
+         "least cosine of mean embeddings"],
+        [[a["model"], a["precision"], a["engine"], str(a["texts"]),
+          f"{a['relative_rms']:.1e}", f"{a['least_cosine']:.6f}"]
+         for a in result["accuracy"]])
+
+
+def remarks(result):
+    """What did not run and why, once each; and who had fewer samples."""
+    seen = {}
+    for row in result["rows"]:
+        where = f"{row['model']} {row['precision']}"
+        for failure in row["failed"]:
+            seen[f"- {where}: {failure['engine']}: {failure['error']}"] = None
+        for peer in row["results"]:
+            if peer["samples"] < result["samples"]:
+                seen[f"- {row['model']} {row['cell']} {row['precision']}, "
+                     f"{row['threads']} threads: {name(peer)} is slow and has "
+                     f"{peer['samples']} samples"] = None
+    return list(seen)
+
+
+def versions(result):
+    return sorted({f"{r['engine']}: {r['version']}" for row in result["rows"]
+                   for r in row["results"]})
+
+
+def markdown(result):
+    lines = [f"Measured on {result['cpu']}, engines in turns, "
+             f"{result['samples']} turns a cell; times are medians, ratios are "
+             "the peer's median over bertc's, RMS errors are relative to "
+             "PyTorch in f32 on last_hidden_state.", "",
+             "Engines: " + "; ".join(versions(result)) + ".", ""]
+    lines += table(HEAD, (list(cells(result, r)) for r in result["rows"]))
+    if result["accuracy"]:
+        lines += accuracy(result)
+    notes = remarks(result)
+    if notes:
+        lines += ["", "Remarks:", "", *notes]
+    return "\n".join(lines) + "\n"
