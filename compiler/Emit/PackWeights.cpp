@@ -7,15 +7,23 @@
 //===----------------------------------------------------------------------===//
 //
 // A packed weight is made block by block: a panel of 16 columns, or as many
-// rows as fill a buffer. Elements are gathered as float32; a narrower packed
-// type would convert a finished block.
+// rows as fill a buffer. Columns are gathered as float32 and converted; the k
+// steps that lie together are four bytes in every element type, so that one
+// loop lays out the panels of all.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Emit/PackWeights.h"
+#include "compiler/Emit/Narrow.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
 
 using namespace bertc;
+using Element = PackedWeight::Element;
+using Derived = PackedWeight::Derived;
 
 static constexpr int64_t panelColumns = 16;
 static constexpr int64_t blockElements = int64_t(1) << 18; // 1 MiB of float32
@@ -29,25 +37,45 @@ struct Piece {
   int64_t offset;
 };
 
+/// What int8 needs to know of each column (row of the tensor).
+struct Int8Columns {
+  std::vector<float> scales;
+  std::vector<int32_t> sums;
+};
+
+/// The columns of the tensors of the layer at hand, found once for the panels
+/// and the vectors derived from them.
+using Int8Cache = std::map<const TensorInfo *, Int8Columns>;
+
 /// One piece with its tensors.
 class Packer {
 public:
-  Packer(const Piece &piece, ByteSink sink)
-      : weight(*piece.weight), layer(piece.layer), sink(sink) {}
+  Packer(const Piece &piece, Int8Cache &cache, ByteSink sink)
+      : weight(*piece.weight), layer(piece.layer), cache(cache), sink(sink) {}
 
   llvm::Error pack(WeightSource source);
 
 private:
+  llvm::Error findTensors(WeightSource find);
   llvm::Error packPanels(const TensorInfo &tensor);
+  llvm::Error packPanel(const TensorInfo &tensor, int64_t first);
+  void narrow(const float *column, int64_t part, float scale);
   llvm::Error packRows();
-  llvm::Error readRows(const TensorInfo &tensor, int64_t first, int64_t count);
-  llvm::Error emit(llvm::ArrayRef<float> values);
+  llvm::Error packDerived();
+  llvm::Expected<const Int8Columns *> int8Columns(const TensorInfo &tensor);
+  template <typename T> llvm::Error emit(const std::vector<T> &values) {
+    return sink({reinterpret_cast<const uint8_t *>(values.data()),
+                 values.size() * sizeof(T)});
+  }
 
   const PackedWeight &weight;
   int64_t layer;
+  Int8Cache &cache;
   ByteSink sink;
   std::vector<const TensorInfo *> tensors;
   std::vector<float> source, block;
+  std::vector<uint8_t> bytes;
+  std::vector<uint32_t> panel;
 };
 
 } // namespace
@@ -58,21 +86,25 @@ static int64_t realIndex(const Grouping &grouping, int64_t padded) {
   return inside < grouping.size ? group * grouping.size + inside : -1;
 }
 
+/// Real elements to their padded places; what lies between is left as it is.
+template <typename T>
+static void spread(const Grouping &grouping, const T *from, T *to) {
+  for (int64_t group = 0; group < grouping.count; ++group)
+    std::copy_n(from + group * grouping.size, grouping.size,
+                to + group * grouping.stride);
+}
+
 static llvm::Error wrongLayout(const PackedWeight &weight,
                                const llvm::Twine &problem) {
   return llvm::createStringError("packed weight '" + weight.name +
                                  "': " + problem);
 }
 
-llvm::Error Packer::emit(llvm::ArrayRef<float> values) {
-  return sink({reinterpret_cast<const uint8_t *>(values.data()),
-               values.size() * sizeof(float)});
-}
-
-llvm::Error Packer::pack(WeightSource find) {
-  bool panels = weight.layout == PackedWeight::Layout::Panels16;
+llvm::Error Packer::findTensors(WeightSource find) {
+  bool matrix = weight.layout == PackedWeight::Layout::Panels16 ||
+                weight.derived != Derived::None;
   int64_t expected =
-      weight.columns.real() * (panels ? weight.depth.real() : weight.rows);
+      weight.columns.real() * (matrix ? weight.depth.real() : weight.rows);
   for (const std::string &symbol : weight.sources) {
     llvm::Expected<const TensorInfo *> tensor = find(symbol, layer);
     if (!tensor)
@@ -84,12 +116,20 @@ llvm::Error Packer::pack(WeightSource find) {
                                      llvm::Twine((*tensor)->elements()));
     tensors.push_back(*tensor);
   }
-  if (!panels) {
+  return llvm::Error::success();
+}
+
+llvm::Error Packer::pack(WeightSource find) {
+  if (llvm::Error error = findTensors(find))
+    return error;
+  if (weight.derived != Derived::None)
+    return packDerived();
+  if (weight.layout == PackedWeight::Layout::Rows) {
     if (llvm::Error error = packRows())
       return error;
   }
   for (const TensorInfo *tensor : tensors) {
-    if (panels)
+    if (weight.layout == PackedWeight::Layout::Panels16)
       if (llvm::Error error = packPanels(*tensor))
         return error;
     tensor->file->release(*tensor);
@@ -97,32 +137,63 @@ llvm::Error Packer::pack(WeightSource find) {
   return llvm::Error::success();
 }
 
-/// Panel p, k, j = W[16p + j][k], through the padding of both axes.
 llvm::Error Packer::packPanels(const TensorInfo &tensor) {
-  int64_t depth = weight.depth.real(), paddedDepth = weight.depth.padded();
-  source.resize(panelColumns * depth);
   for (int64_t first = 0; first < weight.columns.padded();
-       first += panelColumns) {
-    block.assign(panelColumns * paddedDepth, 0.0f);
-    for (int64_t j = 0; j < panelColumns; ++j) {
-      int64_t row = realIndex(weight.columns, first + j);
-      if (row < 0)
-        continue;
-      float *values = source.data() + j * depth;
-      if (llvm::Error error =
-              tensor.file->readAsF32(tensor, row * depth, depth, values))
-        return error;
-      for (int64_t group = 0; group < weight.depth.count; ++group) {
-        float *to = block.data() + group * weight.depth.stride * panelColumns;
-        const float *from = values + group * weight.depth.size;
-        for (int64_t k = 0; k < weight.depth.size; ++k)
-          to[k * panelColumns + j] = from[k];
-      }
-    }
-    if (llvm::Error error = emit(block))
+       first += panelColumns)
+    if (llvm::Error error = packPanel(tensor, first))
       return error;
-  }
   return llvm::Error::success();
+}
+
+/// Element k of column j = W[first + j][k], through the padding of both axes.
+llvm::Error Packer::packPanel(const TensorInfo &tensor, int64_t first) {
+  int64_t depth = weight.depth.real(), padded = weight.panelDepth();
+  const Int8Columns *columns = nullptr;
+  if (weight.element == Element::Int8) {
+    auto found = int8Columns(tensor);
+    if (!found)
+      return found.takeError();
+    columns = *found;
+  }
+  int64_t parts = weight.element == Element::BF16Split ? 2 : 1;
+  int64_t steps = padded * weight.elementBytes() / parts / 4;
+  source.resize(depth);
+  block.assign(padded, 0.0f);
+  bytes.resize(steps * sizeof(uint32_t));
+  panel.assign(parts * steps * panelColumns, 0);
+  for (int64_t j = 0; j < panelColumns; ++j) {
+    int64_t row = realIndex(weight.columns, first + j);
+    if (row < 0)
+      continue;
+    if (llvm::Error error =
+            tensor.file->readAsF32(tensor, row * depth, depth, source.data()))
+      return error;
+    spread(weight.depth, source.data(), block.data());
+    for (int64_t part = 0; part < parts; ++part) {
+      narrow(block.data(), part, columns ? columns->scales[row] : 0.0f);
+      uint32_t *to = panel.data() + part * steps * panelColumns + j;
+      for (int64_t step = 0; step < steps; ++step)
+        std::memcpy(to + step * panelColumns, bytes.data() + step * 4, 4);
+    }
+  }
+  return emit(panel);
+}
+
+/// Fills `bytes` with one padded column in the packed type.
+void Packer::narrow(const float *column, int64_t part, float scale) {
+  llvm::ArrayRef<float> values(column, weight.panelDepth());
+  switch (weight.element) {
+  case Element::F32:
+    std::memcpy(bytes.data(), column, bytes.size());
+    return;
+  case Element::BF16:
+  case Element::BF16Split:
+    (part ? restOfBF16 : toBF16)(values, bytes.data());
+    return;
+  case Element::Int8:
+    toInt8(values, scale, reinterpret_cast<int8_t *>(bytes.data()));
+    return;
+  }
 }
 
 /// Rows of all sources side by side, each with its padding.
@@ -139,17 +210,67 @@ llvm::Error Packer::packRows() {
               *tensor, first * columns, rows * columns, source.data()))
         return error;
       for (int64_t row = 0; row < rows; ++row)
-        for (int64_t group = 0; group < weight.columns.count; ++group)
-          std::copy_n(source.data() + row * columns +
-                          group * weight.columns.size,
-                      weight.columns.size,
-                      block.data() + row * width + int64_t(number) * padded +
-                          group * weight.columns.stride);
+        spread(weight.columns, source.data() + row * columns,
+               block.data() + row * width + int64_t(number) * padded);
     }
     if (llvm::Error error = emit(block))
       return error;
   }
   return llvm::Error::success();
+}
+
+/// One value a column of all sources side by side, each with its padding.
+llvm::Error Packer::packDerived() {
+  int64_t padded = weight.columns.padded();
+  block.assign(padded * int64_t(tensors.size()), 0.0f);
+  std::vector<int32_t> sums(block.size());
+  for (auto [number, tensor] : llvm::enumerate(tensors)) {
+    auto columns = int8Columns(*tensor);
+    if (!columns)
+      return columns.takeError();
+    int64_t at = int64_t(number) * padded;
+    spread(weight.columns, (*columns)->scales.data(), block.data() + at);
+    spread(weight.columns, (*columns)->sums.data(), sums.data() + at);
+  }
+  return weight.derived == Derived::Scale ? emit(block) : emit(sums);
+}
+
+/// int8 has no value for what is not finite.
+static llvm::Error notFinite(const TensorInfo &tensor, int64_t row,
+                             llvm::ArrayRef<float> values) {
+  const float *bad = llvm::find_if_not(
+      values, [](float value) { return std::isfinite(value); });
+  return makeError(Diagnostic(
+      ExitCode::BadModel, tensor.file->locate(tensor),
+      "tensor " + quoted(tensor.name) + " has the value " +
+          (std::isnan(*bad) ? "nan"
+           : *bad > 0       ? "inf"
+                            : "-inf") +
+          " in row " + std::to_string(row) + ", column " +
+          std::to_string(bad - values.begin()) + ", which int8 cannot hold",
+      "compile with --precision=bf16 or f32"));
+}
+
+llvm::Expected<const Int8Columns *>
+Packer::int8Columns(const TensorInfo &tensor) {
+  auto [entry, inserted] = cache.try_emplace(&tensor);
+  Int8Columns &columns = entry->second;
+  if (!inserted)
+    return &columns;
+  int64_t depth = weight.depth.real();
+  std::vector<float> values(depth);
+  std::vector<int8_t> stored(depth);
+  for (int64_t row = 0; row < weight.columns.real(); ++row) {
+    if (llvm::Error error =
+            tensor.file->readAsF32(tensor, row * depth, depth, values.data()))
+      return error;
+    float scale = int8Scale(values);
+    if (!std::isfinite(scale))
+      return notFinite(tensor, row, values);
+    columns.scales.push_back(scale);
+    columns.sums.push_back(toInt8(values, scale, stored.data()));
+  }
+  return &columns;
 }
 
 static llvm::Error checkWeight(const PackedWeight &weight) {
@@ -158,9 +279,14 @@ static llvm::Error checkWeight(const PackedWeight &weight) {
     return grouping.count < 1 || grouping.size < 1 ||
            grouping.stride < grouping.size;
   };
+  bool derived = weight.derived != Derived::None;
   if (weight.sources.empty() || weight.layers < 1 || weight.rows < 1 ||
-      bad(weight.columns) || (panels && bad(weight.depth)))
+      bad(weight.columns) || ((panels || derived) && bad(weight.depth)))
     return wrongLayout(weight, "expected positive sizes");
+  if (!panels && weight.element != Element::F32)
+    return wrongLayout(weight, "expected float32 in rows");
+  if (derived && (panels || weight.rows != 1))
+    return wrongLayout(weight, "expected one row of a derived vector");
   if (panels && weight.columns.padded() % panelColumns != 0)
     return wrongLayout(weight, "expected columns in panels of 16, got " +
                                    llvm::Twine(weight.columns.padded()));
@@ -182,6 +308,8 @@ llvm::Error bertc::packWeights(const WeightLayout &layout, WeightSource source,
   });
 
   int64_t at = 0;
+  Int8Cache cache;
+  int64_t cachedLayer = 0;
   std::vector<uint8_t> zeros;
   auto fillTo = [&](int64_t offset) {
     zeros.resize(std::max<size_t>(zeros.size(), offset - at));
@@ -200,7 +328,10 @@ llvm::Error bertc::packWeights(const WeightLayout &layout, WeightSource source,
                              " overlaps another or leaves the segment");
     if (llvm::Error error = fillTo(piece.offset))
       return error;
-    if (llvm::Error error = Packer(piece, sink).pack(source))
+    if (piece.layer != cachedLayer)
+      cache.clear();
+    cachedLayer = piece.layer;
+    if (llvm::Error error = Packer(piece, cache, sink).pack(source))
       return error;
     at += piece.weight->bytes();
   }

@@ -1,0 +1,82 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Rounding to an integer is an addition that pushes the fraction out of the
+// number: unlike rint it is inlined and vectorized on every x86-64.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Emit/Narrow.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace bertc;
+
+static constexpr float int8Largest = 127.0f;
+
+static uint32_t bitsOf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+static float ofBits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+static uint16_t rounded(float value) {
+  uint32_t bits = bitsOf(value);
+  constexpr uint32_t quiet = 0x00400000; // a NaN may have its low bits only
+  uint32_t result =
+      std::isnan(value) ? bits | quiet : bits + 0x7fff + (bits >> 16 & 1);
+  return uint16_t(result >> 16);
+}
+
+void bertc::toBF16(llvm::ArrayRef<float> values, uint8_t *result) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint16_t value = rounded(values[i]);
+    std::memcpy(result + i * sizeof(value), &value, sizeof(value));
+  }
+}
+
+void bertc::restOfBF16(llvm::ArrayRef<float> values, uint8_t *result) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    float rest = values[i] - ofBits(uint32_t(rounded(values[i])) << 16);
+    uint16_t value = std::isfinite(rest) ? rounded(rest) : 0;
+    std::memcpy(result + i * sizeof(value), &value, sizeof(value));
+  }
+}
+
+float bertc::int8Scale(llvm::ArrayRef<float> column) {
+  // Magnitudes are in the order of their bits, with infinity and NaN last.
+  uint32_t largest = 0;
+  for (float value : column)
+    largest = std::max(largest, bitsOf(value) & 0x7fffffff);
+  return ofBits(largest) / int8Largest;
+}
+
+int32_t bertc::toInt8(llvm::ArrayRef<float> column, float scale,
+                      int8_t *result) {
+  if (scale == 0) {
+    std::fill_n(result, column.size(), int8_t(0));
+    return 0;
+  }
+  constexpr float shift = 12582912.0f; // 1.5 * 2^23
+  int32_t sum = 0;
+  for (size_t i = 0; i < column.size(); ++i) {
+    // A subnormal scale is too coarse for the quotient to stay within 127.
+    float quotient =
+        std::min(std::max(column[i] / scale, -int8Largest), int8Largest);
+    auto value = int32_t((quotient + shift) - shift);
+    result[i] = int8_t(value);
+    sum += value;
+  }
+  return sum;
+}

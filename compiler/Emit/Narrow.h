@@ -1,0 +1,36 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// float32 weights to the narrower types of Lowering/WeightLayout.h. Plain
+// arithmetic, rounded to nearest even, so that the bits do not depend on the
+// machine that compiles.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_EMIT_NARROW_H
+#define BERTC_COMPILER_EMIT_NARROW_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include <cstdint>
+
+namespace bertc {
+
+/// Writes two bytes a value. NaN stays NaN; what is too large becomes infinite.
+void toBF16(llvm::ArrayRef<float> values, uint8_t *result);
+/// What `toBF16` lost: the bfloat16 of the difference, 0 if that is not finite.
+void restOfBF16(llvm::ArrayRef<float> values, uint8_t *result);
+
+/// max |w| / 127, so that the largest becomes 127 or -127. 0 for a column of
+/// zeros (or of values so small that there is no quotient); not finite if a
+/// value is not.
+float int8Scale(llvm::ArrayRef<float> column);
+/// Writes round(w / scale), or zeros if `scale` is 0; returns their sum.
+int32_t toInt8(llvm::ArrayRef<float> column, float scale, int8_t *result);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_EMIT_NARROW_H

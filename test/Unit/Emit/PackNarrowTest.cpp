@@ -1,0 +1,138 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Weights narrower than float32, and what is derived from them.
+//
+//===----------------------------------------------------------------------===//
+#include "test/Unit/Emit/PackedTensors.h"
+#include <cmath>
+#include <gmock/gmock.h>
+#include <limits>
+
+using namespace bertc;
+using namespace bertc::test;
+using ::testing::HasSubstr;
+using Element = PackedWeight::Element;
+using Derived = PackedWeight::Derived;
+
+namespace {
+
+class PackNarrow : public PackedTensors {
+protected:
+  /// Packs one after another, each from its own multiple of 64 bytes.
+  static WeightLayout layoutOf(std::vector<PackedWeight> weights) {
+    WeightLayout layout;
+    for (PackedWeight &weight : weights) {
+      weight.offset = layout.size;
+      layout.size += (weight.bytes() + 63) / 64 * 64;
+    }
+    layout.weights = std::move(weights);
+    return layout;
+  }
+};
+
+} // namespace
+
+TEST_F(PackNarrow, EveryElementWithTailsOfBothAxes) {
+  add("w.0", {21, 35});
+  Grouping columns{1, 21, 32}, depth{1, 35, 48};
+  WeightLayout layout =
+      layoutOf({panels({"w"}, columns, depth, Element::BF16),
+                panels({"w"}, columns, depth, Element::BF16Split),
+                panels({"w"}, columns, depth, Element::Int8),
+                derived(Derived::Scale, {"w"}, columns, depth),
+                derived(Derived::ColumnSum, {"w"}, columns, depth)});
+  EXPECT_EQ(layout.weights[0].panelDepth(), 64);
+  EXPECT_EQ(layout.weights[2].panelDepth(), 64);
+  EXPECT_EQ(layout.size, 32 * (64 * (2 + 4 + 1) + 4 + 4));
+  expectPacked(layout);
+}
+
+// The order of pieces is that of the layout; a derived vector may come first.
+TEST_F(PackNarrow, PaddedHeadsOfThreeSourcesSideBySide) {
+  for (const char *name : {"q.0", "k.0", "v.0"})
+    add(name, {3 * 5, 70});
+  Grouping columns{3, 5, 16}, depth{1, 70, 80};
+  std::vector<std::string> sources = {"q", "k", "v"};
+  expectPacked(layoutOf({derived(Derived::ColumnSum, sources, columns, depth),
+                         panels(sources, columns, depth, Element::Int8),
+                         panels(sources, columns, depth, Element::BF16Split),
+                         panels(sources, columns, depth, Element::BF16),
+                         derived(Derived::Scale, sources, columns, depth)}));
+}
+
+TEST_F(PackNarrow, PaddedHeadsAsDepth) {
+  add("w.0", {16, 3 * 17});
+  Grouping columns{1, 16, 16}, depth{3, 17, 32};
+  expectPacked(layoutOf({panels({"w"}, columns, depth, Element::Int8),
+                         panels({"w"}, columns, depth, Element::BF16),
+                         panels({"w"}, columns, depth, Element::BF16Split),
+                         derived(Derived::ColumnSum, {"w"}, columns, depth)}));
+}
+
+// Each layer has scales of its own.
+TEST_F(PackNarrow, Layers) {
+  add("w.0", {16, 64});
+  add("w.1", {16, 64});
+  for (int64_t i = 0; i < 16 * 64; ++i)
+    at("w.1", i) *= 3;
+  Grouping columns{1, 16, 16}, depth{1, 64, 64};
+  WeightLayout layout =
+      layoutOf({panels({"w"}, columns, depth, Element::Int8),
+                derived(Derived::Scale, {"w"}, columns, depth),
+                derived(Derived::ColumnSum, {"w"}, columns, depth)});
+  for (PackedWeight &weight : layout.weights) {
+    weight.layers = 2;
+    weight.layerStride = layout.size;
+  }
+  layout.size *= 2;
+  expectPacked(layout);
+}
+
+TEST_F(PackNarrow, ColumnsWithoutAnyScaleAreZero) {
+  add("w.0", {16, 64});
+  for (int64_t k = 0; k < 64; ++k) {
+    at("w.0", 3 * 64 + k) = k % 2 ? 0.0f : -0.0f;
+    at("w.0", 4 * 64 + k) = std::numeric_limits<float>::denorm_min();
+  }
+  Grouping columns{1, 16, 16}, depth{1, 64, 64};
+  expectPacked(layoutOf({panels({"w"}, columns, depth, Element::Int8),
+                         derived(Derived::Scale, {"w"}, columns, depth),
+                         derived(Derived::ColumnSum, {"w"}, columns, depth)}));
+}
+
+TEST_F(PackNarrow, Int8RefusesWhatIsNotFinite) {
+  add("w.0", {16, 64});
+  Grouping columns{1, 16, 16}, depth{1, 64, 64};
+  for (float value : {INFINITY, -INFINITY, std::nanf("")}) {
+    at("w.0", 5 * 64 + 7) = value;
+    std::string name = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    for (const PackedWeight &weight :
+         {panels({"w"}, columns, depth, Element::Int8),
+          derived(Derived::Scale, {"w"}, columns, depth)})
+      EXPECT_THAT(packError(layoutOf({weight})),
+                  HasSubstr("tensor 'w.0' has the value " + name +
+                            " in row 5, column 7, which int8 cannot hold"));
+  }
+}
+
+TEST_F(PackNarrow, WhatALayoutCannotBe) {
+  add("w.0", {16, 64});
+  Grouping columns{1, 16, 16}, depth{1, 64, 64};
+  PackedWeight narrow = rows({"w"}, columns, 64);
+  narrow.element = Element::BF16;
+  EXPECT_THAT(packError(layoutOf({narrow})),
+              HasSubstr("expected float32 in rows"));
+  PackedWeight wrong = derived(Derived::Scale, {"w"}, columns, depth);
+  wrong.rows = 2;
+  EXPECT_THAT(packError(layoutOf({wrong})),
+              HasSubstr("expected one row of a derived vector"));
+  EXPECT_THAT(
+      packError(layoutOf({derived(Derived::Scale, {"w"}, columns, {})})),
+      HasSubstr("expected positive sizes"));
+}
