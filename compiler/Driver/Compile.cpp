@@ -86,6 +86,10 @@ llvm::Error Compilation::checkOptions() {
                                 " for --require-fusion, expected some of " +
                                 llvm::join(fusionNames(), ", "),
                             suggestion(name, fusionNames()));
+  if (!hasKernels(options.precision))
+    return makeUsageError("--precision=" + precisionName(options.precision) +
+                              " is not yet available",
+                          "leave --precision out to compute in f32");
   bool text = options.output.empty() || options.output == "-";
   if (text && options.emit >= Stage::Object)
     return makeUsageError("expected the file to write, got none",
@@ -167,6 +171,7 @@ llvm::Error Compilation::writeArtefact(llvm::StringRef artefact) {
 llvm::Error Compilation::finish(Variants variants) {
   LibraryInputs inputs;
   inputs.config = model.config;
+  inputs.precision = options.precision;
   inputs.outputs = std::move(variants.outputs);
   inputs.variants = std::move(variants.code);
   inputs.layout = std::move(variants.layout);
@@ -222,8 +227,8 @@ llvm::Expected<CompileResult> Compilation::run() {
     error = writeArtefact(text + "\n");
   } else {
     ProblemCollector problems(context);
-    auto variants =
-        lowerVariants(*module, targets, options.emit, times, problems.text);
+    auto variants = lowerVariants(*module, targets, options.precision,
+                                  options.emit, times, problems.text);
     if (!variants)
       return variants.takeError();
     error = options.emit == Stage::Library ? finish(std::move(*variants))
@@ -256,6 +261,7 @@ std::string CompileResult::report(const CompileOptions &options) const {
   llvm::json::OStream json(stream, /*IndentSize=*/1);
   json.object([&] {
     json.attribute("model", options.model);
+    json.attribute("precision", precisionName(options.precision));
     json.attribute("seconds", seconds);
     json.attribute("peak_resident_bytes", int64_t(peakBytes));
     json.attribute("code_bytes", int64_t(files.codeBytes));

@@ -24,6 +24,7 @@ struct CompileOptions {
   std::string output;  ///< Empty or "-": standard output, for text.
   std::string outputs; ///< As of --outputs; empty: the default ones.
   std::string targets; ///< As of --target; empty: all.
+  Precision precision = Precision::F32;
   Stage emit = Stage::Library;
   std::vector<std::string> requireFusion;
   bool externalWeights = false;

@@ -76,12 +76,19 @@ static void generate(Work &work, Stage stage, PhaseTimes &times) {
   work.module.reset();
 }
 
+static bool sameGrouping(const Grouping &a, const Grouping &b) {
+  return a.count == b.count && a.size == b.size && a.stride == b.stride;
+}
+
+static bool sameWeight(const PackedWeight &a, const PackedWeight &b) {
+  return a.name == b.name && a.layout == b.layout && a.element == b.element &&
+         a.derived == b.derived && a.rows == b.rows && a.layers == b.layers &&
+         a.offset == b.offset && a.layerStride == b.layerStride &&
+         sameGrouping(a.columns, b.columns) && sameGrouping(a.depth, b.depth);
+}
+
 static llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b) {
-  bool same = a.size == b.size && a.weights.size() == b.weights.size();
-  for (size_t i = 0; same && i < a.weights.size(); ++i)
-    same = a.weights[i].name == b.weights[i].name &&
-           a.weights[i].offset == b.weights[i].offset &&
-           a.weights[i].layerStride == b.weights[i].layerStride;
+  bool same = a.size == b.size && llvm::equal(a.weights, b.weights, sameWeight);
   if (same)
     return llvm::Error::success();
   return llvm::createStringError(
@@ -97,13 +104,13 @@ static void takeShared(Kernels &kernels, Variants &result) {
 
 /// MLIR stages of one target; nothing is returned if `stage` is among them.
 static llvm::Expected<std::unique_ptr<Work>>
-lower(mlir::ModuleOp fused, const TargetInfo &target, Stage stage,
-      PhaseTimes &times, std::string &problems, Variants &result) {
+lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
+      Stage stage, PhaseTimes &times, std::string &problems, Variants &result) {
   mlir::OwningOpRef<mlir::ModuleOp> planned = fused.clone();
   {
     PhaseTimes::Scope scope(times, "plan " + target.name.str());
     mlir::PassManager passes(fused.getContext());
-    buildPlanPipeline(passes, target.name);
+    buildPlanPipeline(passes, target.name, precisionName(precision));
     std::string text;
     llvm::raw_string_ostream stream(text);
     passes.printAsTextualPipeline(stream);
@@ -156,14 +163,16 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Stage stage,
 
 llvm::Expected<Variants>
 bertc::lowerVariants(mlir::ModuleOp fused,
-                     llvm::ArrayRef<const TargetInfo *> targets, Stage stage,
-                     PhaseTimes &times, std::string &problems) {
+                     llvm::ArrayRef<const TargetInfo *> targets,
+                     Precision precision, Stage stage, PhaseTimes &times,
+                     std::string &problems) {
   Variants result;
   std::vector<std::unique_ptr<Work>> all;
   std::vector<std::thread> threads;
   llvm::Error error = llvm::Error::success();
   for (const TargetInfo *target : targets) {
-    auto work = lower(fused, *target, stage, times, problems, result);
+    auto work =
+        lower(fused, *target, precision, stage, times, problems, result);
     if (!work) {
       error = work.takeError();
       break;

@@ -35,7 +35,8 @@ struct Variants {
 /// MLIR's diagnostics.
 llvm::Expected<Variants>
 lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<const TargetInfo *> targets,
-              Stage stage, PhaseTimes &times, std::string &problems);
+              Precision precision, Stage stage, PhaseTimes &times,
+              std::string &problems);
 
 } // namespace bertc
 

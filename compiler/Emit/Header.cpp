@@ -138,10 +138,10 @@ std::string bertc::writeHeader(const LibraryInputs &inputs,
   os << "/* Made by bertc with the library it belongs to: a " << c.modelType
      << " of " << c.numHiddenLayers << " layers, hidden size " << c.hiddenSize
      << ",\n * vocabulary of " << c.vocabSize << ", at most "
-     << c.maxPositionEmbeddings
-     << " tokens a sequence. This file and the library are all that a\n"
-        " * program needs; the typed functions of this model are at the end. "
-        "*/\n"
+     << c.maxPositionEmbeddings << " tokens a sequence, computed in "
+     << precisionName(inputs.precision)
+     << ".\n * This file and the library are all that a program needs; the "
+        "typed functions\n * of this model are at the end. */\n"
      << embeddedPublicHeader() << "\n"
      << "#ifndef " << guard << "\n#define " << guard << "\n\n"
      << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"

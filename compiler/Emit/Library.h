@@ -16,6 +16,7 @@
 #include "compiler/Emit/Object.h"
 #include "compiler/Import/ModelConfig.h"
 #include "compiler/Lowering/WeightLayout.h"
+#include "compiler/Target/Precision.h"
 #include "runtime/abi/abi.h"
 #include <functional>
 
@@ -40,6 +41,7 @@ struct VariantCode {
 
 struct LibraryInputs {
   ModelConfig config;
+  Precision precision = Precision::F32;
   std::vector<OutputInfo> outputs;
   std::vector<VariantCode> variants; ///< By rising preference.
   std::string tokenizer; ///< Blob of runtime/text/format.h, or empty.

@@ -99,6 +99,23 @@ static llvm::Error writeVariant(llvm::json::OStream &json,
   return llvm::Error::success();
 }
 
+/// What a number of the packed weight is.
+static llvm::StringRef elementName(const PackedWeight &weight) {
+  if (weight.derived == PackedWeight::Derived::ColumnSum)
+    return "i32";
+  switch (weight.element) {
+  case PackedWeight::Element::F32:
+    return "f32";
+  case PackedWeight::Element::BF16:
+    return "bf16";
+  case PackedWeight::Element::BF16Split:
+    return "bf16_split";
+  case PackedWeight::Element::Int8:
+    return "int8";
+  }
+  return "";
+}
+
 static void writeWeights(llvm::json::OStream &json, const LibraryInputs &inputs,
                          const WeightsPlace &place) {
   json.attribute("bytes", inputs.layout.size);
@@ -111,14 +128,15 @@ static void writeWeights(llvm::json::OStream &json, const LibraryInputs &inputs,
       json.object([&] {
         bool panels = weight.layout == PackedWeight::Layout::Panels16;
         json.attribute("name", weight.name);
-        json.attribute("element", "f32");
+        json.attribute("element", elementName(weight));
         json.attribute("layout", panels ? "panels16" : "rows");
         json.attribute("columns", weight.columns.padded() *
                                       int64_t(weight.sources.size()));
         json.attribute(panels ? "depth" : "rows",
-                       panels ? weight.depth.padded() : weight.rows);
+                       panels ? weight.panelDepth() : weight.rows);
         json.attribute("layers", weight.layers);
         json.attribute("offset", weight.offset);
+        json.attribute("bytes", weight.bytes());
         json.attribute("layer_stride", weight.layerStride);
       });
   });
@@ -134,6 +152,7 @@ llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
     json.attribute("bertc", compilerVersion());
     json.attribute("llvm", LLVM_VERSION_STRING);
     json.attribute("abi", BERTC_ABI_VERSION);
+    json.attribute("precision", precisionName(inputs.precision));
     json.attributeObject("config", [&] { writeConfig(json, inputs.config); });
     if (!inputs.tokenizer.empty())
       json.attributeObject("tokenizer", [&] {

@@ -61,8 +61,10 @@ void bertc::buildFusionPipeline(OpPassManager &pm,
   function.addPass(enc::createVerifyFusedPass());
 }
 
-void bertc::buildPlanPipeline(OpPassManager &pm, llvm::StringRef target) {
+void bertc::buildPlanPipeline(OpPassManager &pm, llvm::StringRef target,
+                              llvm::StringRef precision) {
   PlanPassOptions options;
+  options.precision = precision.str();
   options.target = target.str();
   pm.addPass(createPlanPass(options));
 }

@@ -38,8 +38,9 @@ void buildFusionPipeline(mlir::OpPassManager &pm,
 /// Names that `required` may hold.
 llvm::ArrayRef<llvm::StringRef> fusionNames();
 
-/// fused -> plan, for one target.
-void buildPlanPipeline(mlir::OpPassManager &pm, llvm::StringRef target);
+/// fused -> plan, for one target and a precision as of --precision.
+void buildPlanPipeline(mlir::OpPassManager &pm, llvm::StringRef target,
+                       llvm::StringRef precision);
 
 /// plan -> kernels.
 using Kernels = LoweredForward;

@@ -18,8 +18,8 @@ def PlanPass : Pass<"enc-plan", "::mlir::ModuleOp"> {
   let summary = "choose block sizes for one target";
   let description = [{
     Writes the plan of each op with a kernel choice as its `plan` attribute, and
-    the target and the token count that separates the two ways to split work as
-    module attributes. A plan that an op already has is kept.
+    the target the token count that separates the two ways to split work and the
+    precision (if it is not f32) as module attributes. A plan that an op already has is kept.
 
     ```mlir
     %y = enc.linear %x weight(@w) : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
@@ -29,7 +29,9 @@ def PlanPass : Pass<"enc-plan", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"target", "target", "std::string", "", "name of the CPU target">
+    Option<"target", "target", "std::string", "", "name of the CPU target">,
+    Option<"precision", "precision", "std::string", "\"f32\"",
+           "what linear layers multiply: f32, bf16, int8, bf16-w8 or f32-fast">
   ];
 }
 

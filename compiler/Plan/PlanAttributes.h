@@ -35,6 +35,8 @@ mlir::FailureOr<AttentionPlan> attentionPlan(mlir::Operation *op);
 constexpr llvm::StringLiteral rowSplitTokensName = "enc.row_split_tokens";
 /// Name of the module attribute that tells which target the plans are for.
 constexpr llvm::StringLiteral targetName = "enc.target";
+/// Name of the module attribute with the precision; absent for f32.
+constexpr llvm::StringLiteral precisionAttributeName = "enc.precision";
 
 } // namespace bertc
 

@@ -13,8 +13,10 @@
 
 #include "compiler/Plan/Passes.h"
 #include "compiler/Plan/PlanAttributes.h"
+#include "compiler/Target/Precision.h"
 #include "compiler/Target/Target.h"
 #include "dialects/Enc/IR/EncOps.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace bertc {
@@ -77,7 +79,16 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
         error << ' ' << known.name;
       return signalPassFailure();
     }
+    if (!findPrecision(precision)) {
+      getOperation().emitError("unknown precision '")
+          << precision << "', expected one of "
+          << llvm::join(precisionNames(), " ");
+      return signalPassFailure();
+    }
     Builder b(&getContext());
+    if (precision != precisionName(Precision::F32))
+      getOperation()->setAttr(precisionAttributeName,
+                              b.getStringAttr(precision));
     getOperation()->setAttr(targetName, b.getStringAttr(info->name));
     getOperation()->setAttr(rowSplitTokensName,
                             b.getI64IntegerAttr(planRowSplitTokens(*info)));

@@ -24,6 +24,10 @@ llvm::StringRef bertc::precisionName(Precision precision) {
   return names[static_cast<size_t>(precision)];
 }
 
+bool bertc::hasKernels(Precision precision) {
+  return precision == Precision::F32;
+}
+
 std::optional<Precision> bertc::findPrecision(llvm::StringRef name) {
   const auto *found = llvm::find(names, name);
   if (found == std::end(names))

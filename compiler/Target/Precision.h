@@ -33,6 +33,10 @@ llvm::StringRef precisionName(Precision precision);
 std::optional<Precision> findPrecision(llvm::StringRef name);
 llvm::ArrayRef<llvm::StringRef> precisionNames();
 
+/// Whether there are kernels of `precision` for every variant; compiling for
+/// one that has none is refused.
+bool hasKernels(Precision precision);
+
 } // namespace bertc
 
 #endif // BERTC_COMPILER_TARGET_PRECISION_H

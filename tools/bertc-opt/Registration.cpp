@@ -31,6 +31,9 @@ struct FusionOptions : PassPipelineOptions<FusionOptions> {
 struct PlanOptions : PassPipelineOptions<PlanOptions> {
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("name of the CPU target")};
+  Option<std::string> precision{*this, "precision",
+                                llvm::cl::desc("what linear layers multiply"),
+                                llvm::cl::init("f32")};
 };
 } // namespace
 
@@ -45,7 +48,7 @@ static void registerPipelines() {
   PassPipelineRegistration<PlanOptions>(
       "bertc-plan", "the stage from fused to plan",
       [](OpPassManager &pm, const PlanOptions &options) {
-        buildPlanPipeline(pm, options.target);
+        buildPlanPipeline(pm, options.target, options.precision);
       });
   PassPipelineRegistration<>("bertc-kernels-to-llvm",
                              "the stage from kernels to the llvm dialect",

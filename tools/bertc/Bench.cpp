@@ -109,6 +109,7 @@ static void print(const Flags &flags, const Model &model,
                {"tokens", workload.tokens()},
                {"threads", session.threads()},
                {"variant", model.variant()},
+               {"precision", model.precision()},
                {"samples", flags.samples},
                {"median_ms", times.median},
                {"p95_ms", times.p95},
@@ -125,7 +126,7 @@ static void print(const Flags &flags, const Model &model,
   }
   llvm::outs() << workload.sequences() << " sequences, " << workload.tokens()
                << " tokens, " << session.threads() << " threads, "
-               << model.variant() << "\n"
+               << model.precision() << " on " << model.variant() << "\n"
                << llvm::format("median %.3f ms, p95 %.3f ms, min %.3f ms (%u "
                                "samples)\n",
                                times.median, times.p95, times.least,

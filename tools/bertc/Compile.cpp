@@ -30,17 +30,13 @@ struct Flags {
 
 } // namespace
 
-static llvm::Error parsePrecision(llvm::StringRef precision) {
-  const llvm::StringRef names[] = {"f32", "bf16", "int8", "f32-fast"};
-  if (precision == "f32")
-    return llvm::Error::success();
-  if (llvm::is_contained(names, precision))
-    return makeUsageError("--precision=" + precision +
-                          " is not yet available, expected f32");
-  return makeUsageError("unknown precision " + bertc::quoted(precision) +
-                            ", expected one of " +
-                            llvm::join(llvm::ArrayRef(names), ", "),
-                        suggestion(precision, names));
+static llvm::Expected<Precision> parsePrecision(llvm::StringRef name) {
+  if (auto precision = findPrecision(name))
+    return *precision;
+  return makeUsageError("unknown precision " + bertc::quoted(name) +
+                            " for --precision, expected one of " +
+                            llvm::join(precisionNames(), ", "),
+                        suggestion(name, precisionNames()));
 }
 
 static llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
@@ -65,13 +61,13 @@ static llvm::Error writeRemarks(const Flags &flags,
   return llvm::Error::success();
 }
 
-static void summarize(const CompileResult &result) {
+static void summarize(const Flags &flags, const CompileResult &result) {
   llvm::raw_ostream &os = llvm::errs();
   os << result.files.library << ": ";
   std::vector<llvm::StringRef> names;
   for (const CompileResult::Variant &variant : result.variants)
     names.push_back(variant.name);
-  os << llvm::join(names, ", ") << "; code "
+  os << flags.precision << "; " << llvm::join(names, ", ") << "; code "
      << llvm::format("%.1f MB", result.files.codeBytes / 1e6) << ", weights "
      << llvm::format("%.1f MB", result.files.weightsBytes / 1e6);
   if (!result.files.weights.empty())
@@ -80,8 +76,10 @@ static void summarize(const CompileResult &result) {
 }
 
 static llvm::Expected<ExitCode> run(Flags &flags) {
-  if (llvm::Error error = parsePrecision(flags.precision))
-    return error;
+  llvm::Expected<Precision> precision = parsePrecision(flags.precision);
+  if (!precision)
+    return precision.takeError();
+  flags.options.precision = *precision;
   if (flags.train)
     return makeUsageError("--train is not yet available");
   llvm::Expected<Stage> stage = parseStage(flags.emit);
@@ -107,7 +105,7 @@ static llvm::Expected<ExitCode> run(Flags &flags) {
       return error;
   llvm::outs() << result->text;
   if (*stage == Stage::Library && !flags.quiet)
-    summarize(*result);
+    summarize(flags, *result);
   return ExitCode::Success;
 }
 
@@ -127,7 +125,8 @@ void tool::addCompile(CLI::App &app, Action &action) {
   command->add_option("--target", options.targets,
                       "native, or a list such as x86-64-v3,x86-64-v4");
   command->add_option("--precision", flags->precision,
-                      "f32 (bf16, int8, f32-fast: not yet)");
+                      "what linear layers multiply: " +
+                          llvm::join(precisionNames(), ", "));
   command->add_option("--emit", flags->emit,
                       "enc, fused, plan, kernels, llvm, asm, obj or lib");
   command->add_flag("--external-weights", options.externalWeights,

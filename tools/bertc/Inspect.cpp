@@ -15,6 +15,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
+#include <map>
 
 using namespace bertc;
 using namespace bertc::tool;
@@ -84,11 +85,31 @@ static void printVariant(const Object &variant, bool kernels) {
                << " bytes of code\n";
 }
 
+/// "f32 437 bytes in 12 tensors", for each element type.
+static void printPacked(const Object *weights) {
+  const llvm::json::Array *tensors =
+      weights ? weights->getArray("tensors") : nullptr;
+  if (!tensors)
+    return;
+  std::map<llvm::StringRef, std::pair<int64_t, int64_t>> types;
+  for (const Value &value : *tensors)
+    if (const Object *tensor = value.getAsObject()) {
+      int64_t layers = tensor->getInteger("layers").value_or(1);
+      auto &[bytes, count] = types[tensor->getString("element").value_or("?")];
+      bytes += layers * tensor->getInteger("bytes").value_or(0);
+      count += layers;
+    }
+  for (const auto &[element, sizes] : types)
+    llvm::outs() << "  " << llvm::left_justify("packed", 26) << element << " "
+                 << sizes.first << " bytes in " << sizes.second << " tensors\n";
+}
+
 static void printText(const LibraryFile &library, const Object &root,
                       bool kernels) {
   llvm::raw_ostream &os = llvm::outs();
   os << library.path << ": " << library.fileBytes << " bytes, bertc "
-     << root.getString("bertc").value_or("?") << "\n";
+     << root.getString("bertc").value_or("?") << ", computes in "
+     << root.getString("precision").value_or("f32") << "\n";
   printFields("config", root.getObject("config"));
   if (const Object *tokenizer = root.getObject("tokenizer"))
     printFields("tokenizer", tokenizer);
@@ -107,6 +128,7 @@ static void printText(const LibraryFile &library, const Object &root,
       if (variant.getAsObject())
         printVariant(*variant.getAsObject(), kernels);
   printFields("weights", root.getObject("weights"));
+  printPacked(root.getObject("weights"));
   os << "exports\n";
   for (const std::string &name : library.exports)
     os << "  " << name << "\n";

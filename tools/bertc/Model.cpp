@@ -14,6 +14,7 @@
 #include "compiler/Emit/LibraryFile.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include <dlfcn.h>
 
@@ -48,6 +49,15 @@ llvm::Expected<Model> Model::open(llvm::StringRef path) {
   if (!checked)
     return checked.takeError();
   Model result(path);
+  // A library from before there was a choice computes in f32.
+  result.computesIn = "f32";
+  if (auto manifest = llvm::json::parse(checked->manifest)) {
+    if (const llvm::json::Object *object = manifest->getAsObject())
+      if (auto precision = object->getString("precision"))
+        result.computesIn = precision->str();
+  } else {
+    llvm::consumeError(manifest.takeError());
+  }
   // A name without a folder would be looked for in the system's folders.
   llvm::SmallString<256> absolute(path);
   if (std::error_code error = llvm::sys::fs::make_absolute(absolute))
@@ -90,9 +100,9 @@ llvm::Expected<Model> Model::open(llvm::StringRef path) {
 }
 
 Model::Model(Model &&other)
-    : file(std::move(other.file)), library(other.library), table(other.table),
-      model(other.model), about(other.about),
-      outputList(std::move(other.outputList)) {
+    : file(std::move(other.file)), computesIn(std::move(other.computesIn)),
+      library(other.library), table(other.table), model(other.model),
+      about(other.about), outputList(std::move(other.outputList)) {
   other.model = nullptr;
 }
 

@@ -34,6 +34,8 @@ public:
   const bertc_model_info &info() const { return about; }
   llvm::ArrayRef<bertc_output_info> outputs() const { return outputList; }
   const bertc_output_info *findOutput(llvm::StringRef name) const;
+  /// Of the manifest: "int8".
+  llvm::StringRef precision() const { return computesIn; }
   /// Name of the variant in use.
   std::string variant() const;
 
@@ -42,7 +44,7 @@ public:
 
 private:
   explicit Model(llvm::StringRef path) : file(path.str()) {}
-  std::string file;
+  std::string file, computesIn;
   void *library = nullptr;
   const bertc_api *table = nullptr;
   bertc_model *model = nullptr;
