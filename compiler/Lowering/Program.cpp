@@ -224,9 +224,7 @@ void Program::linearPhase(const LinearShape &shape, const LinearPlan &plan,
     o.x = in[0];
     o.y = rows;
     o.residual = residual ? in[1] : rows;
-    o.weight = weight(indices.first);
-    if (indices.second)
-      o.bias = weight(*indices.second);
+    setWeights(o, indices);
     o.rows = count;
     o.panelBegin = k.index(0);
     o.panelEnd = k.index(shape.columns / lanes);
@@ -248,9 +246,7 @@ void Program::panelsPhase(const LinearShape &shape, const LinearPlan &plan,
     o.x = x.place;
     o.y = y.place;
     o.residual = residual ? residual->place : y.place;
-    o.weight = weight(indices.first);
-    if (indices.second)
-      o.bias = weight(*indices.second);
+    setWeights(o, indices);
     o.rows = rows;
     std::tie(o.panelBegin, o.panelEnd) =
         k.share(k.index(shape.columns / lanes), e->frame.tid, e->frame.threads);
@@ -268,16 +264,46 @@ int64_t Program::layersOf(StringAttr symbol) {
   return weight.getLayers().value_or(1);
 }
 
-int64_t Program::panels(ArrayRef<StringAttr> symbols, Grouping columns,
-                        Grouping depth) {
+static PackedWeight::Element elementOf(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::F32 ? PackedWeight::Element::F32
+         : isInt8(arithmetic)          ? PackedWeight::Element::Int8
+                                       : PackedWeight::Element::BF16;
+}
+
+Program::LinearWeights Program::panels(ArrayRef<StringAttr> symbols,
+                                       Arithmetic arithmetic, Grouping columns,
+                                       Grouping depth) {
   PackedWeight packed;
   for (StringAttr symbol : symbols)
     packed.sources.push_back(symbol.str());
-  packed.layout = PackedWeight::Layout::Panels16;
   packed.columns = columns;
   packed.depth = depth;
   packed.layers = layersOf(symbols.front());
-  return weights.add(std::move(packed));
+  LinearWeights indices;
+  if (isInt8(arithmetic)) {
+    packed.derived = PackedWeight::Derived::Scale;
+    indices.columnScale = weights.add(packed);
+    packed.derived = PackedWeight::Derived::ColumnSum;
+    indices.columnSum = weights.add(packed);
+    packed.derived = PackedWeight::Derived::None;
+  }
+  packed.layout = PackedWeight::Layout::Panels16;
+  packed.element = elementOf(arithmetic);
+  indices.weight = weights.add(std::move(packed));
+  return indices;
+}
+
+/// The places of the weights, and the scratch in which x is staged.
+void Program::setWeights(LinearOperands &o, const LinearWeights &indices) {
+  o.weight = weight(indices.weight);
+  if (indices.bias)
+    o.bias = weight(*indices.bias);
+  if (indices.columnScale)
+    o.columnScale = weight(*indices.columnScale);
+  if (indices.columnSum)
+    o.columnSum = weight(*indices.columnSum);
+  if (!o.scratch.buffer)
+    o.scratch = workspace.scratch(e->k, e->frame);
 }
 
 int64_t Program::vector(ArrayRef<StringAttr> symbols, Grouping columns) {
@@ -301,13 +327,14 @@ int64_t Program::table(StringAttr symbol) {
   return weights.add(std::move(packed));
 }
 
-Program::LinearWeights Program::linearWeights(const Buffer &x, const Buffer &y,
+Program::LinearWeights Program::linearWeights(const LinearPlan &plan,
+                                              const Buffer &x, const Buffer &y,
                                               FlatSymbolRefAttr weight,
                                               FlatSymbolRefAttr bias) {
-  LinearWeights indices;
-  indices.first = panels({weight.getAttr()}, y.columns, x.columns);
+  LinearWeights indices =
+      panels({weight.getAttr()}, plan.arithmetic, y.columns, x.columns);
   if (bias)
-    indices.second = vector({bias.getAttr()}, y.columns);
+    indices.bias = vector({bias.getAttr()}, y.columns);
   return indices;
 }
 

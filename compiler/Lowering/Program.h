@@ -66,7 +66,11 @@ private:
   void emitNormalize(mlir::enc::NormalizeOp op);
 
   // Shared by several ops.
-  using LinearWeights = std::pair<int64_t, std::optional<int64_t>>;
+  /// Indices of packed weights; the last two with int8 only.
+  struct LinearWeights {
+    int64_t weight = 0;
+    std::optional<int64_t> bias, columnScale, columnSum;
+  };
   struct SlotPlace {
     int64_t slot;
     Place place;
@@ -77,6 +81,8 @@ private:
   void panelsPhase(const LinearShape &shape, const LinearPlan &plan,
                    SlotPlace x, SlotPlace y, std::optional<SlotPlace> residual,
                    mlir::Value rows, LinearWeights weights);
+  void setWeights(LinearOperands &operands, const LinearWeights &weights);
+  mlir::LogicalResult needLinearScratch(mlir::Operation *op, const Buffer &x);
   void normPhase(mlir::Value y, double epsilon, int64_t gain, int64_t bias);
   void rowsPhase(
       llvm::ArrayRef<mlir::Value> inputs, mlir::Value output,
@@ -86,12 +92,12 @@ private:
 
   // Weights.
   int64_t layersOf(mlir::StringAttr symbol);
-  int64_t panels(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns,
-                 Grouping depth);
+  LinearWeights panels(llvm::ArrayRef<mlir::StringAttr> symbols,
+                       Arithmetic arithmetic, Grouping columns, Grouping depth);
   int64_t vector(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns);
   int64_t table(mlir::StringAttr symbol);
-  LinearWeights linearWeights(const Buffer &x, const Buffer &y,
-                              mlir::FlatSymbolRefAttr weight,
+  LinearWeights linearWeights(const LinearPlan &plan, const Buffer &x,
+                              const Buffer &y, mlir::FlatSymbolRefAttr weight,
                               mlir::FlatSymbolRefAttr bias);
   LinearWeights qkvWeights(mlir::enc::FusedQKVOp op);
   Place weight(int64_t index);

@@ -89,6 +89,14 @@ static LogicalResult verifyPlain(Operation *op, const Buffer &buffer) {
          << buffer.columns.stride << " columns; apply enc.linear first";
 }
 
+LogicalResult Program::needLinearScratch(Operation *op, const Buffer &x) {
+  FailureOr<LinearPlan> plan = linearPlan(op);
+  if (failed(plan))
+    return failure();
+  workspace.needScratch(linearScratch(*plan, x.columns.padded()), 0);
+  return success();
+}
+
 LogicalResult Program::prepare(Operation *op) {
   const BufferAssignment &b = *buffers;
   auto attr = [](FlatSymbolRefAttr symbol) { return symbol.getAttr(); };
@@ -107,8 +115,10 @@ LogicalResult Program::prepare(Operation *op) {
         return success();
       })
       .Case([&](enc::FusedQKVOp o) {
+        if (failed(needLinearScratch(op, b[o.getInput()])))
+          return failure();
         qkvWeights(o);
-        return LogicalResult(linearPlan(op));
+        return success();
       })
       .Case([&](enc::FusedAttentionOp o) -> LogicalResult {
         FailureOr<AttentionPlan> plan = attentionPlan(op);
@@ -120,16 +130,21 @@ LogicalResult Program::prepare(Operation *op) {
         return success();
       })
       .Case([&](enc::LinearOp o) {
-        linearWeights(b[o.getInput()], b[o.getResult()], o.getWeightAttr(),
-                      o.getBiasAttr());
-        return LogicalResult(linearPlan(op));
+        if (failed(needLinearScratch(op, b[o.getInput()])))
+          return failure();
+        linearWeights(*linearPlan(op), b[o.getInput()], b[o.getResult()],
+                      o.getWeightAttr(), o.getBiasAttr());
+        return success();
       })
       .Case([&](enc::FusedLinearAddNormOp o) {
         const Buffer &out = b[o.getResult()];
-        linearWeights(b[o.getInput()], out, o.getWeightAttr(), o.getBiasAttr());
+        if (failed(needLinearScratch(op, b[o.getInput()])))
+          return failure();
+        linearWeights(*linearPlan(op), b[o.getInput()], out, o.getWeightAttr(),
+                      o.getBiasAttr());
         vector({attr(o.getGainAttr())}, out.columns);
         vector({attr(o.getNormBiasAttr())}, out.columns);
-        return LogicalResult(linearPlan(op));
+        return success();
       })
       .Case([&](enc::FusedFeedForwardOp o) { return prepareFeedForward(o); })
       .Case([&](enc::LayerNormOp o) {
@@ -174,13 +189,16 @@ LogicalResult Program::prepareFeedForward(enc::FusedFeedForwardOp op) {
                         down = linearPlan(op, "down");
   if (failed(up) || failed(down))
     return failure();
-  linearWeights(x, middle, op.getUpAttr(), op.getUpBiasAttr());
-  linearWeights(middle, y, op.getDownAttr(), op.getDownBiasAttr());
+  linearWeights(*up, x, middle, op.getUpAttr(), op.getUpBiasAttr());
+  linearWeights(*down, middle, y, op.getDownAttr(), op.getDownBiasAttr());
   vector({op.getGainAttr().getAttr()}, y.columns);
   vector({op.getNormBiasAttr().getAttr()}, y.columns);
+  int64_t staged = std::max(linearScratch(*up, x.columns.padded()),
+                            linearScratch(*down, middle.columns.padded()));
   if (splitBy == SplitBy::Rows) {
-    workspace.needScratch(down->rowBlock * middle.stride, 0);
+    workspace.needScratch(down->rowBlock * middle.stride + staged, 0);
   } else {
+    workspace.needScratch(staged, 0);
     int64_t slot = workspace.acquire(Extent::Fixed, mostTokens * middle.stride);
     intermediates[op] = slot;
     workspace.release(slot);
@@ -223,8 +241,9 @@ void Program::emitEmbed(enc::EmbedOp op) {
 void Program::emitLinear(enc::LinearOp op) {
   const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
   LinearShape shape = linearShape(x, y, op.getBias().has_value());
-  linearPhase(shape, *linearPlan(op), op.getInput(), op.getResult(), {},
-              linearWeights(x, y, op.getWeightAttr(), op.getBiasAttr()));
+  LinearPlan plan = *linearPlan(op);
+  linearPhase(shape, plan, op.getInput(), op.getResult(), {},
+              linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr()));
 }
 
 void Program::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
@@ -232,9 +251,9 @@ void Program::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
   LinearShape shape = linearShape(x, y, true);
   shape.residual = true;
   shape.residualStride = (*buffers)[op.getResidual()].stride;
-  linearPhase(shape, *linearPlan(op), op.getInput(), op.getResult(),
-              op.getResidual(),
-              linearWeights(x, y, op.getWeightAttr(), op.getBiasAttr()));
+  LinearPlan plan = *linearPlan(op);
+  linearPhase(shape, plan, op.getInput(), op.getResult(), op.getResidual(),
+              linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr()));
   normPhase(op.getResult(), op.getEpsilon().convertToDouble(),
             vector({op.getGainAttr().getAttr()}, y.columns),
             vector({op.getNormBiasAttr().getAttr()}, y.columns));
@@ -267,9 +286,9 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
   down.residual = true;
   down.residualStride = in.stride;
   auto upWeights =
-      linearWeights(in, middle, op.getUpAttr(), op.getUpBiasAttr());
-  auto downWeights =
-      linearWeights(middle, out, op.getDownAttr(), op.getDownBiasAttr());
+      linearWeights(upPlan, in, middle, op.getUpAttr(), op.getUpBiasAttr());
+  auto downWeights = linearWeights(downPlan, middle, out, op.getDownAttr(),
+                                   op.getDownBiasAttr());
   int64_t gain = vector({op.getGainAttr().getAttr()}, out.columns);
   int64_t normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
   double epsilon = op.getEpsilon().convertToDouble();
@@ -281,23 +300,20 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
           k, rows, downPlan.rowBlock, [&](Value first, Value count) {
             Place blockIn = k.at(from[0], k.mul(first, in.stride));
             Place blockOut = k.at(to, k.mul(first, out.stride));
-            LinearOperands o{blockIn,
-                             scratch,
-                             scratch,
-                             weight(upWeights.first),
-                             weight(*upWeights.second),
-                             count,
-                             k.index(0),
-                             k.index(up.columns / lanes)};
+            LinearOperands o;
+            o.x = blockIn;
+            o.y = scratch;
+            o.scratch = k.at(scratch, downPlan.rowBlock * middle.stride);
+            o.rows = count;
+            o.panelBegin = k.index(0);
+            o.panelEnd = k.index(up.columns / lanes);
+            setWeights(o, upWeights);
             callLinear(k, up, upPlan, o);
-            o = {scratch,
-                 blockOut,
-                 blockIn,
-                 weight(downWeights.first),
-                 weight(*downWeights.second),
-                 count,
-                 k.index(0),
-                 k.index(down.columns / lanes)};
+            o.x = scratch;
+            o.y = blockOut;
+            o.residual = blockIn;
+            o.panelEnd = k.index(down.columns / lanes);
+            setWeights(o, downWeights);
             callLinear(k, down, downPlan, o);
             callLayerNorm(k, out.rows(), epsilon, blockOut, blockOut,
                           weight(gain), weight(normBias), count);
@@ -322,13 +338,15 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
 Program::LinearWeights Program::qkvWeights(enc::FusedQKVOp op) {
   const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
   Grouping columns = headColumns(y.columns.count / 3, y.columns.size);
-  return {
+  LinearWeights indices =
       panels({op.getQueryAttr().getAttr(), op.getKeyAttr().getAttr(),
               op.getValueAttr().getAttr()},
-             columns, x.columns),
+             linearPlan(op)->arithmetic, columns, x.columns);
+  indices.bias =
       vector({op.getQueryBiasAttr().getAttr(), op.getKeyBiasAttr().getAttr(),
               op.getValueBiasAttr().getAttr()},
-             columns)};
+             columns);
+  return indices;
 }
 
 void Program::emitQKV(enc::FusedQKVOp op) {
@@ -346,17 +364,16 @@ void Program::emitQKV(enc::FusedQKVOp op) {
   int64_t heads = y.columns.count / 3, perHead = y.columns.stride / lanes;
   e->phases.run({{x.slot, Split::Whole}}, {{y.slot, Split::Heads}}, [&] {
     auto [begin, end] = k.share(k.index(heads), e->frame.tid, e->frame.threads);
-    for (int64_t part = 0; part < 3; ++part) {
-      LinearOperands o;
-      o.x = place(op.getInput());
-      o.y = o.residual = place(op.getResult());
-      o.weight = weight(w.first);
-      o.bias = weight(*w.second);
-      o.rows = e->frame.tokens;
-      o.panelBegin = k.mul(k.add(begin, part * heads), perHead);
-      o.panelEnd = k.mul(k.add(end, part * heads), perHead);
-      callLinear(k, shape, plan, o);
-    }
+    LinearOperands o;
+    o.x = place(op.getInput());
+    o.y = place(op.getResult());
+    o.rows = e->frame.tokens;
+    o.panelBegin = k.mul(begin, perHead);
+    o.panelEnd = k.mul(end, perHead);
+    setWeights(o, w);
+    shape.parts = 3;
+    shape.partStride = heads * perHead;
+    callLinear(k, shape, plan, o);
   });
 }
 

@@ -24,8 +24,8 @@ def PlanPass : Pass<"enc-plan", "::mlir::ModuleOp"> {
     ```mlir
     %y = enc.linear %x weight(@w) : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
     // becomes, for x86-64-v3
-    %y = enc.linear %x weight(@w) {plan = {depth_block = 384, group = 8, panels = 1,
-         row_block = 192, rows = 6}} : ...
+    %y = enc.linear %x weight(@w) {plan = {arithmetic = "f32",
+         depth_block = 384, group = 8, panels = 1, row_block = 192, rows = 6}}
     ```
   }];
   let options = [

@@ -17,6 +17,9 @@
 
 #include "compiler/Plan/Plan.h"
 #include "compiler/Target/Target.h"
+#include "runtime/abi/abi.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include <algorithm>
 
 using namespace bertc;
@@ -27,21 +30,67 @@ struct Tile {
 };
 } // namespace
 
-static Tile chooseTile(const TargetInfo &target, int64_t maxPanels) {
+static constexpr llvm::StringRef arithmeticNames[] = {
+    "f32",       "bf16_convert", "bf16_dot", "bf16_tile",
+    "int8_madd", "int8_madd512", "int8_dot", "int8_tile"};
+
+llvm::StringRef bertc::arithmeticName(Arithmetic arithmetic) {
+  return arithmeticNames[static_cast<size_t>(arithmetic)];
+}
+
+std::optional<Arithmetic> bertc::findArithmetic(llvm::StringRef name) {
+  const auto *found = llvm::find(arithmeticNames, name);
+  if (found == std::end(arithmeticNames))
+    return std::nullopt;
+  return static_cast<Arithmetic>(found - std::begin(arithmeticNames));
+}
+
+int64_t bertc::depthPerLine(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::F32 ? 1 : isInt8(arithmetic) ? 4 : 2;
+}
+
+/// Instructions of one line (16 columns) of a register tile.
+namespace {
+struct LineCost {
+  int64_t multiplies; // for each row and panel, in the vectors of a panel
+  int64_t words;      // broadcast from a row of x
+  int64_t operands;   // made of a line: vectors held, for each vector of it
+  int64_t temporaries;
+};
+} // namespace
+
+static LineCost lineCost(Arithmetic arithmetic) {
+  switch (arithmetic) {
+  case Arithmetic::BF16Convert:
+    return {2, 2, 2, 2};
+  case Arithmetic::Int8Madd:
+  case Arithmetic::Int8Madd512:
+    return {4, 2, 2, 4}; // multiplies, and sums of their results
+  default:
+    return {1, 1, 1, 1};
+  }
+}
+
+static Tile chooseTile(const TargetInfo &target, Arithmetic arithmetic,
+                       int64_t maxPanels) {
   constexpr double loadPorts = 2;
+  LineCost line = lineCost(arithmetic);
   int64_t perPanel = 512 / target.vectorBits; // registers of 16 lanes
   Tile best{1, 1};
   double bestCost = 1e30;
   for (int64_t panels = 1; panels <= maxPanels; ++panels)
     for (int64_t rows = 1; rows <= 8; ++rows) {
-      int64_t fmas = rows * panels * perPanel;
-      // Accumulators, one row of B, one broadcast element of A.
-      if (fmas + panels * perPanel + 1 > target.registers)
+      int64_t vectors = rows * panels * perPanel;
+      // Accumulators, what a line of B becomes, elements of A.
+      if (vectors + line.operands * panels * perPanel + line.temporaries >
+          target.registers)
         continue;
-      double loads = rows + panels * perPanel;
-      double cycles = std::max({double(fmas) / target.fmaPorts,
+      int64_t multiplies = line.multiplies * vectors;
+      double loads = rows * line.words + panels * perPanel;
+      double cycles = std::max({double(multiplies) / target.fmaPorts,
                                 loads / loadPorts, double(target.fmaLatency)});
-      double cost = cycles / fmas + 1e-3 * (loads + panels * perPanel) / fmas;
+      double cost =
+          cycles / multiplies + 1e-3 * (loads + panels * perPanel) / multiplies;
       if (cost < bestCost) {
         bestCost = cost;
         best = {rows, panels};
@@ -50,29 +99,80 @@ static Tile chooseTile(const TargetInfo &target, int64_t maxPanels) {
   return best;
 }
 
-LinearPlan bertc::planLinear(const TargetInfo &target, int64_t depth,
-                             int64_t columns) {
-  Tile tile = chooseTile(target, columns / 16);
+/// Where an ISA has several ways, the fastest: on machines with AMX the dot
+/// products of AVX-512 are at best half as fast as it.
+static Arithmetic chooseArithmetic(const TargetInfo &target,
+                                   Precision precision) {
+  auto has = [&](uint64_t feature) { return (target.features & feature) != 0; };
+  switch (precision) {
+  case Precision::F32:
+  case Precision::F32Fast:
+    return Arithmetic::F32;
+  case Precision::BF16:
+    return has(BERTC_CPU_AMX_BF16)      ? Arithmetic::BF16Tile
+           : has(BERTC_CPU_AVX512_BF16) ? Arithmetic::BF16Dot
+                                        : Arithmetic::BF16Convert;
+  case Precision::Int8:
+  case Precision::BF16W8:
+    return has(BERTC_CPU_AMX_INT8)      ? Arithmetic::Int8Tile
+           : has(BERTC_CPU_AVX512_VNNI) ? Arithmetic::Int8Dot
+           : has(BERTC_CPU_X86_64_V4)   ? Arithmetic::Int8Madd512
+                                        : Arithmetic::Int8Madd;
+  }
+  llvm_unreachable("all precisions listed");
+}
+
+/// Bytes of one k step of a row of x, as the register tile reads it.
+static int64_t inputBytes(Arithmetic arithmetic) {
+  switch (arithmetic) {
+  case Arithmetic::F32:
+  case Arithmetic::BF16Convert:
+    return 4;
+  case Arithmetic::BF16Dot:
+  case Arithmetic::BF16Tile:
+  case Arithmetic::Int8Madd:
+  case Arithmetic::Int8Madd512:
+    return 2;
+  case Arithmetic::Int8Dot:
+  case Arithmetic::Int8Tile:
+    return 1;
+  }
+  llvm_unreachable("all listed");
+}
+
+LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
+                             int64_t depth, int64_t columns) {
   LinearPlan plan;
+  plan.arithmetic = chooseArithmetic(target, precision);
+  Tile tile = isTile(plan.arithmetic)
+                  ? Tile{32, std::min<int64_t>(2, columns / 16)}
+                  : chooseTile(target, plan.arithmetic, columns / 16);
   plan.rows = tile.rows;
   plan.panels = tile.panels;
   // A third of L1 for the k block of a row tile of x, through which the weights
   // stream; but never so short that moving the partial sums in and out of y
   // costs more than 1/20 of the block.
-  int64_t most = std::max<int64_t>(256, target.l1Bytes / 3 / (tile.rows * 4));
+  int64_t most = std::max<int64_t>(
+      256, target.l1Bytes / 3 / (tile.rows * inputBytes(plan.arithmetic)));
+  // The sums of integers leave the registers once, as float32.
+  if (isInt8(plan.arithmetic) && !isTile(plan.arithmetic))
+    most = depth;
   int64_t blocks = (depth + most - 1) / most;
-  plan.depthBlock = ((depth + blocks - 1) / blocks + 7) / 8 * 8;
+  constexpr int64_t whole = 64; // k steps of a tile register
+  plan.depthBlock = ((depth + blocks - 1) / blocks + whole - 1) / whole * whole;
   // Three eighths of L2 for the weights in use: those that come next arrive
   // meanwhile, and on many machines a neighbour takes its part.
-  int64_t panels = target.l2Bytes * 3 / 8 / (plan.depthBlock * 16 * 4);
+  int64_t weightBytes = 4 / depthPerLine(plan.arithmetic);
+  int64_t panels =
+      target.l2Bytes * 3 / 8 / (plan.depthBlock * 16 * weightBytes);
   plan.group = std::clamp<int64_t>(panels / tile.panels, 1, 64) * tile.panels;
-  plan.rowBlock = 32 * tile.rows;
+  plan.rowBlock = isTile(plan.arithmetic) ? 6 * tile.rows : 32 * tile.rows;
   return plan;
 }
 
 AttentionPlan bertc::planAttention(const TargetInfo &target, int64_t headSize) {
-  Tile scores = chooseTile(target, 8);
-  Tile context = chooseTile(target, headSize / 16);
+  Tile scores = chooseTile(target, Arithmetic::F32, 8);
+  Tile context = chooseTile(target, Arithmetic::F32, headSize / 16);
   return {std::min(scores.rows, context.rows), scores.panels, context.panels};
 }
 

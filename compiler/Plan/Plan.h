@@ -13,14 +13,38 @@
 #ifndef BERTC_COMPILER_PLAN_PLAN_H
 #define BERTC_COMPILER_PLAN_PLAN_H
 
+#include "compiler/Target/Precision.h"
 #include <cstdint>
 
 namespace bertc {
 
 struct TargetInfo;
 
+/// What a linear layer multiplies, and with which instructions. Sums are
+/// float32 for the first four, int32 for the others.
+enum class Arithmetic : uint8_t {
+  F32,         ///< float32, fused multiply-add.
+  BF16Convert, ///< bfloat16 weights widened in registers, times float32.
+  BF16Dot,     ///< vdpbf16ps.
+  BF16Tile,    ///< tdpbf16ps.
+  Int8Madd,    ///< int8 widened to int16, vpmaddwd of 256 bits.
+  Int8Madd512, ///< The same with 512 bits.
+  Int8Dot,     ///< vpdpbusd.
+  Int8Tile,    ///< tdpbssd.
+};
+/// "f32", "bf16_convert", ... as in plan attributes.
+llvm::StringRef arithmeticName(Arithmetic arithmetic);
+std::optional<Arithmetic> findArithmetic(llvm::StringRef name);
+/// k steps that lie together in the packed weight: 1, 2 or 4.
+int64_t depthPerLine(Arithmetic arithmetic);
+inline bool isInt8(Arithmetic a) { return a >= Arithmetic::Int8Madd; }
+inline bool isTile(Arithmetic a) {
+  return a == Arithmetic::BF16Tile || a == Arithmetic::Int8Tile;
+}
+
 /// How a linear layer is blocked, see Kernels/CPU/Linear.cpp.
 struct LinearPlan {
+  Arithmetic arithmetic = Arithmetic::F32;
   int64_t rows = 0;       // register tile
   int64_t panels = 0;     // register tile, in panels of 16 columns
   int64_t depthBlock = 0; // k steps between two visits of y
@@ -37,7 +61,8 @@ struct AttentionPlan {
 };
 
 /// `depth` and `columns` are the padded sizes of the weight.
-LinearPlan planLinear(const TargetInfo &target, int64_t depth, int64_t columns);
+LinearPlan planLinear(const TargetInfo &target, Precision precision,
+                      int64_t depth, int64_t columns);
 
 /// `headSize` is padded to 16.
 AttentionPlan planAttention(const TargetInfo &target, int64_t headSize);

@@ -37,21 +37,27 @@ static constexpr Field<AttentionPlan> attentionFields[] = {
 
 template <typename Plan, size_t n>
 static DictionaryAttr write(MLIRContext *context, const Plan &plan,
-                            const Field<Plan> (&fields)[n]) {
+                            const Field<Plan> (&fields)[n],
+                            ArrayRef<NamedAttribute> others = {}) {
   Builder b(context);
-  SmallVector<NamedAttribute> entries;
+  SmallVector<NamedAttribute> entries(others);
   for (const Field<Plan> &field : fields)
     entries.push_back(
         b.getNamedAttr(field.name, b.getI64IntegerAttr(plan.*field.value)));
   return b.getDictionaryAttr(entries);
 }
 
-template <typename Plan, size_t n>
-static FailureOr<Plan> read(Operation *op, StringRef part,
-                            const Field<Plan> (&fields)[n]) {
+static DictionaryAttr planOf(Operation *op, StringRef part) {
   auto plan = op->getAttrOfType<DictionaryAttr>("plan");
   if (plan && !part.empty())
     plan = plan.getAs<DictionaryAttr>(part);
+  return plan;
+}
+
+template <typename Plan, size_t n>
+static FailureOr<Plan> read(Operation *op, StringRef part,
+                            const Field<Plan> (&fields)[n]) {
+  DictionaryAttr plan = planOf(op, part);
   if (!plan)
     return op->emitOpError("has no plan")
            << (part.empty() ? "" : " for its part ") << part
@@ -63,10 +69,10 @@ static FailureOr<Plan> read(Operation *op, StringRef part,
       return op->emitOpError("plan lacks the integer '") << field.name << "'";
     int64_t number = value.getInt();
     bool tile = field.name == "rows" || field.name.ends_with("panels");
-    if (number < 1 || (tile && number > 16))
+    if (number < 1 || (tile && number > 32))
       return op->emitOpError("plan has '")
              << field.name << "' = " << number << ", expected 1 to "
-             << (tile ? "16" : "any size");
+             << (tile ? "32" : "any size");
     result.*field.value = number;
   }
   return result;
@@ -74,14 +80,30 @@ static FailureOr<Plan> read(Operation *op, StringRef part,
 
 DictionaryAttr bertc::toAttribute(MLIRContext *context,
                                   const LinearPlan &plan) {
-  return write(context, plan, linearFields);
+  Builder b(context);
+  return write(context, plan, linearFields,
+               b.getNamedAttr("arithmetic", b.getStringAttr(arithmeticName(
+                                                plan.arithmetic))));
 }
 DictionaryAttr bertc::toAttribute(MLIRContext *context,
                                   const AttentionPlan &plan) {
   return write(context, plan, attentionFields);
 }
 FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {
-  return read(op, part, linearFields);
+  FailureOr<LinearPlan> plan = read(op, part, linearFields);
+  if (failed(plan))
+    return plan;
+  auto name = planOf(op, part).getAs<StringAttr>("arithmetic");
+  std::optional<Arithmetic> arithmetic =
+      name ? findArithmetic(name) : std::nullopt;
+  if (!arithmetic)
+    return op->emitOpError("plan lacks an 'arithmetic' that is known");
+  plan->arithmetic = *arithmetic;
+  if (isTile(*arithmetic) && (plan->rows != 32 || plan->panels > 2))
+    return op->emitOpError("plan has a register tile of ")
+           << plan->rows << " rows and " << plan->panels
+           << " panels, expected 32 rows and 1 or 2 panels of tile registers";
+  return plan;
 }
 FailureOr<AttentionPlan> bertc::attentionPlan(Operation *op) {
   return read(op, {}, attentionFields);

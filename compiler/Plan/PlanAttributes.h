@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Plans as attributes on ops, so that they can be printed, tested and pinned:
-//   enc.linear ... {plan = {depth_block = 384, group = 8, panels = 1,
-//                           row_block = 192, rows = 6}}
+//   enc.linear ... {plan = {arithmetic = "f32", depth_block = 384, group = 8,
+//                           panels = 1, row_block = 192, rows = 6}}
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_PLAN_PLANATTRIBUTES_H

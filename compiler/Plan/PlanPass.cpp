@@ -33,10 +33,11 @@ static int64_t lastColumns(Type type) {
   return padded(enc::getRowShape(type).back());
 }
 
-static Attribute planFor(Operation *op, const TargetInfo &target) {
+static Attribute planFor(Operation *op, const TargetInfo &target,
+                         Precision precision) {
   MLIRContext *context = op->getContext();
   auto linear = [&](int64_t depth, int64_t columns) {
-    return toAttribute(context, planLinear(target, depth, columns));
+    return toAttribute(context, planLinear(target, precision, depth, columns));
   };
   return llvm::TypeSwitch<Operation *, Attribute>(op)
       .Case<enc::LinearOp, enc::FusedLinearAddNormOp>([&](auto o) {
@@ -79,7 +80,8 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
         error << ' ' << known.name;
       return signalPassFailure();
     }
-    if (!findPrecision(precision)) {
+    std::optional<Precision> found = findPrecision(precision);
+    if (!found) {
       getOperation().emitError("unknown precision '")
           << precision << "', expected one of "
           << llvm::join(precisionNames(), " ");
@@ -95,7 +97,7 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
     getOperation().walk([&](Operation *op) {
       if (op->hasAttr("plan"))
         return;
-      if (Attribute plan = planFor(op, *info))
+      if (Attribute plan = planFor(op, *info, *found))
         op->setAttr("plan", plan);
     });
   }

@@ -25,7 +25,7 @@ llvm::StringRef bertc::precisionName(Precision precision) {
 }
 
 bool bertc::hasKernels(Precision precision) {
-  return precision == Precision::F32;
+  return precision != Precision::BF16W8 && precision != Precision::F32Fast;
 }
 
 std::optional<Precision> bertc::findPrecision(llvm::StringRef name) {

@@ -138,16 +138,16 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
     Place query = k.at(o.query, k.mul(row, shape.rowStride));
     Place output = k.at(o.output, k.mul(row, shape.outputStride));
     Value keyPanel = k.index(shape.headStride * lanes);
-    forPanelGroups(k, k.index(0), keyPanels, plan.keyPanels,
-                   [&](Value panel, int64_t panels) {
-                     callMicroKernel(
-                         k, {plan.rows, plan.keyPanels}, panels,
-                         shape.rowStride, rows,
-                         {query, k.index(shape.rowStride),
-                          k.at(keys, k.mul(panel, keyPanel)), keyPanel,
-                          k.at(scores, k.mul(panel, lanes)), scoreStride,
-                          k.index(shape.headSize), no});
-                   });
+    forPanelGroups(
+        k, k.index(0), keyPanels, plan.keyPanels,
+        [&](Value panel, int64_t panels) {
+          callMicroKernel(
+              k, {Arithmetic::F32, plan.rows, plan.keyPanels, shape.rowStride},
+              panels, rows,
+              {query, Value(), k.at(keys, k.mul(panel, keyPanel)), keyPanel,
+               k.at(scores, k.mul(panel, lanes)), scoreStride,
+               k.index(shape.headSize), no});
+        });
     // The sum of a row rests in the spare vector behind its scores.
     k.forLoop(k.index(0), rows, 1, [&](Value r) {
       Place at = k.at(scores, k.mul(r, scoreStride));
@@ -155,16 +155,15 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
       k.storeScalar(sum, k.at(at, padded));
     });
     Value valuePanel = k.mul(o.length, lanes);
-    forPanelGroups(k, k.index(0), k.index(shape.headStride / lanes),
-                   plan.valuePanels, [&](Value panel, int64_t panels) {
-                     callMicroKernel(
-                         k, {plan.rows, plan.valuePanels}, panels,
-                         /*staticLda=*/0, rows,
-                         {scores, scoreStride,
-                          k.at(values, k.mul(panel, valuePanel)), valuePanel,
-                          k.at(output, k.mul(panel, lanes)),
-                          k.index(shape.outputStride), o.length, no});
-                   });
+    forPanelGroups(
+        k, k.index(0), k.index(shape.headStride / lanes), plan.valuePanels,
+        [&](Value panel, int64_t panels) {
+          callMicroKernel(
+              k, {Arithmetic::F32, plan.rows, plan.valuePanels}, panels, rows,
+              {scores, scoreStride, k.at(values, k.mul(panel, valuePanel)),
+               valuePanel, k.at(output, k.mul(panel, lanes)),
+               k.index(shape.outputStride), o.length, no});
+        });
     k.forLoop(k.index(0), rows, 1, [&](Value r) {
       Value sum =
           k.loadScalar(k.at(scores, k.add(k.mul(r, scoreStride), padded)));

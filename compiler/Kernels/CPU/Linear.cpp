@@ -17,6 +17,7 @@
 
 #include "compiler/Kernels/CPU/Linear.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/CPU/Stage.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -84,14 +85,28 @@ static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Place y,
 }
 
 namespace {
-/// One k block of one panel group.
+/// One k block of one panel group, in lines.
 struct WeightBlock {
   Value groupBegin, groupEnd; // panels
-  Value first, depth;         // k steps
-  Value last;                 // i1: the sums are complete after it
-  Value distance;             // elements from here to the block that comes next
+  Value first, lines;
+  Value last;     // i1: the sums are complete after it
+  Value distance; // words from here to the block that comes next
+};
+
+/// x of a row block as the micro-kernel reads it.
+struct Input {
+  Place place;
+  int64_t stride;
+  Place scales;
 };
 } // namespace
+
+/// Lines of a panel, with the zeros behind its k steps.
+static int64_t panelLines(const LinearShape &shape, Arithmetic arithmetic) {
+  int64_t perLine = depthPerLine(arithmetic);
+  int64_t whole = perLine == 1 ? 1 : 16; // lines of an AMX tile
+  return roundUp(shape.depth / perLine, whole);
+}
 
 /// Each row tile asks for its share of the k block that comes next, so that
 /// weights arrive from memory while arithmetic goes on. Behind the last block
@@ -99,94 +114,149 @@ struct WeightBlock {
 /// is not mapped does nothing.
 static void emitBlock(KernelBuilder &k, const LinearShape &shape,
                       const LinearPlan &plan, const LinearOperands &o,
-                      Value rowBlock, Value blockRows, const WeightBlock &w) {
-  Value panelSize = k.index(shape.depth * lanes);
+                      const Input &input, Value rowBlock, Value blockRows,
+                      const WeightBlock &w) {
+  Value panelSize = k.index(panelLines(shape, plan.arithmetic) * lanes);
   Value accumulate = k.less(k.index(0), w.first);
   Value tiles = k.ceilDiv(blockRows, plan.rows);
-  Value aheadStep = k.ceilDiv(k.index(microSteps * lanes), tiles);
-  Value shareAhead = k.mul(k.div(w.depth, microSteps), aheadStep);
+  Value aheadStep = k.ceilDiv(k.index(microLines * lanes), tiles);
+  Value shareAhead = k.mul(k.div(w.lines, microLines), aheadStep);
   Value least = k.div(blockRows, tiles);
   Value larger = k.sub(blockRows, k.mul(least, tiles)); // tiles of one row more
+  Value firstWord = k.mul(w.first, inputWords(plan.arithmetic));
+  MicroShape micro{plan.arithmetic, plan.rows, plan.panels, input.stride};
   k.forLoop(k.index(0), tiles, 1, [&](Value tile) {
     Value begin = k.add(k.mul(tile, least), k.min(tile, larger));
     Value rows = k.select(k.less(tile, larger), k.add(least, 1), least);
     Value row = k.add(rowBlock, begin);
-    Place x = k.at(k.at(o.x, k.mul(row, shape.inputStride)), w.first);
+    Value ahead = k.add(w.distance, k.mul(tile, shareAhead));
     Place yRow = k.at(o.y, k.mul(row, shape.outputStride));
     Place residualRow = k.at(o.residual, k.mul(row, shape.residualStride));
-    Value ahead = k.add(w.distance, k.mul(tile, shareAhead));
-    forPanelGroups(
-        k, w.groupBegin, w.groupEnd, plan.panels,
-        [&](Value panel, int64_t panels) {
-          Place weight = k.at(k.at(o.weight, k.mul(panel, panelSize)),
-                              k.mul(w.first, lanes));
-          Value column = k.mul(panel, lanes);
-          Place y = k.at(yRow, column);
-          callMicroKernel(k, {plan.rows, plan.panels}, panels,
-                          shape.inputStride, rows,
-                          {x, k.index(shape.inputStride), weight, panelSize, y,
-                           k.index(shape.outputStride), w.depth, accumulate,
-                           k.at(weight, ahead), aheadStep});
-          k.ifThen(w.last, [&] {
-            emitEpilogue(k, shape, y, k.at(residualRow, column),
-                         k.at(o.bias, column), rows, panels);
-          });
-        });
+    MicroOperands m;
+    m.a = k.at(k.at(input.place, k.mul(begin, input.stride)), firstWord);
+    m.panelStride = panelSize;
+    m.ldc = k.index(shape.outputStride);
+    m.lines = w.lines;
+    m.accumulate = accumulate;
+    m.aheadStep = aheadStep;
+    if (isInt8(plan.arithmetic))
+      m.rowScale = k.at(input.scales, begin);
+    forPanelGroups(k, w.groupBegin, w.groupEnd, plan.panels,
+                   [&](Value panel, int64_t panels) {
+                     Value column = k.mul(panel, lanes);
+                     m.b = k.at(k.at(o.weight, k.mul(panel, panelSize)),
+                                k.mul(w.first, lanes));
+                     m.c = k.at(yRow, column);
+                     m.ahead = k.at(m.b, ahead);
+                     if (isInt8(plan.arithmetic)) {
+                       m.columnScale = k.at(o.columnScale, column);
+                       m.columnSum = k.at(o.columnSum, column);
+                     }
+                     callMicroKernel(k, micro, panels, rows, m);
+                     k.ifThen(w.last, [&] {
+                       emitEpilogue(k, shape, m.c, k.at(residualRow, column),
+                                    k.at(o.bias, column), rows, panels);
+                     });
+                   });
   });
+}
+
+int64_t bertc::linearScratch(const LinearPlan &plan, int64_t depth) {
+  if (!isStaged(plan.arithmetic))
+    return 0;
+  return roundUp(plan.rowBlock, lanes) +
+         plan.rowBlock * stagedStride(plan.arithmetic, depth);
 }
 
 static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                        const LinearPlan &plan, const LinearOperands &o) {
-  Value depth = k.index(shape.depth), block = k.index(plan.depthBlock);
-  Value nextGroup = k.index(plan.group * shape.depth * lanes);
+  int64_t perLine = depthPerLine(plan.arithmetic);
+  Value lines = k.index(shape.depth / perLine);
+  int64_t block = plan.depthBlock / perLine;
+  Value nextGroup =
+      k.index(plan.group * panelLines(shape, plan.arithmetic) * lanes);
+  Place staged = k.at(o.scratch, roundUp(plan.rowBlock, lanes));
   forBalancedRows(k, o.rows, plan.rowBlock, [&](Value row, Value rows) {
-    k.forLoop(o.panelBegin, o.panelEnd, plan.group, [&](Value group) {
-      k.forLoop(k.index(0), depth, plan.depthBlock, [&](Value first) {
-        WeightBlock w;
-        w.groupBegin = group;
-        w.groupEnd = k.min(k.add(group, plan.group), o.panelEnd);
-        w.first = first;
-        w.depth = k.min(block, k.sub(depth, first));
-        w.last = k.equal(k.add(first, w.depth), depth);
-        w.distance = k.select(w.last, k.sub(nextGroup, k.mul(first, lanes)),
-                              k.mul(block, lanes));
-        emitBlock(k, shape, plan, o, row, rows, w);
+    Input input{k.at(o.x, k.mul(row, shape.inputStride)), shape.inputStride,
+                o.scratch};
+    if (isStaged(plan.arithmetic)) {
+      callStage(k, plan.arithmetic, shape.depth, shape.inputStride, input.place,
+                staged, o.scratch, rows);
+      input.place = staged;
+      input.stride = stagedStride(plan.arithmetic, shape.depth);
+    }
+    k.forLoop(k.index(0), k.index(shape.parts), 1, [&](Value part) {
+      Value shift = k.mul(part, shape.partStride);
+      Value end = k.add(o.panelEnd, shift);
+      k.forLoop(k.add(o.panelBegin, shift), end, plan.group, [&](Value group) {
+        k.forLoop(k.index(0), lines, block, [&](Value first) {
+          WeightBlock w;
+          w.groupBegin = group;
+          w.groupEnd = k.min(k.add(group, plan.group), end);
+          w.first = first;
+          w.lines = k.min(k.index(block), k.sub(lines, first));
+          w.last = k.equal(k.add(first, w.lines), lines);
+          w.distance = k.select(w.last, k.sub(nextGroup, k.mul(first, lanes)),
+                                k.index(block * lanes));
+          emitBlock(k, shape, plan, o, input, row, rows, w);
+        });
       });
     });
   });
 }
 
+/// The arguments of a linear kernel, in the order of its function.
+static SmallVector<Value *> argumentsOf(LinearOperands &o,
+                                        const LinearShape &shape,
+                                        const LinearPlan &plan) {
+  SmallVector<Place *> places = {&o.x, &o.y, &o.weight};
+  if (shape.residual)
+    places.push_back(&o.residual);
+  if (shape.bias)
+    places.push_back(&o.bias);
+  if (isInt8(plan.arithmetic))
+    places.append({&o.columnScale, &o.columnSum});
+  if (isStaged(plan.arithmetic))
+    places.push_back(&o.scratch);
+  SmallVector<Value *> all;
+  for (Place *place : places)
+    all.append({&place->buffer, &place->offset});
+  all.append({&o.rows, &o.panelBegin, &o.panelEnd});
+  return all;
+}
+
 void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
-                       const LinearPlan &plan, const LinearOperands &o) {
-  std::string name =
-      llvm::formatv("linear_f32_{0}x{1}{2}{3}_ld{4}_{5}", shape.depth,
-                    shape.columns, shape.bias ? "_bias" : "",
-                    shape.activation == ActivationFunction::None
-                        ? ""
-                        : "_" + activationFunctionName(shape.activation).str(),
-                    shape.inputStride, shape.outputStride);
+                       const LinearPlan &plan, const LinearOperands &operands) {
+  std::string name = llvm::formatv(
+      "linear_{0}_{1}x{2}{3}{4}_ld{5}_{6}", arithmeticName(plan.arithmetic),
+      shape.depth, shape.columns, shape.bias ? "_bias" : "",
+      shape.activation == ActivationFunction::None
+          ? ""
+          : "_" + activationFunctionName(shape.activation).str(),
+      shape.inputStride, shape.outputStride);
   if (shape.residual)
     name += "_residual" + std::to_string(shape.residualStride);
-  Type buffer = k.bufferType(), index = k.indexType();
+  if (shape.parts > 1)
+    name += "_parts" + std::to_string(shape.parts);
+  LinearOperands o = operands;
+  SmallVector<Value *> slots = argumentsOf(o, shape, plan);
+  SmallVector<Value> arguments;
   SmallVector<Type> types;
-  for (int i = 0; i < 5; ++i)
-    types.append({buffer, index});
-  types.append({index, index, index});
-  func::FuncOp kernel = k.kernel(name, types, [&](ValueRange v) {
-    emitLinear(k, shape, plan,
-               {{v[0], v[1]},
-                {v[2], v[3]},
-                {v[4], v[5]},
-                {v[6], v[7]},
-                {v[8], v[9]},
-                v[10],
-                v[11],
-                v[12]});
+  for (Value *slot : slots) {
+    arguments.push_back(*slot);
+    types.push_back(slot->getType());
+  }
+  func::FuncOp kernel = k.kernel(name, types, [&](ValueRange values) {
+    for (auto [slot, value] : llvm::zip_equal(slots, values))
+      *slot = value;
+    // What the shape lacks is computed nowhere, but its place is moved along.
+    if (!shape.residual)
+      o.residual = o.y;
+    if (!shape.bias)
+      o.bias = o.weight;
+    if (!isStaged(plan.arithmetic))
+      o.scratch = o.x;
+    emitLinear(k, shape, plan, o);
   });
-  Place residual = shape.residual ? o.residual : o.y;
-  Place bias = shape.bias ? o.bias : o.weight;
-  k.call(kernel,
-         {o.x.buffer, o.x.offset, o.y.buffer, o.y.offset, residual.buffer,
-          residual.offset, o.weight.buffer, o.weight.offset, bias.buffer,
-          bias.offset, o.rows, o.panelBegin, o.panelEnd});
+  k.call(kernel, arguments);
 }

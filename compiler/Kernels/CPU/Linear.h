@@ -34,21 +34,31 @@ struct LinearShape {
   bool bias = true;
   ActivationFunction activation = ActivationFunction::None;
   bool residual = false;
+  /// Ranges of columns that one call computes, `partStride` panels apart.
+  int64_t parts = 1;
+  int64_t partStride = 0;
 };
 
 /// Operands of one call: `rows` rows of x, the column panels
-/// [panelBegin, panelEnd). `residual` has its own stride; it and `bias` are
-/// unused where the shape has none.
+/// [panelBegin, panelEnd) of each part. `residual` has its own stride; it and
+/// `bias` are unused where the shape has none, the scales of columns and their
+/// sums (int32) where the arithmetic is not of int8.
 struct LinearOperands {
   Place x;
   Place y;
   Place residual;
   Place weight; // panels, from panel 0
   Place bias;
+  Place columnScale;
+  Place columnSum;
+  Place scratch; // linearScratch() words
   mlir::Value rows;
   mlir::Value panelBegin;
   mlir::Value panelEnd;
 };
+
+/// Words of scratch of one thread, for rows as they are staged.
+int64_t linearScratch(const LinearPlan &plan, int64_t depth);
 
 void callLinear(KernelBuilder &k, const LinearShape &shape,
                 const LinearPlan &plan, const LinearOperands &operands);

@@ -12,99 +12,291 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/MicroKernel.h"
+#include "compiler/Kernels/CPU/Isa.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
 
-static func::FuncOp getMicroKernel(KernelBuilder &k, int64_t rows,
-                                   int64_t panels, int64_t staticLda,
-                                   bool prefetch) {
-  std::string name = llvm::formatv(
-      "micro_f32_{0}x{1}_lda{2}{3}", rows, panels * lanes,
-      staticLda ? std::to_string(staticLda) : "n", prefetch ? "_prefetch" : "");
-  Type buffer = k.bufferType(), index = k.indexType();
-  SmallVector<Type> arguments = {buffer, index, index,       buffer,
-                                 index,  index, buffer,      index,
-                                 index,  index, k.boolType()};
-  if (prefetch)
-    arguments.append({buffer, index, index});
-  return k.kernel(name, arguments, [&](ValueRange args) {
-    Place a{args[0], args[1]}, b{args[3], args[4]}, c{args[6], args[7]};
-    Value lda = staticLda ? k.index(staticLda) : args[2];
-    Value panelStride = args[5], ldc = args[8], depth = args[9];
-    SmallVector<Value> aRow(rows), cRow(rows), panelStart(panels);
-    for (int64_t r = 0; r < rows; ++r) {
-      aRow[r] = r ? k.add(aRow[r - 1], lda) : a.offset;
-      cRow[r] = r ? k.add(cRow[r - 1], ldc) : c.offset;
-    }
-    for (int64_t p = 0; p < panels; ++p)
-      panelStart[p] = p ? k.add(panelStart[p - 1], panelStride) : b.offset;
-    auto cPlace = [&](int64_t i) {
-      return Place{c.buffer, k.add(cRow[i / panels], (i % panels) * lanes)};
-    };
+int64_t bertc::inputWords(Arithmetic arithmetic) {
+  switch (arithmetic) {
+  case Arithmetic::BF16Convert:
+  case Arithmetic::Int8Madd:
+  case Arithmetic::Int8Madd512:
+    return 2;
+  default:
+    return 1;
+  }
+}
 
-    // Zero or the partial sums of the k blocks before this one. Built as a
-    // loop of zero or one step, whose result needs no join of 12 to 24 values
-    // by hand.
-    SmallVector<Value> init(rows * panels, k.splat(0.0));
-    Value once = k.select(args[10], k.index(1), k.index(0));
-    init = k.forLoop(k.index(0), once, 1, init, [&](Value, ValueRange) {
-      SmallVector<Value> loaded;
-      for (int64_t i = 0; i < rows * panels; ++i)
-        loaded.push_back(k.load(cPlace(i)));
+namespace {
+
+using Values = SmallVector<Value>;
+
+/// The arithmetic of one line. A panel's accumulator is one vector of 16 lanes,
+/// or two of 8 where the instruction has 256 bits.
+class Line {
+public:
+  Line(KernelBuilder &k, Arithmetic arithmetic)
+      : k(k), arithmetic(arithmetic) {}
+
+  int64_t parts() const { return arithmetic == Arithmetic::Int8Madd ? 2 : 1; }
+  Value zero() const;
+  /// What a line of a panel is to input word 0, 1, ...: parts() vectors each.
+  SmallVector<Values> operands(Value line) const;
+  Value operand(Value word) const;
+  Value multiply(Value x, Value column, Value sum) const;
+  /// The panel's sums as float32, scaled.
+  Value finish(ArrayRef<Value> sums, Value rowScale, Value columnScale,
+               Value columnSum) const;
+
+private:
+  Type i8() const { return k.b.getI8Type(); }
+  Type i16() const { return k.b.getI16Type(); }
+  Type i32() const { return k.b.getI32Type(); }
+
+  KernelBuilder &k;
+  Arithmetic arithmetic;
+};
+
+} // namespace
+
+Value Line::zero() const {
+  if (!isInt8(arithmetic))
+    return k.splat(0.0);
+  auto type = VectorType::get({lanes / parts()}, i32());
+  return arith::ConstantOp::create(k.b, k.loc, k.b.getZeroAttr(type));
+}
+
+/// Bytes 2i (low) or 2i+1 (high) of each int16, with their sign.
+static Value widen(KernelBuilder &k, Value bytes, bool high) {
+  Value pairs = emitBitcast(k, bytes, k.b.getI16Type());
+  auto type = cast<VectorType>(pairs.getType());
+  Value eight = arith::ConstantOp::create(
+      k.b, k.loc, DenseElementsAttr::get(type, k.b.getI16IntegerAttr(8)));
+  if (!high)
+    pairs = arith::ShLIOp::create(k.b, k.loc, pairs, eight);
+  return arith::ShRSIOp::create(k.b, k.loc, pairs, eight);
+}
+
+SmallVector<Values> Line::operands(Value line) const {
+  switch (arithmetic) {
+  case Arithmetic::BF16Convert: {
+    auto [even, odd] =
+        emitFromBF16Pairs(k, emitBitcast(k, line, k.b.getBF16Type()));
+    return {{even}, {odd}};
+  }
+  case Arithmetic::BF16Dot:
+    return {{emitBitcast(k, line, k.b.getBF16Type())}};
+  case Arithmetic::Int8Madd: {
+    SmallVector<Values> result(2);
+    for (int64_t half = 0; half < 2; ++half) {
+      Value bytes = vector::ExtractStridedSliceOp::create(k.b, k.loc, line,
+                                                          half * 8, 8, 1);
+      result[0].push_back(widen(k, bytes, /*high=*/false));
+      result[1].push_back(widen(k, bytes, /*high=*/true));
+    }
+    return result;
+  }
+  case Arithmetic::Int8Madd512:
+    return {{widen(k, line, /*high=*/false)}, {widen(k, line, /*high=*/true)}};
+  case Arithmetic::Int8Dot:
+    return {{emitBitcast(k, line, i8())}};
+  default:
+    return {{line}};
+  }
+}
+
+Value Line::operand(Value word) const {
+  Value all = k.broadcast(word, lanes / parts());
+  switch (arithmetic) {
+  case Arithmetic::BF16Dot:
+    return emitBitcast(k, all, k.b.getBF16Type());
+  case Arithmetic::Int8Madd:
+  case Arithmetic::Int8Madd512:
+    return emitBitcast(k, all, i16());
+  case Arithmetic::Int8Dot:
+    return emitBitcast(k, all, i8());
+  default:
+    return all;
+  }
+}
+
+Value Line::multiply(Value x, Value column, Value sum) const {
+  switch (arithmetic) {
+  case Arithmetic::BF16Dot:
+    return emitDotBF16(k, sum, x, column);
+  case Arithmetic::Int8Madd:
+  case Arithmetic::Int8Madd512:
+    return arith::AddIOp::create(k.b, k.loc, sum, emitMaddInt16(k, x, column));
+  case Arithmetic::Int8Dot:
+    return emitDotInt8(k, sum, x, column);
+  default:
+    return k.fma(x, column, sum);
+  }
+}
+
+Value Line::finish(ArrayRef<Value> sums, Value rowScale, Value columnScale,
+                   Value columnSum) const {
+  if (!isInt8(arithmetic))
+    return sums[0];
+  Value sum = sums[0];
+  if (parts() == 2) {
+    SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(0, lanes));
+    sum = vector::ShuffleOp::create(k.b, k.loc, sums[0], sums[1], both);
+  }
+  if (arithmetic == Arithmetic::Int8Dot) {
+    // The elements of A are 128 too large, so as to have no sign.
+    auto type = cast<VectorType>(sum.getType());
+    Value seven = arith::ConstantOp::create(
+        k.b, k.loc, DenseElementsAttr::get(type, k.b.getI32IntegerAttr(7)));
+    Value columns = emitBitcast(k, columnSum, i32());
+    sum = arith::SubIOp::create(
+        k.b, k.loc, sum, arith::ShLIOp::create(k.b, k.loc, columns, seven));
+  }
+  Value real = arith::SIToFPOp::create(k.b, k.loc, k.vectorType(), sum);
+  return k.mulf(real, k.mulf(rowScale, columnScale));
+}
+
+/// The arguments of a micro-kernel, in the order of its function.
+static SmallVector<Value *> argumentsOf(MicroOperands &o,
+                                        const MicroShape &shape) {
+  SmallVector<Value *> all = {
+      &o.a.buffer,    &o.a.offset, &o.lda,      &o.b.buffer, &o.b.offset,
+      &o.panelStride, &o.c.buffer, &o.c.offset, &o.ldc,      &o.lines};
+  if (o.ahead.buffer)
+    all.append({&o.ahead.buffer, &o.ahead.offset, &o.aheadStep});
+  if (isInt8(shape.arithmetic))
+    all.append({&o.rowScale.buffer, &o.rowScale.offset, &o.columnScale.buffer,
+                &o.columnScale.offset, &o.columnSum.buffer,
+                &o.columnSum.offset});
+  else
+    all.push_back(&o.accumulate);
+  return all;
+}
+
+static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
+                            const MicroOperands &o) {
+  int64_t rows = shape.rows, panels = shape.panels;
+  Line line(k, shape.arithmetic);
+  int64_t words = inputWords(shape.arithmetic), parts = line.parts();
+  Value lda = shape.lda ? k.index(shape.lda) : o.lda;
+  Values aRow(rows), cRow(rows), panelStart(panels);
+  for (int64_t r = 0; r < rows; ++r) {
+    aRow[r] = r ? k.add(aRow[r - 1], lda) : o.a.offset;
+    cRow[r] = r ? k.add(cRow[r - 1], o.ldc) : o.c.offset;
+  }
+  for (int64_t p = 0; p < panels; ++p)
+    panelStart[p] = p ? k.add(panelStart[p - 1], o.panelStride) : o.b.offset;
+  auto cPlace = [&](int64_t r, int64_t p) {
+    return Place{o.c.buffer, k.add(cRow[r], p * lanes)};
+  };
+
+  // Zero or the partial sums of the k blocks before this one. Built as a loop
+  // of zero or one step, whose result needs no join of 12 to 24 values by hand.
+  Values sums(rows * panels * parts, line.zero());
+  if (!isInt8(shape.arithmetic)) {
+    Value once = k.select(o.accumulate, k.index(1), k.index(0));
+    sums = k.forLoop(k.index(0), once, 1, sums, [&](Value, ValueRange) {
+      Values loaded;
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t p = 0; p < panels; ++p)
+          loaded.push_back(k.load(cPlace(r, p)));
       return loaded;
     });
+  }
 
-    auto steps = [&](Value begin, Value end, int64_t unroll, ValueRange start) {
-      return k.forLoop(
-          begin, end, unroll, start, [&](Value step, ValueRange acc) {
-            SmallVector<Value> sums(acc);
-            if (prefetch && unroll == microSteps) {
-              Value at =
-                  k.add(args[12], k.mul(k.div(step, microSteps), args[13]));
-              for (int64_t p = 0; p < panels; ++p) {
-                k.prefetch({args[11], at});
-                at = k.add(at, panelStride);
-              }
-            }
-            for (int64_t u = 0; u < unroll; ++u) {
-              SmallVector<Value> column;
-              Value inPanel = k.mul(k.add(step, u), lanes);
-              for (int64_t p = 0; p < panels; ++p)
-                column.push_back(
-                    k.load({b.buffer, k.add(panelStart[p], inPanel)}));
-              for (int64_t r = 0; r < rows; ++r) {
-                Place at{a.buffer, k.add(aRow[r], k.add(step, u))};
-                Value x = k.broadcast(k.loadScalar(at));
-                for (int64_t p = 0; p < panels; ++p)
-                  sums[r * panels + p] =
-                      k.fma(x, column[p], sums[r * panels + p]);
-              }
-            }
-            return sums;
-          });
-    };
-    Value whole = k.mul(k.div(depth, microSteps), microSteps);
-    SmallVector<Value> sums =
-        steps(whole, depth, 1, steps(k.index(0), whole, microSteps, init));
-    for (auto [i, sum] : llvm::enumerate(sums))
-      k.store(sum, cPlace(i));
+  auto prefetch = [&](Value at) {
+    Value ahead =
+        k.add(o.ahead.offset, k.mul(k.div(at, microLines), o.aheadStep));
+    for (int64_t p = 0; p < panels; ++p) {
+      k.prefetch({o.ahead.buffer, ahead});
+      ahead = k.add(ahead, o.panelStride);
+    }
+  };
+  auto multiplyLine = [&](Value at, MutableArrayRef<Value> sums) {
+    SmallVector<SmallVector<Values>> columns;
+    for (int64_t p = 0; p < panels; ++p)
+      columns.push_back(line.operands(
+          k.load({o.b.buffer, k.add(panelStart[p], k.mul(at, lanes))})));
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t w = 0; w < words; ++w) {
+        Value word = k.add(k.mul(at, words), w);
+        Value x =
+            line.operand(k.loadScalar({o.a.buffer, k.add(aRow[r], word)}));
+        for (int64_t p = 0; p < panels; ++p)
+          for (int64_t part = 0; part < parts; ++part) {
+            Value &sum = sums[(r * panels + p) * parts + part];
+            sum = line.multiply(x, columns[p][w][part], sum);
+          }
+      }
+  };
+  auto run = [&](Value begin, Value end, int64_t unroll, ValueRange start) {
+    return k.forLoop(begin, end, unroll, start, [&](Value at, ValueRange acc) {
+      Values sums(acc);
+      if (o.ahead.buffer && unroll == microLines)
+        prefetch(at);
+      for (int64_t u = 0; u < unroll; ++u)
+        multiplyLine(k.add(at, u), sums);
+      return sums;
+    });
+  };
+  Value whole = k.mul(k.div(o.lines, microLines), microLines);
+  sums = run(whole, o.lines, 1, run(k.index(0), whole, microLines, sums));
+
+  Values columnScale(panels), columnSum(panels);
+  if (isInt8(shape.arithmetic))
+    for (int64_t p = 0; p < panels; ++p) {
+      columnScale[p] = k.load(k.at(o.columnScale, p * lanes));
+      columnSum[p] = k.load(k.at(o.columnSum, p * lanes));
+    }
+  for (int64_t r = 0; r < rows; ++r) {
+    Value rowScale;
+    if (isInt8(shape.arithmetic))
+      rowScale = k.broadcast(k.loadScalar(k.at(o.rowScale, r)));
+    for (int64_t p = 0; p < panels; ++p) {
+      ArrayRef<Value> own =
+          ArrayRef(sums).slice((r * panels + p) * parts, parts);
+      k.store(line.finish(own, rowScale, columnScale[p], columnSum[p]),
+              cPlace(r, p));
+    }
+  }
+}
+
+static func::FuncOp getMicroKernel(KernelBuilder &k, const MicroShape &shape,
+                                   MicroOperands o) {
+  std::string name = llvm::formatv("micro_{0}_{1}x{2}_lda{3}{4}",
+                                   arithmeticName(shape.arithmetic), shape.rows,
+                                   shape.panels * lanes,
+                                   shape.lda ? std::to_string(shape.lda) : "n",
+                                   o.ahead.buffer ? "_prefetch" : "");
+  SmallVector<Value *> slots = argumentsOf(o, shape);
+  SmallVector<Type> types;
+  for (Value *slot : slots)
+    types.push_back(slot->getType());
+  return k.kernel(name, types, [&](ValueRange arguments) {
+    for (auto [slot, argument] : llvm::zip_equal(slots, arguments))
+      *slot = argument;
+    emitMicroKernel(k, shape, o);
   });
 }
 
-void bertc::callMicroKernel(KernelBuilder &k, MicroTile tile, int64_t panels,
-                            int64_t staticLda, Value rows,
-                            const MicroOperands &o) {
-  Value lda = staticLda ? k.index(staticLda) : o.lda;
-  bool prefetch = o.ahead.buffer != nullptr;
-  SmallVector<Value> arguments = {
-      o.a.buffer, o.a.offset, lda,   o.b.buffer, o.b.offset,  o.panelStride,
-      o.c.buffer, o.c.offset, o.ldc, o.depth,    o.accumulate};
-  if (prefetch)
-    arguments.append({o.ahead.buffer, o.ahead.offset, o.aheadStep});
-  k.switchOn(rows, tile.rows, [&](int64_t count) {
-    k.call(getMicroKernel(k, count, panels, staticLda, prefetch), arguments);
+void bertc::callMicroKernel(KernelBuilder &k, const MicroShape &shape,
+                            int64_t panels, Value rows,
+                            const MicroOperands &operands) {
+  MicroOperands o = operands;
+  if (shape.lda)
+    o.lda = k.index(shape.lda);
+  SmallVector<Value> arguments;
+  for (Value *slot : argumentsOf(o, shape))
+    arguments.push_back(*slot);
+  k.switchOn(rows, shape.rows, [&](int64_t count) {
+    MicroShape block = shape;
+    block.rows = count;
+    block.panels = panels;
+    k.call(getMicroKernel(k, block, o), arguments);
   });
 }
 

@@ -8,26 +8,31 @@
 //
 // The innermost kernel of everything that multiplies matrices: a block of
 // C[rows, 16 * panels] held in registers while k runs. Each element is one
-// chain of fused multiply-adds over k in rising order, whatever the block size
-// and the vector width, so a row has the same bits in every block it falls in.
+// chain of sums over k in rising order, whatever the block size and the vector
+// width, so a row has the same bits in every block it falls in.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_CPU_MICROKERNEL_H
 #define BERTC_COMPILER_KERNELS_CPU_MICROKERNEL_H
 
 #include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Plan/Plan.h"
 
 namespace bertc {
 
-/// Block of rows and column panels that fits the registers of a target.
-struct MicroTile {
+/// What is fixed when a micro-kernel is generated: the block that fits the
+/// registers and what is multiplied.
+struct MicroShape {
+  Arithmetic arithmetic = Arithmetic::F32;
   int64_t rows = 0;
   int64_t panels = 0;
+  int64_t lda = 0; // row stride of A folded into addresses; 0: an operand
 };
 
-/// Operands of one block. A is [rows][k] with row stride `lda`, B panels of
-/// [k][16] that lie `panelStride` elements apart, C is [rows][16 * panels]
-/// with row stride `ldc`.
+/// Operands of one block, in words of 32 bits. A line of B is what 16 columns
+/// hold of depthPerLine() steps of k: B is panels of [lines][16] that lie
+/// `panelStride` words apart. A is [rows][lines * inputWords()] with row stride
+/// `lda`; C is float32 [rows][16 * panels] with row stride `ldc`.
 struct MicroOperands {
   Place a;
   mlir::Value lda;
@@ -35,24 +40,27 @@ struct MicroOperands {
   mlir::Value panelStride;
   Place c;
   mlir::Value ldc;
-  mlir::Value depth;      // k steps
-  mlir::Value accumulate; // i1: start from C instead of zero
+  mlir::Value lines;
+  mlir::Value accumulate; // i1: start from C instead of zero; not for int8
   /// What a later call reads, prefetched while this one computes: from `ahead`
-  /// and each `panelStride` behind it, `aheadStep` elements for every
-  /// `microSteps` steps. No prefetch without a buffer.
+  /// and each `panelStride` behind it, `aheadStep` words for every `microLines`
+  /// lines. No prefetch without a buffer.
   Place ahead;
   mlir::Value aheadStep;
+  /// int8: the scales of A's rows and B's columns; sums of B's columns (int32).
+  Place rowScale, columnScale, columnSum;
 };
 
-/// k steps in one pass of the loop, so that its counting costs nothing.
-constexpr int64_t microSteps = 4;
+/// Lines in one pass of the loop, so that its counting costs nothing.
+constexpr int64_t microLines = 4;
 
-/// Calls the micro-kernel for `rows` (1..tile.rows, a run-time value) rows and
-/// `panels` panels, one function per pair. `staticLda` != 0 folds the row
-/// stride of A into the addresses; operands.lda is ignored then.
-void callMicroKernel(KernelBuilder &k, MicroTile tile, int64_t panels,
-                     int64_t staticLda, mlir::Value rows,
-                     const MicroOperands &operands);
+/// Words of a row of A that meet one line of B.
+int64_t inputWords(Arithmetic arithmetic);
+
+/// Calls the micro-kernel for `rows` (1..shape.rows, a run-time value) rows and
+/// `panels` panels, one function per pair.
+void callMicroKernel(KernelBuilder &k, const MicroShape &shape, int64_t panels,
+                     mlir::Value rows, const MicroOperands &operands);
 
 /// Runs `body(firstRow, rows)` for blocks of at most `tileRows` rows whose
 /// sizes differ by one at most: 7 rows are 4 + 3, never 6 + 1.

@@ -48,8 +48,12 @@ module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
     %y = enc.linear %x weight(@w) : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
     // expected-error @+1 {{plan lacks the integer 'rows'}}
     %z = enc.linear %y weight(@w) {plan = {panels = 1}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
-    // expected-error @+1 {{plan has 'rows' = 99, expected 1 to 16}}
-    %u = enc.linear %z weight(@w) {plan = {depth_block = 8, group = 8, panels = 1, row_block = 8, rows = 99}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan has 'rows' = 99, expected 1 to 32}}
+    %u = enc.linear %z weight(@w) {plan = {arithmetic = "f32", depth_block = 8, group = 8, panels = 1, row_block = 8, rows = 99}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan lacks an 'arithmetic' that is known}}
+    %s = enc.linear %u weight(@w) {plan = {arithmetic = "f31", depth_block = 8, group = 8, panels = 1, row_block = 8, rows = 6}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan has a register tile of 6 rows and 1 panels, expected 32 rows and 1 or 2 panels of tile registers}}
+    %r = enc.linear %s weight(@w) {plan = {arithmetic = "int8_tile", depth_block = 8, group = 8, panels = 1, row_block = 8, rows = 6}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
     return %u : !enc.tokens<32xf32>
   }
 }
@@ -63,7 +67,7 @@ module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
   enc.weight @v = "v" : tensor<48xf32>
   func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets) -> (!enc.tokens<48xf32> {enc.name = "last_hidden_state"}) {
     %x = enc.embed %ids table(@table) : !enc.tokens<i32> -> !enc.tokens<48xf32>
-    %qkv = enc.fused_qkv %x query(@w, @v) key(@w, @v) value(@w, @v) {plan = {depth_block = 48, group = 8, panels = 1, row_block = 6, rows = 6}} : !enc.tokens<48xf32> -> !enc.tokens<3x2x24xf32>
+    %qkv = enc.fused_qkv %x query(@w, @v) key(@w, @v) value(@w, @v) {plan = {arithmetic = "f32", depth_block = 48, group = 8, panels = 1, row_block = 6, rows = 6}} : !enc.tokens<48xf32> -> !enc.tokens<3x2x24xf32>
     %c = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {key_panels = 1, rows = 6, value_panels = 1}} : !enc.tokens<3x2x24xf32> -> !enc.tokens<48xf32>
     // expected-error @+1 {{has no lowering on the result of attention with a head size of 24, which is padded to 32 columns}}
     %n = enc.layer_norm %c gain(@v) bias(@v) epsilon 1.0e-12 : !enc.tokens<48xf32>

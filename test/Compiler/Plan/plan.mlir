@@ -31,11 +31,11 @@ enc.weight @odd = "odd" : tensor<17x768xf32>
 
 // CHECK-LABEL: func.func @base(
 func.func @base(%x: !enc.tokens<768xf32>, %offsets: !enc.offsets) -> !enc.sequences<768xf32> {
-  // CHECK: enc.fused_qkv {{.*}} {plan = {depth_block = {{[1-9][0-9]*}} : i64, group = {{[1-9][0-9]*}} : i64, panels = [[PANELS]] : i64, row_block = {{[1-9][0-9]*}} : i64, rows = [[ROWS]] : i64}}
+  // CHECK: enc.fused_qkv {{.*}} {plan = {arithmetic = "f32", depth_block = {{[1-9][0-9]*}} : i64, group = {{[1-9][0-9]*}} : i64, panels = [[PANELS]] : i64, row_block = {{[1-9][0-9]*}} : i64, rows = [[ROWS]] : i64}}
   %qkv = enc.fused_qkv %x query(@square, @b) key(@square, @b) value(@square, @b) : !enc.tokens<768xf32> -> !enc.tokens<3x12x64xf32>
   // CHECK: enc.fused_attention {{.*}} {plan = {key_panels = [[PANELS]] : i64, rows = [[ROWS]] : i64, value_panels = [[PANELS]] : i64}}
   %a = enc.fused_attention %qkv, %offsets scale 0.125 : !enc.tokens<3x12x64xf32> -> !enc.tokens<768xf32>
-  // CHECK: enc.fused_linear_add_norm {{.*}} {plan = {depth_block = {{[1-9][0-9]*}} : i64, group = {{[1-9][0-9]*}} : i64, panels = [[PANELS]] : i64, row_block = {{[1-9][0-9]*}} : i64, rows = [[ROWS]] : i64}}
+  // CHECK: enc.fused_linear_add_norm {{.*}} {plan = {arithmetic = "f32", depth_block = {{[1-9][0-9]*}} : i64, group = {{[1-9][0-9]*}} : i64, panels = [[PANELS]] : i64, row_block = {{[1-9][0-9]*}} : i64, rows = [[ROWS]] : i64}}
   %y = enc.fused_linear_add_norm %a, %x weight(@square) bias(@b) gain(@b) norm_bias(@b) epsilon 1.0 : !enc.tokens<768xf32>, !enc.tokens<768xf32> -> !enc.tokens<768xf32>
   // Both linear layers of a block have a plan.
   // CHECK: enc.fused_feed_forward {{.*}} {plan = {down = {{{.*}}panels = [[PANELS]] : i64, {{.*}}rows = [[ROWS]] : i64}, up = {{{.*}}panels = [[PANELS]] : i64, {{.*}}rows = [[ROWS]] : i64}}}
@@ -77,11 +77,11 @@ func.func @heads(%x: !enc.tokens<3x12x32xf32>, %y: !enc.tokens<3x2x17xf32>, %off
 // A plan that is there stays, whatever it says; ops in a layer body get theirs.
 // CHECK-LABEL: func.func @pinned(
 // CHECK: enc.layers
-// CHECK: enc.linear {{.*}} {plan = {depth_block = 8 : i64, group = 4 : i64, panels = 2 : i64, row_block = 4 : i64, rows = 2 : i64}}
+// CHECK: enc.linear {{.*}} {plan = {arithmetic = "f32", depth_block = 8 : i64, group = 4 : i64, panels = 2 : i64, row_block = 4 : i64, rows = 2 : i64}}
 // CHECK: enc.linear {{.*}} {plan = {{{.*}}rows = [[ROWS]] : i64}}
 func.func @pinned(%x: !enc.tokens<768xf32>) -> !enc.tokens<768xf32> {
   %0 = enc.layers 3 (%h = %x) : !enc.tokens<768xf32> {
-    %1 = enc.linear %h weight(@square) {plan = {depth_block = 8 : i64, group = 4 : i64, panels = 2 : i64, row_block = 4 : i64, rows = 2 : i64}} : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
+    %1 = enc.linear %h weight(@square) {plan = {arithmetic = "f32", depth_block = 8 : i64, group = 4 : i64, panels = 2 : i64, row_block = 4 : i64, rows = 2 : i64}} : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
     %2 = enc.linear %1 weight(@square) : !enc.tokens<768xf32> -> !enc.tokens<768xf32>
     enc.yield %2 : !enc.tokens<768xf32>
   }
