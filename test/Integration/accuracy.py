@@ -16,10 +16,19 @@ import capi
 import harness
 
 
-def compare(test, got, file):
+# The largest relative RMS error of an output, and the least cosine of MiniLM's
+# embeddings. What a file of golden values allows is for f32.
+RMS = {"f32-fast": 1e-5, "bf16": 1e-2, "int8": 3e-2, "bf16-w8": 3e-2}
+COSINE = {"f32-fast": 0.999999, "bf16": 0.9999, "int8": 0.999,
+          "bf16-w8": 0.999}
+
+
+def compare(test, got, file, precision):
     """Hold the outputs of a run against a golden file; returns the worst
     (largest difference, relative RMS)."""
     want, about = harness.golden(file)
+    allowed_rms = RMS.get(precision, float(about["tolerance_relative_rms"]))
+    allowed = float(about["tolerance_max"]) if precision == "f32" else np.inf
     worst, worst_rms = 0.0, 0.0
     inputs = ("input_ids", "attention_mask", "token_type_ids", "rows")
     for name, value in want.items():
@@ -38,35 +47,37 @@ def compare(test, got, file):
         test.assertTrue(np.isfinite(out).all(), f"{name} has a NaN or infinity")
         difference = float(np.abs(out - value).max())
         rms = float(harness.relative_rms(out, value))
-        test.assertLessEqual(difference, float(about["tolerance_max"]), name)
-        test.assertLessEqual(rms, float(about["tolerance_relative_rms"]), name)
+        test.assertLessEqual(difference, allowed, name)
+        test.assertLessEqual(rms, allowed_rms, name)
         worst, worst_rms = max(worst, difference), max(worst_rms, rms)
     return worst, worst_rms
 
 
 class Outputs(unittest.TestCase):
-    """A test for each golden file and variant, added below."""
+    """A test for each golden file, variant and precision, added below."""
 
 
-def add(file, variant):
+def add(file, variant, precision):
     name, kind = file[: -len(".safetensors")].rsplit(".", 1)
 
     def test(self):
-        library = harness.compiled(name)
+        harness.need_kernels(self, precision)
+        library = harness.compiled(name, precision=precision)
         want, _ = harness.golden(file)
         inputs = {k: want[k] for k in ("input_ids", "attention_mask",
                                        "token_type_ids")}
         got = harness.run(library, inputs, {"BERTC_CPU": variant})
-        worst, rms = compare(self, got, file)
+        worst, rms = compare(self, got, file, precision)
         print(f"max {worst:.1e}, relative RMS {rms:.1e}", end=" ... ")
 
-    label = f"test_{name}_{kind}_{variant}".replace("-", "_")
+    label = f"test_{precision}_{name}_{kind}_{variant}".replace("-", "_")
     setattr(Outputs, label, test)
 
 
 for golden_file in sorted(harness.GOLDEN.glob("*.*.safetensors")):
     for cpu in harness.cpu_variants():
-        add(golden_file.name, cpu)
+        for each in harness.PRECISIONS:
+            add(golden_file.name, cpu, each)
 
 
 class Check(unittest.TestCase):
@@ -93,6 +104,24 @@ class Check(unittest.TestCase):
 
 class MiniLM(unittest.TestCase):
     """Text to embedding, against sentence-transformers."""
+
+    def test_precisions(self):
+        """The cosine of every text, for each precision with kernels."""
+        want = self.want["embeddings"].astype(np.float64)
+        for precision, least in COSINE.items():
+            if not harness.has_kernels(precision):
+                print(f"no kernels of {precision} yet", end=" ... ")
+                continue
+            library = harness.compiled("minilm", precision=precision)
+            with self.subTest(precision), capi.Model(library) as model, \
+                    capi.Session(model) as session:
+                got = session.embed(self.texts)
+                norms = (np.linalg.norm(got, axis=1)
+                         * np.linalg.norm(want, axis=1))
+                cosine = (got * want).sum(1) / norms
+                print(f"{precision}: cosine at least {cosine.min():.6f}",
+                      end=" ... ")
+                self.assertGreaterEqual(cosine.min(), least)
 
     @classmethod
     def setUpClass(cls):

@@ -32,6 +32,7 @@ WORK = BUILD / "integration"
 OK, FAILURE, USAGE, BAD_MODEL, BAD_INPUT, NO_DEVICE, INACCURATE = range(7)
 
 OUTPUTS = "last_hidden_state,hidden_states[all]"
+PRECISIONS = ("f32", "bf16", "int8", "bf16-w8", "f32-fast")
 
 
 def start():
@@ -77,7 +78,28 @@ def has_pooler(name):
 
 
 @functools.lru_cache(None)
-def compiled(name, *options):
+def has_kernels(precision):
+    """Whether the compiler has kernels of a precision: it refuses the others,
+    and says so."""
+    target = WORK / f"has-{precision}.so"
+    done = subprocess.run(
+        [str(BERTC), "compile", str(model("head16-gelu")), "-o", str(target),
+         f"--precision={precision}"], capture_output=True, text=True)
+    if done.returncode == USAGE and "is not yet available" in done.stderr:
+        return False
+    if done.returncode != OK:
+        raise AssertionError(f"--precision={precision}: {done.stderr}")
+    return True
+
+
+def need_kernels(test, precision):
+    """Skip `test` where there are no kernels of a precision."""
+    if not has_kernels(precision):
+        test.skipTest(f"no kernels of {precision} yet")
+
+
+@functools.lru_cache(None)
+def compiled(name, *options, precision="f32"):
     """The library of a model. Without options it has every output there is."""
     if not options:
         outputs = OUTPUTS + (",pooler_output" if has_pooler(name) else "")
@@ -86,7 +108,8 @@ def compiled(name, *options):
         options = (f"--outputs={outputs}",)
     count = sum(1 for _ in WORK.glob("*.so"))
     library = WORK / f"{name}-{count}.so"
-    bertc("compile", model(name), "-o", library, *options)
+    bertc("compile", model(name), "-o", library, f"--precision={precision}",
+          *options)
     return library
 
 

@@ -22,8 +22,8 @@ LENGTHS = [1, 2, 15, 16, 17, 31, 33, 48, 5, 64, 7, 40]
 class Case:
     """Sequences of LENGTHS for a model, and the outputs of each one alone."""
 
-    def __init__(self, name):
-        self.model = capi.Model(harness.compiled(name))
+    def __init__(self, name, precision):
+        self.model = capi.Model(harness.compiled(name, precision=precision))
         info = self.model.info
         self.sequences, self.types = [], []
         for i, length in enumerate(LENGTHS):
@@ -58,13 +58,15 @@ class Case:
 
 
 class Invariance:
-    """The tests; a subclass below names the model."""
+    """The tests; a subclass below names the model and the precision."""
 
-    name = ""
+    name = precision = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.case = Case(cls.name)
+        if not harness.has_kernels(cls.precision):
+            raise unittest.SkipTest(f"no kernels of {cls.precision} yet")
+        cls.case = Case(cls.name, cls.precision)
 
     @classmethod
     def tearDownClass(cls):
@@ -120,9 +122,12 @@ class Invariance:
                 self.check_packed(session, [3], f"{threads} threads, alone")
 
     def test_variants(self):
+        if self.precision not in ("f32", "int8"):
+            self.skipTest("sums of bfloat16 products have the order of the "
+                          "instruction that makes them")
         for variant in harness.cpu_variants():
-            with capi.Model(harness.compiled(self.name),
-                            variant=variant) as model:
+            library = harness.compiled(self.name, precision=self.precision)
+            with capi.Model(library, variant=variant) as model:
                 kept, self.case.model = self.case.model, model
                 try:
                     with capi.Session(model) as session:
@@ -188,15 +193,16 @@ class Invariance:
                 self.same(got, {name: every[name]}, "asked for alone")
 
 
-def add(model_name):
-    label = "Invariance_" + model_name.replace("-", "_")
+def add(model_name, precision):
+    label = f"Invariance_{precision}_{model_name}".replace("-", "_")
     globals()[label] = type(label, (Invariance, unittest.TestCase),
-                            {"name": model_name})
+                            {"name": model_name, "precision": precision})
 
 
 for each in ("minilm", "head17-odd", "head24-relu",
              "head64-gelu-pytorch-tanh"):
-    add(each)
+    for kind in harness.PRECISIONS:
+        add(each, kind)
 
 
 class Text(unittest.TestCase):

@@ -6,19 +6,24 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// `bertc check`: a model against stored tensors. The reference holds inputs and
-// outputs under their Hugging Face names; rows of padding are not compared, and
-// a tensor `rows` says that outputs hold only those rows of [batch * seq].
+// `bertc check`: a model against stored tensors, or against its own directory
+// as the reference interpreter runs it. The reference holds inputs and outputs
+// under their Hugging Face names; rows of padding are not compared, and a
+// tensor `rows` says that outputs hold only those rows of [batch * seq]. What
+// is allowed depends on the precision of the model, unless limits are given.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Import/Safetensors.h"
+#include "compiler/Target/Precision.h"
+#include "tools/bertc/CheckReference.h"
 #include "tools/bertc/Commands.h"
 #include "tools/bertc/RunModel.h"
+#include "tools/bertc/Texts.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
+#include <optional>
 
 using namespace bertc;
 using namespace bertc::tool;
@@ -26,20 +31,58 @@ using namespace bertc::tool;
 namespace {
 
 struct Flags {
-  std::string model, reference;
-  double atol = 2e-4, rtol = 0, rms = 2e-6;
+  std::string model, reference, directory;
+  TextSource source;
+  std::optional<double> atol, rtol, rms;
   uint32_t threads = 0;
   bool json = false;
+};
+
+struct Limits {
+  double atol, rtol, rms;
 };
 
 struct Comparison {
   std::string name;
   double largest = 0;  ///< Largest absolute difference.
   double relative = 0; ///< Norm of the difference over that of the reference.
+  /// Smallest over the rows; of outputs with a row for each sequence.
+  std::optional<double> cosine;
   bool good = true;
 };
 
+struct Result {
+  std::string precision;
+  Limits limits;
+  std::vector<Comparison> comparisons;
+};
+
 } // namespace
+
+/// Low precision is held to its RMS error: the largest error of an element says
+/// as much about the element as about the model.
+static Limits limitsOf(const Flags &flags, llvm::StringRef precision) {
+  Limits limits = {INFINITY, 0, 2e-6};
+  switch (findPrecision(precision).value_or(Precision::F32)) {
+  case Precision::F32:
+    limits.atol = 2e-4;
+    break;
+  case Precision::F32Fast:
+    limits.rms = 1e-5;
+    break;
+  case Precision::BF16:
+    limits.rms = 1e-2;
+    break;
+  case Precision::Int8:
+  case Precision::BF16W8:
+    limits.rms = 3e-2;
+    break;
+  }
+  limits.atol = flags.atol.value_or(limits.atol);
+  limits.rtol = flags.rtol.value_or(limits.rtol);
+  limits.rms = flags.rms.value_or(limits.rms);
+  return limits;
+}
 
 /// Outputs in the order in which a model computes them.
 static std::pair<int, int64_t> computeOrder(llvm::StringRef name) {
@@ -72,7 +115,7 @@ static llvm::Error checkShape(const TensorFile &file, const FloatTensor &want,
                               ", but the model gives " + formatShape(expected));
 }
 
-static Comparison compare(const Flags &flags, const Inputs &inputs,
+static Comparison compare(const Limits &limits, const Inputs &inputs,
                           const IntTensor *rows, const FloatTensor &want,
                           const FloatTensor &got) {
   Comparison result{want.name};
@@ -84,19 +127,27 @@ static Comparison compare(const Flags &flags, const Inputs &inputs,
     int64_t row = sourceRow(inputs, tokens ? rows : nullptr, tokens, i);
     if (row < 0)
       continue;
+    double products = 0, wantNorm = 0, gotNorm = 0;
     for (int64_t j = 0; j < width; ++j) {
       double a = want.data[i * width + j], b = got.data[row * width + j];
       double error = std::fabs(a - b);
       // A NaN fails every comparison, so it is asked for what must hold.
-      result.good &= error <= flags.atol + flags.rtol * std::fabs(a);
+      result.good &= error <= limits.atol + limits.rtol * std::fabs(a);
       result.largest = error <= result.largest ? result.largest : error;
       difference += error * error;
-      norm += a * a;
+      products += a * b;
+      wantNorm += a * a;
+      gotNorm += b * b;
     }
+    norm += wantNorm;
+    double cosine = products / std::sqrt(wantNorm * gotNorm);
+    // As above, so that a NaN is kept.
+    if (!tokens && (!result.cosine || !(*result.cosine <= cosine)))
+      result.cosine = cosine;
   }
   result.relative =
       norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
-  result.good &= result.relative <= flags.rms;
+  result.good &= result.relative <= limits.rms;
   return result;
 }
 
@@ -111,8 +162,25 @@ static llvm::Error checkRows(const TensorFile &file, const IntTensor *rows,
   return llvm::Error::success();
 }
 
-static llvm::Expected<std::vector<Comparison>> compareAll(const Flags &flags) {
-  auto file = readTensors(flags.reference);
+static llvm::Expected<TensorFile> findReference(const Flags &flags,
+                                                const Model &model) {
+  if (!flags.reference.empty())
+    return readTensors(flags.reference);
+  std::vector<std::string> texts;
+  if (!flags.source.texts.empty() || !flags.source.file.empty()) {
+    auto read = readTexts(flags.source);
+    if (!read)
+      return read.takeError();
+    texts = std::move(*read);
+  }
+  return interpretReference(model, flags.directory, texts);
+}
+
+static llvm::Expected<Result> compareAll(const Flags &flags) {
+  auto model = Model::open(flags.model);
+  if (!model)
+    return model.takeError();
+  auto file = findReference(flags, *model);
   if (!file)
     return file.takeError();
   auto inputs = findInputs(*file, /*only=*/false);
@@ -121,9 +189,6 @@ static llvm::Expected<std::vector<Comparison>> compareAll(const Flags &flags) {
   const IntTensor *rows = file->findInteger("rows");
   if (llvm::Error error = checkRows(*file, rows, *inputs))
     return error;
-  auto model = Model::open(flags.model);
-  if (!model)
-    return model.takeError();
   std::vector<const FloatTensor *> wanted;
   std::vector<std::string> names;
   for (const FloatTensor &tensor : file->floats) {
@@ -135,7 +200,7 @@ static llvm::Expected<std::vector<Comparison>> compareAll(const Flags &flags) {
                    << ", which the reference has\n";
   }
   if (wanted.empty())
-    return bertc::makeError(ExitCode::BadInput, flags.reference,
+    return bertc::makeError(ExitCode::BadInput, file->path,
                             "no tensor of the reference is an output of the "
                             "model",
                             "see 'bertc inspect' for the model's outputs");
@@ -147,74 +212,112 @@ static llvm::Expected<std::vector<Comparison>> compareAll(const Flags &flags) {
   auto session = model->createSession(flags.threads);
   if (!session)
     return session.takeError();
-  auto results = runModel(*model, *session, *inputs, names, flags.reference);
+  auto results = runModel(*model, *session, *inputs, names, file->path);
   if (!results)
     return results.takeError();
-  std::vector<Comparison> comparisons;
+  Result result = {
+      model->precision().str(), limitsOf(flags, model->precision()), {}};
   for (auto [want, got] : llvm::zip(wanted, *results)) {
     if (llvm::Error error = checkShape(*file, *want, got, rows))
       return error;
-    comparisons.push_back(compare(flags, *inputs, rows, *want, got));
+    result.comparisons.push_back(
+        compare(result.limits, *inputs, rows, *want, got));
   }
-  return comparisons;
+  return result;
 }
 
-static void printJson(llvm::ArrayRef<Comparison> comparisons) {
+static void printJson(const Result &result) {
   llvm::json::Array list;
-  for (const Comparison &each : comparisons)
-    list.push_back(llvm::json::Object{{"name", each.name},
-                                      {"max", each.largest},
-                                      {"relative_rms", each.relative},
-                                      {"good", each.good}});
-  llvm::outs() << llvm::json::Value(std::move(list)) << "\n";
+  for (const Comparison &each : result.comparisons) {
+    llvm::json::Object object{{"name", each.name},
+                              {"max", each.largest},
+                              {"relative_rms", each.relative},
+                              {"good", each.good}};
+    if (each.cosine)
+      object["cosine"] = *each.cosine;
+    list.push_back(std::move(object));
+  }
+  llvm::outs() << llvm::json::Value(llvm::json::Object{
+                      {"precision", result.precision},
+                      {"allowed_relative_rms", result.limits.rms},
+                      {"outputs", std::move(list)}})
+               << "\n";
 }
 
-static void printTable(llvm::ArrayRef<Comparison> comparisons) {
-  llvm::outs() << "output                 max error   relative RMS\n";
-  for (const Comparison &each : comparisons)
+static void printTable(const Result &result) {
+  llvm::outs() << "computed in " << result.precision
+               << ", allowed relative RMS "
+               << llvm::format("%.0e\n", result.limits.rms)
+               << "output                 max error   relative RMS   "
+                  "smallest cosine\n";
+  for (const Comparison &each : result.comparisons) {
     llvm::outs() << llvm::format("%-22s %9.2e   %12.2e", each.name.c_str(),
-                                 each.largest, each.relative)
-                 << (each.good ? "\n" : "   diverges\n");
+                                 each.largest, each.relative);
+    if (each.cosine)
+      llvm::outs() << llvm::format("   %15.6f", *each.cosine);
+    llvm::outs() << (each.good ? "\n" : "   diverges\n");
+  }
+}
+
+static std::string describe(const Comparison &bad, const Limits &limits) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << bad.name << " is the first to diverge: "
+     << llvm::format("max error %.2e", bad.largest);
+  if (std::isfinite(limits.atol))
+    os << llvm::format(", allowed %.2e", limits.atol);
+  os << llvm::format("; relative RMS %.2e, allowed %.2e", bad.relative,
+                     limits.rms);
+  return text;
 }
 
 static llvm::Expected<ExitCode> run(const Flags &flags) {
-  auto comparisons = compareAll(flags);
-  if (!comparisons)
-    return comparisons.takeError();
+  bool texts = !flags.source.texts.empty() || !flags.source.file.empty();
+  if (flags.reference.empty() == flags.directory.empty())
+    return makeUsageError("expected either --ref or --model",
+                          "--model DIR compares with the directory that was "
+                          "compiled");
+  if (texts && flags.directory.empty())
+    return makeUsageError("texts are for --model, but --ref was given",
+                          "the reference has its inputs inside");
+  auto result = compareAll(flags);
+  if (!result)
+    return result.takeError();
   if (flags.json)
-    printJson(*comparisons);
+    printJson(*result);
   else
-    printTable(*comparisons);
-  for (const Comparison &each : *comparisons)
+    printTable(*result);
+  for (const Comparison &each : result->comparisons)
     if (!each.good)
-      return bertc::makeError(
-          ExitCode::Inaccurate, flags.model,
-          llvm::formatv("{0} is the first to diverge: max error {1:e2}, "
-                        "allowed {2:e2}; relative RMS {3:e2}, allowed {4:e2}",
-                        each.name, each.largest, flags.atol, each.relative,
-                        flags.rms)
-              .str());
+      return bertc::makeError(ExitCode::Inaccurate, flags.model,
+                              describe(each, result->limits));
   return ExitCode::Success;
 }
 
 void tool::addCheck(CLI::App &app, Action &action) {
-  CLI::App *command =
-      app.add_subcommand("check", "compare a model with stored tensors");
+  CLI::App *command = app.add_subcommand(
+      "check", "compare a model with stored tensors or its own directory");
   auto flags = std::make_shared<Flags>();
   command->add_option("model", flags->model, "compiled model")->required();
-  command
-      ->add_option("--ref", flags->reference,
-                   "safetensors with inputs and expected outputs")
-      ->required();
+  command->add_option("--ref", flags->reference,
+                      "safetensors with inputs and expected outputs");
+  command->add_option("--model", flags->directory,
+                      "directory that was compiled: compare with the reference "
+                      "interpreter, which computes in double precision");
+  command->add_option("texts", flags->source.texts,
+                      "with --model: texts (default: generated token ids)");
+  command->add_option("--file", flags->source.file, "texts, one a line");
   command->add_option("--atol", flags->atol,
-                      "largest absolute error of an element");
+                      "largest absolute error of an element (f32: 2e-4, else "
+                      "any)");
   command->add_option("--rtol", flags->rtol,
                       "added to it, relative to the element");
   command->add_option("--rms", flags->rms,
-                      "largest relative RMS error of a tensor");
+                      "largest relative RMS error of a tensor (default: by "
+                      "precision)");
   command->add_option("--threads", flags->threads, "threads to compute with")
       ->check(CLI::Range(1, 1024));
-  command->add_flag("--json", flags->json, "print a JSON array");
+  command->add_flag("--json", flags->json, "print a JSON object");
   command->callback(
       [flags, &action] { action = [flags] { return run(*flags); }; });
 }

@@ -9,8 +9,8 @@
 // `bertc tokenize`: the tokens of each text. Offsets are bytes of the text.
 //
 //===----------------------------------------------------------------------===//
+#include "tools/bertc/Tokenize.h"
 #include "tools/bertc/Commands.h"
-#include "tools/bertc/Model.h"
 #include "tools/bertc/Texts.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -27,32 +27,22 @@ struct Flags {
   bool json = false, noSpecial = false, noTruncation = false;
 };
 
-struct Tokens {
-  std::vector<int32_t> ids, types;
-  std::vector<uint32_t> begin, end;
-  std::vector<uint8_t> special;
-  size_t dropped = 0;
-};
-
 } // namespace
 
-static llvm::Expected<Tokens> tokenize(const Model &model, const Flags &flags,
-                                       llvm::StringRef text) {
+llvm::Expected<Tokens> tool::tokenize(const Model &model, llvm::StringRef text,
+                                      llvm::StringRef pair, uint32_t maxTokens,
+                                      uint32_t flags) {
   bertc_tokenize_options options = BERTC_INIT(bertc_tokenize_options);
-  options.max_tokens = flags.maxTokens;
-  if (flags.noSpecial)
-    options.flags |= BERTC_TOKENIZE_NO_SPECIAL;
-  if (flags.noTruncation)
-    options.flags |= BERTC_TOKENIZE_NO_TRUNCATION;
-  const char *pair = flags.pair.empty() ? nullptr : flags.pair.data();
+  options.max_tokens = maxTokens;
+  options.flags = flags;
   bertc_encoding encoding = BERTC_INIT(bertc_encoding);
   bertc_status status;
   Tokens tokens;
   // Once to count, once to fill.
   for (int pass = 0; pass < 2; ++pass) {
-    if (model.api().tokenize(model.handle(), text.data(), text.size(), pair,
-                             flags.pair.size(), &options, &encoding,
-                             &status) != BERTC_OK)
+    if (model.api().tokenize(model.handle(), text.data(), text.size(),
+                             pair.empty() ? nullptr : pair.data(), pair.size(),
+                             &options, &encoding, &status) != BERTC_OK)
       return tool::makeError(status, model.path());
     size_t count = encoding.count;
     if (count == 0)
@@ -71,6 +61,15 @@ static llvm::Expected<Tokens> tokenize(const Model &model, const Flags &flags,
   }
   tokens.dropped = encoding.dropped;
   return tokens;
+}
+
+llvm::Error tool::expectTokenizer(const Model &model) {
+  if (model.info().has_tokenizer)
+    return llvm::Error::success();
+  return bertc::makeError(ExitCode::Usage, model.path(),
+                          "the model has no tokenizer",
+                          "compile a directory that has vocab.txt or "
+                          "tokenizer.json");
 }
 
 static std::string tokenText(const Model &model, int32_t id) {
@@ -120,13 +119,12 @@ static llvm::Expected<ExitCode> run(const Flags &flags) {
   auto model = Model::open(flags.model);
   if (!model)
     return model.takeError();
-  if (!model->info().has_tokenizer)
-    return bertc::makeError(ExitCode::Usage, flags.model,
-                            "the model has no tokenizer",
-                            "compile a directory that has vocab.txt or "
-                            "tokenizer.json");
+  if (llvm::Error error = expectTokenizer(*model))
+    return error;
+  uint32_t options = (flags.noSpecial ? BERTC_TOKENIZE_NO_SPECIAL : 0) |
+                     (flags.noTruncation ? BERTC_TOKENIZE_NO_TRUNCATION : 0);
   for (auto [i, text] : llvm::enumerate(*texts)) {
-    auto tokens = tokenize(*model, flags, text);
+    auto tokens = tokenize(*model, text, flags.pair, flags.maxTokens, options);
     if (!tokens)
       return tokens.takeError();
     if (tokens->dropped > 0)
