@@ -44,7 +44,7 @@ struct LibraryInputs {
   Precision precision = Precision::F32;
   std::vector<OutputInfo> outputs;
   std::vector<VariantCode> variants; ///< By rising preference.
-  std::string tokenizer; ///< Blob of runtime/text/format.h, or empty.
+  std::string tokenizer;             ///< Blob of runtime/abi/text.h, or empty.
   WeightLayout layout;
   /// As WeightSource of PackWeights.h. Without it the model is compiled without
   /// weights, which are given when it is opened.

@@ -79,7 +79,7 @@ llvm::Expected<TokenizerData> loadTokenizer(llvm::StringRef directory,
 /// the limit of tokens to the model's number of positions.
 llvm::Error checkTokenizer(TokenizerData &tokenizer, const ModelConfig &config);
 
-/// The blob of runtime/text/format.h. The same data give the same bytes.
+/// The blob of runtime/abi/text.h. The same data give the same bytes.
 std::string serializeTokenizer(const TokenizerData &tokenizer);
 
 } // namespace bertc

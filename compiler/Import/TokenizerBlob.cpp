@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// TokenizerData to the bytes of runtime/text/format.h: a header, then sections
+// TokenizerData to the bytes of runtime/abi/text.h: a header, then sections
 // in the order of the header, each at a multiple of 8.
 //
 //===----------------------------------------------------------------------===//

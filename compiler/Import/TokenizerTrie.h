@@ -12,7 +12,7 @@
 #ifndef BERTC_COMPILER_IMPORT_TOKENIZERTRIE_H
 #define BERTC_COMPILER_IMPORT_TOKENIZERTRIE_H
 
-#include "runtime/text/format.h"
+#include "runtime/abi/text.h"
 #include "llvm/ADT/StringRef.h"
 #include <vector>
 

@@ -15,7 +15,7 @@
 #ifndef BERTC_COMPILER_IMPORT_TOKENIZERUNICODE_H
 #define BERTC_COMPILER_IMPORT_TOKENIZERUNICODE_H
 
-#include "runtime/text/format.h"
+#include "runtime/abi/text.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
 #include <vector>

@@ -121,7 +121,7 @@ typedef struct bertc_model_desc {
   uint32_t output_count;
   const bertc_output_desc *outputs;
 
-  const uint8_t *tokenizer; /* runtime/text/format.h, or NULL */
+  const uint8_t *tokenizer; /* runtime/abi/text.h, or NULL */
   uint64_t tokenizer_size;
 } bertc_model_desc;
 

@@ -15,8 +15,8 @@
 #ifndef BERTC_RUNTIME_TEXT_TOKENIZER_H
 #define BERTC_RUNTIME_TEXT_TOKENIZER_H
 
+#include "runtime/abi/text.h"
 #include "runtime/text/Buffer.h"
-#include "runtime/text/format.h"
 
 namespace bertc::rt {
 

@@ -12,8 +12,8 @@
  * pointers, needs 8-byte alignment, and is little-endian.
  *
  *===----------------------------------------------------------------------===*/
-#ifndef BERTC_RUNTIME_TEXT_FORMAT_H
-#define BERTC_RUNTIME_TEXT_FORMAT_H
+#ifndef BERTC_RUNTIME_ABI_TEXT_H
+#define BERTC_RUNTIME_ABI_TEXT_H
 
 #include <stdint.h>
 
