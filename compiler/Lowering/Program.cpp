@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/Rows.h"
+#include "compiler/Kernels/CPU/TileKernel.h"
 #include "compiler/Lowering/ProgramEmission.h"
 #include "compiler/Plan/PlanAttributes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -55,7 +56,11 @@ void Program::emit(KernelBuilder &k, CallFrame &frame) {
       k.share(frame.tokens, frame.tid, frame.threads);
   std::tie(e->sequenceBegin, e->sequenceEnd) =
       k.share(frame.sequences, frame.tid, frame.threads);
+  if (usesTiles)
+    emitTilesBegin(k);
   emitBlock(forward.getBody().front());
+  if (usesTiles)
+    emitTilesEnd(k);
   e = nullptr;
 }
 
@@ -279,6 +284,7 @@ Program::LinearWeights Program::panels(ArrayRef<StringAttr> symbols,
   packed.columns = columns;
   packed.depth = depth;
   packed.layers = layersOf(symbols.front());
+  usesTiles |= isTile(arithmetic);
   LinearWeights indices;
   if (isInt8(arithmetic)) {
     packed.derived = PackedWeight::Derived::Scale;

@@ -117,6 +117,7 @@ private:
   std::unique_ptr<BufferAssignment> buffers;
   llvm::DenseMap<mlir::Operation *, int64_t> intermediates; // slots
   bool valid = true;
+  bool usesTiles = false; // of AMX, in a linear layer
   Emission *e = nullptr;
 };
 

@@ -16,8 +16,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/Linear.h"
+#include "compiler/Kernels/CPU/Isa.h"
 #include "compiler/Kernels/CPU/Math.h"
 #include "compiler/Kernels/CPU/Stage.h"
+#include "compiler/Kernels/CPU/TileKernel.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -60,18 +62,37 @@ Value bertc::emitActivation(KernelBuilder &k, ActivationFunction activation,
   return x;
 }
 
-/// bias, activation and residual on a finished tile of y.
-static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Place y,
-                         Place residual, Place bias, Value rows,
+namespace {
+/// Sums of a block: float32, or int32 that are scaled by row and column.
+struct Sums {
+  Place place;
+  int64_t stride;
+  Place rowScale, columnScale; // int32 only
+};
+} // namespace
+
+/// y = activation(sums + bias) + residual for a finished block.
+static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,
+                         Place y, Place residual, Place bias, Value rows,
                          int64_t panels) {
-  SmallVector<Value> biases;
-  for (int64_t p = 0; shape.bias && p < panels; ++p)
-    biases.push_back(k.load(k.at(bias, p * lanes)));
+  bool scaled = sums.rowScale.buffer != nullptr;
+  SmallVector<Value> biases, scales;
+  for (int64_t p = 0; p < panels; ++p) {
+    if (shape.bias)
+      biases.push_back(k.load(k.at(bias, p * lanes)));
+    if (scaled)
+      scales.push_back(k.load(k.at(sums.columnScale, p * lanes)));
+  }
   k.forLoop(k.index(0), rows, 1, [&](Value row) {
-    Value offset = k.mul(row, shape.outputStride);
+    Place from = k.at(sums.place, k.mul(row, sums.stride));
+    Place to = k.at(y, k.mul(row, shape.outputStride));
+    Value rowScale;
+    if (scaled)
+      rowScale = k.broadcast(k.loadScalar(k.at(sums.rowScale, row)));
     for (int64_t p = 0; p < panels; ++p) {
-      Place target = k.at(k.at(y, offset), p * lanes);
-      Value v = k.load(target);
+      Value v = k.load(k.at(from, p * lanes));
+      if (scaled)
+        v = k.mulf(emitIntToFloat(k, v), k.mulf(rowScale, scales[p]));
       if (shape.bias)
         v = k.addf(v, biases[p]);
       v = emitActivation(k, shape.activation, v);
@@ -79,7 +100,7 @@ static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Place y,
         Place other = k.at(residual, k.mul(row, shape.residualStride));
         v = k.addf(v, k.load(k.at(other, p * lanes)));
       }
-      k.store(v, target);
+      k.store(v, k.at(to, p * lanes));
     }
   });
 }
@@ -119,8 +140,9 @@ static void emitBlock(KernelBuilder &k, const LinearShape &shape,
   Value panelSize = k.index(panelLines(shape, plan.arithmetic) * lanes);
   Value accumulate = k.less(k.index(0), w.first);
   Value tiles = k.ceilDiv(blockRows, plan.rows);
-  Value aheadStep = k.ceilDiv(k.index(microLines * lanes), tiles);
-  Value shareAhead = k.mul(k.div(w.lines, microLines), aheadStep);
+  int64_t pass = linesPerPass(plan.arithmetic);
+  Value aheadStep = k.ceilDiv(k.index(pass * lanes), tiles);
+  Value shareAhead = k.mul(k.div(w.lines, pass), aheadStep);
   Value least = k.div(blockRows, tiles);
   Value larger = k.sub(blockRows, k.mul(least, tiles)); // tiles of one row more
   Value firstWord = k.mul(w.first, inputWords(plan.arithmetic));
@@ -154,18 +176,82 @@ static void emitBlock(KernelBuilder &k, const LinearShape &shape,
                      }
                      callMicroKernel(k, micro, panels, rows, m);
                      k.ifThen(w.last, [&] {
-                       emitEpilogue(k, shape, m.c, k.at(residualRow, column),
+                       emitEpilogue(k, shape, {m.c, shape.outputStride, {}, {}},
+                                    m.c, k.at(residualRow, column),
                                     k.at(o.bias, column), rows, panels);
                      });
                    });
   });
 }
 
+/// The same with tile registers. Their sums rest in scratch, where whole tiles
+/// have room.
+static void emitTileBlock(KernelBuilder &k, const LinearShape &shape,
+                          const LinearPlan &plan, const LinearOperands &o,
+                          const Input &input, Place sums, Value rowBlock,
+                          Value blockRows, const WeightBlock &w) {
+  Value panelSize = k.index(panelLines(shape, plan.arithmetic) * lanes);
+  Value tiles = k.ceilDiv(blockRows, plan.rows);
+  int64_t ldc = plan.group * lanes;
+  Value chunks = k.ceilDiv(w.lines, tileLines);
+  Value aheadLines = k.ceilDiv(k.index(tileLines), tiles);
+  Value shareAhead = k.mul(k.mul(chunks, aheadLines), lanes);
+  k.forLoop(k.index(0), tiles, 1, [&](Value tile) {
+    Value begin = k.mul(tile, plan.rows);
+    Value rows = k.min(k.index(plan.rows), k.sub(blockRows, begin));
+    Value row = k.add(rowBlock, begin);
+    Place yRow = k.at(o.y, k.mul(row, shape.outputStride));
+    Place residualRow = k.at(o.residual, k.mul(row, shape.residualStride));
+    TileOperands t;
+    t.a = k.at(k.at(input.place, k.mul(begin, input.stride)), w.first);
+    t.panelStride = panelSize;
+    t.chunks = chunks;
+    t.accumulate = k.less(k.index(0), w.first);
+    t.aheadLines = aheadLines;
+    forPanelGroups(k, w.groupBegin, w.groupEnd, plan.panels,
+                   [&](Value panel, int64_t panels) {
+                     Value column = k.mul(panel, lanes);
+                     Value inGroup = k.mul(k.sub(panel, w.groupBegin), lanes);
+                     t.b = k.at(k.at(o.weight, k.mul(panel, panelSize)),
+                                k.mul(w.first, lanes));
+                     t.c = k.at(k.at(sums, k.mul(begin, ldc)), inGroup);
+                     t.ahead =
+                         k.at(t.b, k.add(w.distance, k.mul(tile, shareAhead)));
+                     callTileKernel(k, plan.arithmetic, input.stride, ldc, rows,
+                                    panels, t);
+                     k.ifThen(w.last, [&] {
+                       Sums done{t.c, ldc, {}, {}};
+                       if (isInt8(plan.arithmetic)) {
+                         done.rowScale = k.at(input.scales, begin);
+                         done.columnScale = k.at(o.columnScale, column);
+                       }
+                       emitEpilogue(k, shape, done, k.at(yRow, column),
+                                    k.at(residualRow, column),
+                                    k.at(o.bias, column), rows, panels);
+                     });
+                   });
+  });
+}
+
+/// Words before the staged rows, for their scales; of the staged rows, in whole
+/// tiles; and of the sums of a panel group.
+static int64_t scaleWords(const LinearPlan &plan) {
+  return roundUp(plan.rowBlock, lanes);
+}
+static int64_t stagedBlockWords(const LinearPlan &plan, int64_t depth) {
+  return roundUp(plan.rowBlock, 2 * tileLines) *
+         stagedStride(plan.arithmetic, depth);
+}
+static int64_t sumWords(const LinearPlan &plan) {
+  return isTile(plan.arithmetic)
+             ? roundUp(plan.rowBlock, 2 * tileLines) * plan.group * lanes
+             : 0;
+}
+
 int64_t bertc::linearScratch(const LinearPlan &plan, int64_t depth) {
   if (!isStaged(plan.arithmetic))
     return 0;
-  return roundUp(plan.rowBlock, lanes) +
-         plan.rowBlock * stagedStride(plan.arithmetic, depth);
+  return scaleWords(plan) + stagedBlockWords(plan, depth) + sumWords(plan);
 }
 
 static void emitLinear(KernelBuilder &k, const LinearShape &shape,
@@ -175,7 +261,8 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
   int64_t block = plan.depthBlock / perLine;
   Value nextGroup =
       k.index(plan.group * panelLines(shape, plan.arithmetic) * lanes);
-  Place staged = k.at(o.scratch, roundUp(plan.rowBlock, lanes));
+  Place staged = k.at(o.scratch, scaleWords(plan));
+  Place sums = k.at(staged, stagedBlockWords(plan, shape.depth));
   forBalancedRows(k, o.rows, plan.rowBlock, [&](Value row, Value rows) {
     Input input{k.at(o.x, k.mul(row, shape.inputStride)), shape.inputStride,
                 o.scratch};
@@ -198,7 +285,10 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
           w.last = k.equal(k.add(first, w.lines), lines);
           w.distance = k.select(w.last, k.sub(nextGroup, k.mul(first, lanes)),
                                 k.index(block * lanes));
-          emitBlock(k, shape, plan, o, input, row, rows, w);
+          if (isTile(plan.arithmetic))
+            emitTileBlock(k, shape, plan, o, input, sums, row, rows, w);
+          else
+            emitBlock(k, shape, plan, o, input, row, rows, w);
         });
       });
     });

@@ -31,6 +31,10 @@ int64_t bertc::inputWords(Arithmetic arithmetic) {
   }
 }
 
+int64_t bertc::linesPerPass(Arithmetic arithmetic) {
+  return 4 / inputWords(arithmetic);
+}
+
 namespace {
 
 using Values = SmallVector<Value>;
@@ -208,9 +212,9 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
     });
   }
 
+  int64_t pass = linesPerPass(shape.arithmetic);
   auto prefetch = [&](Value at) {
-    Value ahead =
-        k.add(o.ahead.offset, k.mul(k.div(at, microLines), o.aheadStep));
+    Value ahead = k.add(o.ahead.offset, k.mul(k.div(at, pass), o.aheadStep));
     for (int64_t p = 0; p < panels; ++p) {
       k.prefetch({o.ahead.buffer, ahead});
       ahead = k.add(ahead, o.panelStride);
@@ -236,15 +240,15 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
   auto run = [&](Value begin, Value end, int64_t unroll, ValueRange start) {
     return k.forLoop(begin, end, unroll, start, [&](Value at, ValueRange acc) {
       Values sums(acc);
-      if (o.ahead.buffer && unroll == microLines)
+      if (o.ahead.buffer && unroll == pass)
         prefetch(at);
       for (int64_t u = 0; u < unroll; ++u)
         multiplyLine(k.add(at, u), sums);
       return sums;
     });
   };
-  Value whole = k.mul(k.div(o.lines, microLines), microLines);
-  sums = run(whole, o.lines, 1, run(k.index(0), whole, microLines, sums));
+  Value whole = k.mul(k.div(o.lines, pass), pass);
+  sums = run(whole, o.lines, 1, run(k.index(0), whole, pass, sums));
 
   Values columnScale(panels), columnSum(panels);
   if (isInt8(shape.arithmetic))

@@ -43,16 +43,17 @@ struct MicroOperands {
   mlir::Value lines;
   mlir::Value accumulate; // i1: start from C instead of zero; not for int8
   /// What a later call reads, prefetched while this one computes: from `ahead`
-  /// and each `panelStride` behind it, `aheadStep` words for every `microLines`
-  /// lines. No prefetch without a buffer.
+  /// and each `panelStride` behind it, `aheadStep` words a pass. No prefetch
+  /// without a buffer.
   Place ahead;
   mlir::Value aheadStep;
   /// int8: the scales of A's rows and B's columns; sums of B's columns (int32).
   Place rowScale, columnScale, columnSum;
 };
 
-/// Lines in one pass of the loop, so that its counting costs nothing.
-constexpr int64_t microLines = 4;
+/// Lines in one pass of the loop, so that its counting costs nothing; more of
+/// them make LLVM spill.
+int64_t linesPerPass(Arithmetic arithmetic);
 
 /// Words of a row of A that meet one line of B.
 int64_t inputWords(Arithmetic arithmetic);

@@ -1,0 +1,103 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tile registers are numbered by hand: 0 to 3 hold C, 4 and 5 tiles of A, 6 and
+// 7 tiles of B. One pass of the loop is four loads and four products. The
+// function calls nothing, so nothing disturbs the registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/CPU/TileKernel.h"
+#include "compiler/Kernels/CPU/Isa.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace bertc;
+
+static constexpr int firstA = 4, firstB = 6;
+
+void bertc::emitTilesBegin(KernelBuilder &k) {
+  TileConfig config;
+  config.fill({tileRows, tileRowBytes});
+  emitTileConfigure(k, config);
+}
+
+void bertc::emitTilesEnd(KernelBuilder &k) { emitTileRelease(k); }
+
+static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
+                           int64_t ldc, int rows, int panels,
+                           const TileOperands &o) {
+  Value strideA = k.index(4 * lda), strideC = k.index(4 * ldc);
+  Value strideB = k.index(tileRowBytes);
+  auto sum = [&](int r, int p) { return r * 2 + p; };
+  auto forSums = [&](llvm::function_ref<void(int, Value)> body) {
+    for (int r = 0; r < rows; ++r)
+      for (int p = 0; p < panels; ++p)
+        body(sum(r, p),
+             emitAddress(k, k.at(o.c, r * tileRows * ldc + p * lanes)));
+  };
+  k.ifThen(
+      o.accumulate,
+      [&] {
+        forSums(
+            [&](int tile, Value at) { emitTileLoad(k, tile, at, strideC); });
+      },
+      [&] { forSums([&](int tile, Value) { emitTileZero(k, tile); }); });
+  k.forLoop(k.index(0), o.chunks, 1, [&](Value chunk) {
+    Place a = k.at(o.a, k.mul(chunk, lanes));
+    Place b = k.at(o.b, k.mul(chunk, tileLines * lanes));
+    for (int p = 0; p < panels; ++p)
+      emitTileLoad(k, firstB + p,
+                   emitAddress(k, k.at(b, k.mul(o.panelStride, p))), strideB);
+    for (int r = 0; r < rows; ++r) {
+      emitTileLoad(k, firstA + r, emitAddress(k, k.at(a, r * tileRows * lda)),
+                   strideA);
+      for (int p = 0; p < panels; ++p) {
+        if (arithmetic == Arithmetic::BF16Tile)
+          emitTileDotBF16(k, sum(r, p), firstA + r, firstB + p);
+        else
+          emitTileDotInt8(k, sum(r, p), firstA + r, firstB + p);
+      }
+    }
+    Place ahead = k.at(o.ahead, k.mul(k.mul(chunk, o.aheadLines), lanes));
+    k.forLoop(k.index(0), o.aheadLines, 1, [&](Value line) {
+      for (int p = 0; p < panels; ++p)
+        k.prefetch(
+            k.at(k.at(ahead, k.mul(line, lanes)), k.mul(o.panelStride, p)));
+    });
+  });
+  forSums([&](int tile, Value at) { emitTileStore(k, tile, at, strideC); });
+}
+
+void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
+                           int64_t ldc, Value rows, int64_t panels,
+                           const TileOperands &o) {
+  Type buffer = k.bufferType(), index = k.indexType();
+  SmallVector<Type> types = {buffer, index, buffer,       index,  index, buffer,
+                             index,  index, k.boolType(), buffer, index, index};
+  k.switchOn(k.ceilDiv(rows, tileRows), 2, [&](int64_t count) {
+    std::string name = llvm::formatv(
+        "tile_{0}_{1}x{2}_lda{3}_ldc{4}", arithmeticName(arithmetic),
+        count * tileRows, panels * lanes, lda, ldc);
+    func::FuncOp kernel = k.kernel(name, types, [&](ValueRange v) {
+      emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels),
+                     {{v[0], v[1]},
+                      {v[2], v[3]},
+                      v[4],
+                      {v[5], v[6]},
+                      v[7],
+                      v[8],
+                      {v[9], v[10]},
+                      v[11]});
+    });
+    k.call(kernel,
+           {o.a.buffer, o.a.offset, o.b.buffer, o.b.offset, o.panelStride,
+            o.c.buffer, o.c.offset, o.chunks, o.accumulate, o.ahead.buffer,
+            o.ahead.offset, o.aheadLines});
+  });
+}

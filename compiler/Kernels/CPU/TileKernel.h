@@ -1,0 +1,50 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The micro-kernel of AMX: up to 32 rows and two panels in four tile registers,
+// their operands in the other four.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_CPU_TILEKERNEL_H
+#define BERTC_COMPILER_KERNELS_CPU_TILEKERNEL_H
+
+#include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Plan/Plan.h"
+
+namespace bertc {
+
+/// Rows of one tile register, and lines of a panel that make one.
+constexpr int64_t tileLines = 16;
+
+/// Configures all tile registers at their full size, for all kernels of a
+/// thread's call; and gives them back at its end.
+void emitTilesBegin(KernelBuilder &k);
+void emitTilesEnd(KernelBuilder &k);
+
+/// Operands of one block, in words of 32 bits. A is staged rows, whole tiles of
+/// them (what lies behind the real rows is multiplied, too, and not read
+/// again); B panels of [chunks * 16][16]; C float32 or int32.
+struct TileOperands {
+  Place a;
+  Place b;
+  mlir::Value panelStride;
+  Place c;
+  mlir::Value chunks;     // of 16 lines
+  mlir::Value accumulate; // i1: start from C instead of zero
+  Place ahead;            // what a later call reads of B, prefetched
+  mlir::Value aheadLines; // of each panel, for one chunk
+};
+
+/// C += A * B for `rows` (1..32, a run-time value) rows and 1 or 2 panels.
+void callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
+                    int64_t ldc, mlir::Value rows, int64_t panels,
+                    const TileOperands &operands);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_CPU_TILEKERNEL_H
