@@ -47,11 +47,6 @@ Value bertc::emitBitcast(KernelBuilder &k, Value value, Type element) {
       k.loc, VectorType::get({n}, element), value);
 }
 
-Value bertc::emitIntToFloat(KernelBuilder &k, Value bits) {
-  return arith::SIToFPOp::create(k.b, k.loc, bits.getType(),
-                                 emitBitcast(k, bits, k.b.getI32Type()));
-}
-
 Value bertc::emitDotBF16(KernelBuilder &k, Value acc, Value a, Value b) {
   return intrinsic(k, "llvm.x86.avx512bf16.dpbf16ps.512", acc.getType(),
                    {acc, a, b});

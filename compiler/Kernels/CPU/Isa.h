@@ -29,9 +29,6 @@ namespace bertc {
 mlir::Value emitBitcast(KernelBuilder &k, mlir::Value value,
                         mlir::Type element);
 
-/// vector<Nxf32> whose bits are int32 -> their values.
-mlir::Value emitIntToFloat(KernelBuilder &k, mlir::Value bits);
-
 /// vdpbf16ps: acc[i] + a[2i+1] * b[2i+1] + a[2i] * b[2i], added in this order,
 /// each sum rounded once; subnormal numbers count as zero. acc: vector<16xf32>;
 /// a, b: vector<32xbf16>. Needs avx512bf16.

@@ -63,11 +63,11 @@ Value bertc::emitActivation(KernelBuilder &k, ActivationFunction activation,
 }
 
 namespace {
-/// Sums of a block: float32, or int32 that are scaled by row and column.
+/// Sums of a block: float32, or int32 to be scaled by row and column.
 struct Sums {
   Place place;
   int64_t stride;
-  Place rowScale, columnScale; // int32 only
+  Place rowScale, columnScale, columnSum; // int32 only
 };
 } // namespace
 
@@ -76,23 +76,28 @@ static void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,
                          Place y, Place residual, Place bias, Value rows,
                          int64_t panels) {
   bool scaled = sums.rowScale.buffer != nullptr;
-  SmallVector<Value> biases, scales;
+  SmallVector<Value> biases, scales, columnSums;
   for (int64_t p = 0; p < panels; ++p) {
     if (shape.bias)
       biases.push_back(k.load(k.at(bias, p * lanes)));
-    if (scaled)
-      scales.push_back(k.load(k.at(sums.columnScale, p * lanes)));
+    if (!scaled)
+      continue;
+    scales.push_back(k.load(k.at(sums.columnScale, p * lanes)));
+    columnSums.push_back(k.load(k.at(sums.columnSum, p * lanes)));
   }
   k.forLoop(k.index(0), rows, 1, [&](Value row) {
     Place from = k.at(sums.place, k.mul(row, sums.stride));
     Place to = k.at(y, k.mul(row, shape.outputStride));
-    Value rowScale;
-    if (scaled)
-      rowScale = k.broadcast(k.loadScalar(k.at(sums.rowScale, row)));
+    Value scale, zero;
+    if (scaled) {
+      Place own = k.at(sums.rowScale, k.mul(row, scaleWords));
+      scale = k.broadcast(k.loadScalar(own));
+      zero = k.broadcast(k.loadScalar(k.at(own, 1)));
+    }
     for (int64_t p = 0; p < panels; ++p) {
       Value v = k.load(k.at(from, p * lanes));
       if (scaled)
-        v = k.mulf(emitIntToFloat(k, v), k.mulf(rowScale, scales[p]));
+        v = emitScaledSum(k, v, scale, zero, scales[p], columnSums[p]);
       if (shape.bias)
         v = k.addf(v, biases[p]);
       v = emitActivation(k, shape.activation, v);
@@ -162,7 +167,7 @@ static void emitBlock(KernelBuilder &k, const LinearShape &shape,
     m.accumulate = accumulate;
     m.aheadStep = aheadStep;
     if (isInt8(plan.arithmetic))
-      m.rowScale = k.at(input.scales, begin);
+      m.rowScale = k.at(input.scales, k.mul(begin, scaleWords));
     forPanelGroups(k, w.groupBegin, w.groupEnd, plan.panels,
                    [&](Value panel, int64_t panels) {
                      Value column = k.mul(panel, lanes);
@@ -176,8 +181,9 @@ static void emitBlock(KernelBuilder &k, const LinearShape &shape,
                      }
                      callMicroKernel(k, micro, panels, rows, m);
                      k.ifThen(w.last, [&] {
-                       emitEpilogue(k, shape, {m.c, shape.outputStride, {}, {}},
-                                    m.c, k.at(residualRow, column),
+                       emitEpilogue(k, shape,
+                                    {m.c, shape.outputStride, {}, {}, {}}, m.c,
+                                    k.at(residualRow, column),
                                     k.at(o.bias, column), rows, panels);
                      });
                    });
@@ -220,7 +226,7 @@ static void emitTileBlock(KernelBuilder &k, const LinearShape &shape,
                      callTileKernel(k, plan.arithmetic, input.stride, ldc, rows,
                                     panels, t);
                      k.ifThen(w.last, [&] {
-                       Sums done{t.c, ldc, {}, {}};
+                       Sums done{t.c, ldc, {}, {}, {}};
                        if (isInt8(plan.arithmetic)) {
                          done.rowScale = k.at(input.scales, begin);
                          done.columnScale = k.at(o.columnScale, column);
@@ -235,8 +241,8 @@ static void emitTileBlock(KernelBuilder &k, const LinearShape &shape,
 
 /// Words before the staged rows, for their scales; of the staged rows, in whole
 /// tiles; and of the sums of a panel group.
-static int64_t scaleWords(const LinearPlan &plan) {
-  return roundUp(plan.rowBlock, lanes);
+static int64_t scaleBlockWords(const LinearPlan &plan) {
+  return roundUp(plan.rowBlock * scaleWords, lanes);
 }
 static int64_t stagedBlockWords(const LinearPlan &plan, int64_t depth) {
   return roundUp(plan.rowBlock, 2 * tileLines) *
@@ -251,7 +257,7 @@ static int64_t sumWords(const LinearPlan &plan) {
 int64_t bertc::linearScratch(const LinearPlan &plan, int64_t depth) {
   if (!isStaged(plan.arithmetic))
     return 0;
-  return scaleWords(plan) + stagedBlockWords(plan, depth) + sumWords(plan);
+  return scaleBlockWords(plan) + stagedBlockWords(plan, depth) + sumWords(plan);
 }
 
 static void emitLinear(KernelBuilder &k, const LinearShape &shape,
@@ -261,7 +267,7 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
   int64_t block = plan.depthBlock / perLine;
   Value nextGroup =
       k.index(plan.group * panelLines(shape, plan.arithmetic) * lanes);
-  Place staged = k.at(o.scratch, scaleWords(plan));
+  Place staged = k.at(o.scratch, scaleBlockWords(plan));
   Place sums = k.at(staged, stagedBlockWords(plan, shape.depth));
   forBalancedRows(k, o.rows, plan.rowBlock, [&](Value row, Value rows) {
     Input input{k.at(o.x, k.mul(row, shape.inputStride)), shape.inputStride,

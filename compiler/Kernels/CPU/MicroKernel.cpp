@@ -13,6 +13,7 @@
 
 #include "compiler/Kernels/CPU/MicroKernel.h"
 #include "compiler/Kernels/CPU/Isa.h"
+#include "compiler/Kernels/CPU/Stage.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -53,8 +54,8 @@ public:
   Value operand(Value word) const;
   Value multiply(Value x, Value column, Value sum) const;
   /// The panel's sums as float32, scaled.
-  Value finish(ArrayRef<Value> sums, Value rowScale, Value columnScale,
-               Value columnSum) const;
+  Value finish(ArrayRef<Value> sums, Value rowScale, Value rowZero,
+               Value columnScale, Value columnSum) const;
 
 private:
   Type i8() const { return k.b.getI8Type(); }
@@ -142,8 +143,8 @@ Value Line::multiply(Value x, Value column, Value sum) const {
   }
 }
 
-Value Line::finish(ArrayRef<Value> sums, Value rowScale, Value columnScale,
-                   Value columnSum) const {
+Value Line::finish(ArrayRef<Value> sums, Value rowScale, Value rowZero,
+                   Value columnScale, Value columnSum) const {
   if (!isInt8(arithmetic))
     return sums[0];
   Value sum = sums[0];
@@ -151,17 +152,7 @@ Value Line::finish(ArrayRef<Value> sums, Value rowScale, Value columnScale,
     SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(0, lanes));
     sum = vector::ShuffleOp::create(k.b, k.loc, sums[0], sums[1], both);
   }
-  if (arithmetic == Arithmetic::Int8Dot) {
-    // The elements of A are 128 too large, so as to have no sign.
-    auto type = cast<VectorType>(sum.getType());
-    Value seven = arith::ConstantOp::create(
-        k.b, k.loc, DenseElementsAttr::get(type, k.b.getI32IntegerAttr(7)));
-    Value columns = emitBitcast(k, columnSum, i32());
-    sum = arith::SubIOp::create(
-        k.b, k.loc, sum, arith::ShLIOp::create(k.b, k.loc, columns, seven));
-  }
-  Value real = arith::SIToFPOp::create(k.b, k.loc, k.vectorType(), sum);
-  return k.mulf(real, k.mulf(rowScale, columnScale));
+  return emitScaledSum(k, sum, rowScale, rowZero, columnScale, columnSum);
 }
 
 /// The arguments of a micro-kernel, in the order of its function.
@@ -257,13 +248,16 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
       columnSum[p] = k.load(k.at(o.columnSum, p * lanes));
     }
   for (int64_t r = 0; r < rows; ++r) {
-    Value rowScale;
-    if (isInt8(shape.arithmetic))
-      rowScale = k.broadcast(k.loadScalar(k.at(o.rowScale, r)));
+    Value rowScale, rowZero;
+    if (isInt8(shape.arithmetic)) {
+      Place row = k.at(o.rowScale, r * scaleWords);
+      rowScale = k.broadcast(k.loadScalar(row));
+      rowZero = k.broadcast(k.loadScalar(k.at(row, 1)));
+    }
     for (int64_t p = 0; p < panels; ++p) {
       ArrayRef<Value> own =
           ArrayRef(sums).slice((r * panels + p) * parts, parts);
-      k.store(line.finish(own, rowScale, columnScale[p], columnSum[p]),
+      k.store(line.finish(own, rowScale, rowZero, columnScale[p], columnSum[p]),
               cPlace(r, p));
     }
   }

@@ -47,7 +47,8 @@ struct MicroOperands {
   /// without a buffer.
   Place ahead;
   mlir::Value aheadStep;
-  /// int8: the scales of A's rows and B's columns; sums of B's columns (int32).
+  /// int8: scale and zero (int32) of each of A's rows, as staged; the scales of
+  /// B's columns, and their sums (int32).
   Place rowScale, columnScale, columnSum;
 };
 

@@ -6,8 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// int8 rounds x * (127 / max |x|) to nearest even: a product, not a quotient,
-// the same on each ISA. The scale that undoes it is max |x| / 127.
+// int8 rounds x * (255 / range) to nearest even: a product, not a quotient. The
+// step that undoes it is range / 255. The range of a row need not be symmetric:
+// what gelu leaves has next to nothing below 0. Where the instruction takes 16
+// bits, x has them too: it costs nothing and leaves the error of the weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -62,41 +64,72 @@ static Value splatInteger(KernelBuilder &k, int32_t value) {
                                    DenseElementsAttr::get(type, value));
 }
 
+namespace {
+/// The integers that the elements of a row become.
+struct Codes {
+  double least, top;
+};
+} // namespace
+
+/// vpmaddwd takes 16 bits, so many as leave a sum of `depth` products in int32;
+/// then there is no need to shift the range.
+static Codes codesOf(Arithmetic arithmetic, int64_t depth) {
+  if (arithmetic == Arithmetic::Int8Dot)
+    return {0.0, 255.0};
+  if (arithmetic == Arithmetic::Int8Tile)
+    return {-128.0, 127.0};
+  constexpr int64_t mostInt16 = (1 << 15) - 1, mostInt32 = (1ll << 31) - 1;
+  double reach = double(std::min(mostInt16, mostInt32 / (127 * depth)));
+  return {-reach, reach};
+}
+
 static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
                       Place x, Place staged, Place scale) {
-  Value most = k.forLoop(k.index(0), k.index(depth), lanes, {k.splat(0.0)},
-                         [&](Value column, ValueRange acc) {
-                           Value v = k.load(k.at(x, column));
-                           Value size = math::AbsFOp::create(k.b, k.loc, v);
-                           return SmallVector<Value>{k.maxf(size, acc[0])};
-                         })[0];
-  Value largest = k.reduceMax(most);
-  k.storeScalar(k.divf(largest, k.scalar(127.0)), scale);
+  SmallVector<Value> reach = k.forLoop(
+      k.index(0), k.index(depth), lanes, {k.splat(0.0), k.splat(0.0)},
+      [&](Value column, ValueRange acc) {
+        Value v = k.load(k.at(x, column));
+        Value down = arith::NegFOp::create(k.b, k.loc, v);
+        return SmallVector<Value>{k.maxf(v, acc[0]), k.maxf(down, acc[1])};
+      });
+  Codes codes = codesOf(arithmetic, depth);
+  Value above = k.reduceMax(reach[0]), below = k.reduceMax(reach[1]);
+  if (isMadd(arithmetic))
+    above = below = k.maxf(above, below);
+  Value range = k.addf(above, below), steps = k.scalar(codes.top - codes.least);
   Value none = arith::CmpFOp::create(k.b, k.loc, arith::CmpFPredicate::OEQ,
-                                     largest, k.scalar(0.0));
-  Value factor = k.broadcast(
-      k.select(none, k.scalar(0.0), k.divf(k.scalar(127.0), largest)));
-  Value least = k.splat(-127.0), top = k.splat(127.0);
+                                     range, k.scalar(0.0));
+  Value perStep = k.select(none, k.scalar(0.0), k.divf(steps, range));
+  Value zero = arith::MinNumFOp::create(
+      k.b, k.loc, math::RoundEvenOp::create(k.b, k.loc, k.mulf(below, perStep)),
+      steps);
+  zero =
+      isMadd(arithmetic) ? k.scalar(0.0) : k.addf(zero, k.scalar(codes.least));
+  k.storeScalar(k.divf(range, steps), scale);
+  Value zeroInteger =
+      arith::FPToSIOp::create(k.b, k.loc, k.b.getI32Type(), zero);
+  k.storeScalar(
+      arith::BitcastOp::create(k.b, k.loc, k.b.getF32Type(), zeroInteger),
+      k.at(scale, 1));
+  Value factor = k.broadcast(perStep), shift = k.broadcast(zero);
+  Value least = k.splat(codes.least), top = k.splat(codes.top);
   k.forLoop(k.index(0), k.index(depth), lanes, [&](Value column) {
     Value v = k.mulf(k.load(k.at(x, column)), factor);
+    v = k.addf(math::RoundEvenOp::create(k.b, k.loc, v), shift);
     v = arith::MinNumFOp::create(
         k.b, k.loc, arith::MaxNumFOp::create(k.b, k.loc, v, least), top);
-    v = math::RoundEvenOp::create(k.b, k.loc, v);
     if (isMadd(arithmetic))
       v = k.shuffle(v, v,
                     {0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15});
     Value integer = arith::FPToSIOp::create(
         k.b, k.loc, VectorType::get({lanes}, k.b.getI32Type()), v);
-    if (arithmetic == Arithmetic::Int8Dot)
-      integer =
-          arith::AddIOp::create(k.b, k.loc, integer, splatInteger(k, 128));
     storeIntegers(k, arithmetic, integer, staged, column);
   });
-  Value zero = splatInteger(k, 0);
+  Value padding = splatInteger(k, 0);
   for (int64_t column = depth;
        column < stagedWords(arithmetic, depth) * perWord(arithmetic);
        column += lanes)
-    storeIntegers(k, arithmetic, zero, staged, k.index(column));
+    storeIntegers(k, arithmetic, padding, staged, k.index(column));
 }
 
 static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
@@ -121,26 +154,38 @@ static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
     round(k.splat(0.0), k.splat(0.0), k.index(at));
 }
 
+Value bertc::emitScaledSum(KernelBuilder &k, Value sum, Value step, Value zero,
+                           Value columnScale, Value columnSum) {
+  Type i32 = k.b.getI32Type();
+  Value excess = arith::MulIOp::create(k.b, k.loc, emitBitcast(k, zero, i32),
+                                       emitBitcast(k, columnSum, i32));
+  Value own =
+      arith::SubIOp::create(k.b, k.loc, emitBitcast(k, sum, i32), excess);
+  Value real = arith::SIToFPOp::create(k.b, k.loc, k.vectorType(), own);
+  return k.mulf(real, k.mulf(step, columnScale));
+}
+
 void bertc::callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
                       int64_t inputStride, Place x, Place staged, Place scales,
                       Value rows) {
   std::string name = llvm::formatv(
       "stage_{0}_{1}_ld{2}", arithmeticName(arithmetic), depth, inputStride);
   Type buffer = k.bufferType(), index = k.indexType();
-  func::FuncOp kernel = k.kernel(
-      name, {buffer, index, buffer, index, buffer, index, index},
-      [&](ValueRange v) {
-        Place x{v[0], v[1]}, staged{v[2], v[3]}, scales{v[4], v[5]};
-        int64_t stride = stagedStride(arithmetic, depth);
-        k.forLoop(k.index(0), v[6], 1, [&](Value row) {
-          Place from = k.at(x, k.mul(row, inputStride));
-          Place to = k.at(staged, k.mul(row, stride));
-          if (isInt8(arithmetic))
-            stageInt8(k, arithmetic, depth, from, to, k.at(scales, row));
-          else
-            stageBF16(k, arithmetic, depth, from, to);
-        });
-      });
+  func::FuncOp kernel =
+      k.kernel(name, {buffer, index, buffer, index, buffer, index, index},
+               [&](ValueRange v) {
+                 Place x{v[0], v[1]}, staged{v[2], v[3]}, scales{v[4], v[5]};
+                 int64_t stride = stagedStride(arithmetic, depth);
+                 k.forLoop(k.index(0), v[6], 1, [&](Value row) {
+                   Place from = k.at(x, k.mul(row, inputStride));
+                   Place to = k.at(staged, k.mul(row, stride));
+                   if (isInt8(arithmetic))
+                     stageInt8(k, arithmetic, depth, from, to,
+                               k.at(scales, k.mul(row, scaleWords)));
+                   else
+                     stageBF16(k, arithmetic, depth, from, to);
+                 });
+               });
   k.call(kernel, {x.buffer, x.offset, staged.buffer, staged.offset,
                   scales.buffer, scales.offset, rows});
 }

@@ -23,16 +23,29 @@ bool isStaged(Arithmetic arithmetic);
 
 /// Words (of 32 bits) of a staged row of `depth` elements, and from one row to
 /// the next. bfloat16: pairs. int8_madd: int16, of four k steps the first and
-/// third, then the second and fourth. int8_dot: four bytes, each 128 too large.
+/// third, then the second and fourth. int8_dot: four bytes without a sign.
 /// int8_tile: four bytes. Behind `depth` there are zeros up to whole tiles.
 int64_t stagedWords(Arithmetic arithmetic, int64_t depth);
 int64_t stagedStride(Arithmetic arithmetic, int64_t depth);
 
-/// Stages `rows` rows of x. `scales` gets max |x| / 127 of each row (int8
-/// only); a value that is not a number counts as -127.
+/// Words that `scales` of callStage has for each row.
+constexpr int64_t scaleWords = 2;
+
+/// Stages `rows` rows of x. int8: the range from the least to the largest value
+/// of a row, with 0 inside, is spread over all 256 integers (int8_madd: the
+/// symmetric one over 13 to 16 bits, see codesOf); `scales` gets the step and
+/// the integer of 0 (int32), x = step * (q - zero). A value that is not a
+/// number counts as the least.
 void callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
                int64_t inputStride, Place x, Place staged, Place scales,
                mlir::Value rows);
+
+/// What a sum of products of such a row is worth: float32 of
+/// (sum - zero * columnSum), times step * columnScale. `sum` is vector<16xi32>
+/// or its bits as float32, `step` and `zero` of the row are broadcast.
+mlir::Value emitScaledSum(KernelBuilder &k, mlir::Value sum, mlir::Value step,
+                          mlir::Value zero, mlir::Value columnScale,
+                          mlir::Value columnSum);
 
 } // namespace bertc
 
