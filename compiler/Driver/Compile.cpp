@@ -65,7 +65,7 @@ private:
   const CompileOptions &options;
   std::shared_ptr<std::vector<FusionRemark>> remarks;
   PhaseTimes times;
-  std::vector<const TargetInfo *> targets;
+  std::vector<TargetInfo> targets;
   ModelDirectory model;
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -76,7 +76,8 @@ private:
 } // namespace
 
 llvm::Error Compilation::checkOptions() {
-  auto parsed = parseTargets(options.targets);
+  auto parsed =
+      parseTargets(options.targets, options.emulate, options.precision);
   if (!parsed)
     return parsed.takeError();
   targets = std::move(*parsed);
@@ -97,7 +98,7 @@ llvm::Error Compilation::checkOptions() {
   if (options.emit == Stage::Object && targets.size() != 1)
     return makeUsageError("--emit=obj is for one target, got " +
                               std::to_string(targets.size()),
-                          "add --target=" + targets.front()->name);
+                          "add --target=" + targets.front().name);
   // A folder that cannot be written to is better known now than at the end.
   if (!text)
     if (auto probe = OutputFile::create(options.output); !probe)
@@ -201,7 +202,7 @@ llvm::Error Compilation::finish(Variants variants) {
     if (!functions)
       return functions.takeError();
     result.variants.push_back(
-        {code.name, code.object.size(), functions->size()});
+        {code.name, code.emulated != 0, code.object.size(), functions->size()});
   }
   return llvm::Error::success();
 }
@@ -277,6 +278,7 @@ std::string CompileResult::report(const CompileOptions &options) const {
       for (const Variant &variant : variants)
         json.object([&] {
           json.attribute("name", variant.name);
+          json.attribute("emulated", variant.emulated);
           json.attribute("object_bytes", int64_t(variant.objectBytes));
           json.attribute("functions", int64_t(variant.functions));
         });

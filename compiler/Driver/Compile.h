@@ -23,7 +23,8 @@ struct CompileOptions {
   std::string model;   ///< A directory, or a config.json without weights.
   std::string output;  ///< Empty or "-": standard output, for text.
   std::string outputs; ///< As of --outputs; empty: the default ones.
-  std::string targets; ///< As of --target; empty: all.
+  std::string targets; ///< As of --target; empty: as the precision needs.
+  std::string emulate; ///< As of --emulate; empty: nothing.
   Precision precision = Precision::F32;
   Stage emit = Stage::Library;
   std::vector<std::string> requireFusion;
@@ -37,6 +38,7 @@ struct CompileResult {
   };
   struct Variant {
     std::string name;
+    bool emulated = false;
     uint64_t objectBytes = 0;
     size_t functions = 0;
   };

@@ -20,9 +20,13 @@
 
 using namespace bertc;
 
+/// What is no target by this name, as a prefix, and what to do about it.
+static const std::pair<llvm::StringLiteral, llvm::StringLiteral> otherNames[] =
+    {{"avx512", "name the target x86-64-v4-bf16"},
+     {"amx", "name the target x86-64-v4-amx"}};
+
 /// Targets that are planned, as a prefix of their names.
-static const llvm::StringLiteral laterTargets[] = {"avx512bf16", "avx512vnni",
-                                                   "avxvnni", "amx", "cuda:"};
+static const llvm::StringLiteral laterTargets[] = {"avxvnni", "cuda:"};
 
 static uint64_t hostFeatures() {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
@@ -35,14 +39,24 @@ static uint64_t hostFeatures() {
     bits |= BERTC_CPU_X86_64_V3;
   if (all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
     bits |= BERTC_CPU_X86_64_V4;
+  const std::pair<const char *, uint64_t> single[] = {
+      {"avx512bf16", BERTC_CPU_AVX512_BF16},
+      {"avx512vnni", BERTC_CPU_AVX512_VNNI},
+      {"avxvnni", BERTC_CPU_AVX_VNNI},
+      {"amx-tile", BERTC_CPU_AMX_TILE},
+      {"amx-bf16", BERTC_CPU_AMX_BF16},
+      {"amx-int8", BERTC_CPU_AMX_INT8}};
+  for (const auto &[name, bit] : single)
+    if (host.lookup(name))
+      bits |= bit;
   return bits;
 }
 
-const TargetInfo *bertc::nativeTarget() {
+const TargetInfo *bertc::nativeTarget(Precision precision) {
   uint64_t have = hostFeatures();
-  for (const TargetInfo &target : llvm::reverse(cpuTargets()))
-    if ((target.features & ~have) == 0)
-      return &target;
+  for (const TargetInfo *target : llvm::reverse(defaultTargets(precision)))
+    if ((target->features & ~have) == 0)
+      return target;
   return nullptr;
 }
 
@@ -50,35 +64,83 @@ static llvm::Error unknownTarget(llvm::StringRef name) {
   std::vector<llvm::StringRef> names = {"native"};
   for (const TargetInfo &target : cpuTargets())
     names.push_back(target.name);
+  std::string expected = ", expected some of " + llvm::join(names, ", ");
   for (llvm::StringRef later : laterTargets)
     if (name.starts_with(later))
       return makeUsageError("the target " + quoted(name) +
-                            " is not yet available, expected some of " +
-                            llvm::join(names, ", "));
-  return makeUsageError("unknown target " + quoted(name) +
-                            ", expected some of " + llvm::join(names, ", "),
-                        suggestion(name, names));
+                            " is not yet available" + expected);
+  std::string help = suggestion(name, names);
+  for (const auto &[other, advice] : otherNames)
+    if (name.starts_with(other))
+      help = advice;
+  return makeUsageError("unknown target " + quoted(name) + expected, help);
 }
 
-llvm::Expected<std::vector<const TargetInfo *>>
-bertc::parseTargets(llvm::StringRef list) {
+static llvm::Expected<std::vector<const TargetInfo *>>
+parseNames(llvm::StringRef list, Precision precision) {
   std::vector<const TargetInfo *> wanted;
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',');
   for (llvm::StringRef name : names) {
     const TargetInfo *target =
-        name == "native" ? nativeTarget() : findTarget(name);
+        name == "native" ? nativeTarget(precision) : findTarget(name);
     if (!target && name == "native")
       return makeError(ExitCode::NoDevice, "native",
                        "this processor runs none of the targets",
                        "name a target with --target");
-    if (!target && !list.empty())
+    if (!target)
       return unknownTarget(name);
     wanted.push_back(target);
   }
-  std::vector<const TargetInfo *> result;
+  return wanted;
+}
+
+static llvm::Expected<uint64_t> parseEmulated(llvm::StringRef list) {
+  uint64_t bits = 0;
+  llvm::SmallVector<llvm::StringRef> names;
+  list.split(names, ',');
+  for (llvm::StringRef name : names) {
+    uint64_t found = findEmulation(name);
+    if (!found)
+      return makeUsageError("unknown instruction set " + quoted(name) +
+                                " for --emulate, expected some of " +
+                                llvm::join(emulationNames(), ", "),
+                            suggestion(name, emulationNames()));
+    bits |= found;
+  }
+  return bits;
+}
+
+llvm::Expected<std::vector<TargetInfo>>
+bertc::parseTargets(llvm::StringRef list, llvm::StringRef emulated,
+                    Precision precision) {
+  llvm::SmallVector<const TargetInfo *> wanted = defaultTargets(precision);
+  if (!list.empty()) {
+    auto parsed = parseNames(list, precision);
+    if (!parsed)
+      return parsed.takeError();
+    wanted.assign(parsed->begin(), parsed->end());
+  }
+  uint64_t bits = 0;
+  if (!emulated.empty()) {
+    auto parsed = parseEmulated(emulated);
+    if (!parsed)
+      return parsed.takeError();
+    bits = *parsed;
+  }
+  std::vector<TargetInfo> result;
+  std::vector<llvm::StringRef> names;
+  uint64_t used = 0;
   for (const TargetInfo &target : cpuTargets())
-    if (list.empty() || llvm::is_contained(wanted, &target))
-      result.push_back(&target);
+    if (llvm::is_contained(wanted, &target)) {
+      result.push_back(emulate(target, bits));
+      names.push_back(target.name);
+      used |= result.back().emulated;
+    }
+  if (bits && !used)
+    return makeUsageError("--emulate=" + emulated +
+                              " changes nothing: the targets are " +
+                              llvm::join(names, ", "),
+                          "name one that has it with --target");
   return result;
 }

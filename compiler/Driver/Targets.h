@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The `--target` list.
+// The `--target` and `--emulate` lists.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_DRIVER_TARGETS_H
@@ -19,12 +19,15 @@
 namespace bertc {
 
 /// Parses `native` or a list such as "x86-64-v3,x86-64-v4"; empty: every
-/// target. In rising order of preference, whatever the order of the list.
-llvm::Expected<std::vector<const TargetInfo *>>
-parseTargets(llvm::StringRef list);
+/// target whose program for `precision` is one of its own. In rising order of
+/// preference, whatever the order of the list. Of those, `emulated` names what
+/// no code may use ("amx,vnni", "all", or empty).
+llvm::Expected<std::vector<TargetInfo>> parseTargets(llvm::StringRef list,
+                                                     llvm::StringRef emulated,
+                                                     Precision precision);
 
-/// The best target that this machine runs, or null.
-const TargetInfo *nativeTarget();
+/// The best default target of `precision` that this machine runs, or null.
+const TargetInfo *nativeTarget(Precision precision);
 
 } // namespace bertc
 

@@ -56,7 +56,8 @@ static void append(std::string &artefact, llvm::StringRef text,
 
 /// The thread of one target.
 static void generate(Work &work, Stage stage, PhaseTimes &times) {
-  auto machine = createTargetMachine(work.target->cpu);
+  auto machine =
+      createTargetMachine(work.target->cpu, llvmFeatures(*work.target));
   if (!machine) {
     work.problem = llvm::toString(machine.takeError());
     return;
@@ -140,7 +141,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
   work->context = std::make_unique<llvm::LLVMContext>();
   {
     PhaseTimes::Scope scope(times, "llvm " + target.name.str());
-    auto module = lowerToLLVM(*kernels, *work->context);
+    auto module = lowerToLLVM(*kernels, *work->context, target.emulated);
     if (!module)
       return failed(target, "llvm",
                     llvm::toString(module.takeError()) + "\n" + problems);
@@ -162,17 +163,15 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
 }
 
 llvm::Expected<Variants>
-bertc::lowerVariants(mlir::ModuleOp fused,
-                     llvm::ArrayRef<const TargetInfo *> targets,
+bertc::lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<TargetInfo> targets,
                      Precision precision, Stage stage, PhaseTimes &times,
                      std::string &problems) {
   Variants result;
   std::vector<std::unique_ptr<Work>> all;
   std::vector<std::thread> threads;
   llvm::Error error = llvm::Error::success();
-  for (const TargetInfo *target : targets) {
-    auto work =
-        lower(fused, *target, precision, stage, times, problems, result);
+  for (const TargetInfo &target : targets) {
+    auto work = lower(fused, target, precision, stage, times, problems, result);
     if (!work) {
       error = work.takeError();
       break;
@@ -196,8 +195,8 @@ bertc::lowerVariants(mlir::ModuleOp fused,
       result.artefact = std::move(work->code);
     else
       result.code.push_back({work->target->name.str(), work->target->features,
-                             work->entry, work->workspace,
-                             std::move(work->code)});
+                             work->target->emulated, work->entry,
+                             work->workspace, std::move(work->code)});
   }
   return result;
 }

@@ -33,10 +33,11 @@ struct Variants {
 
 /// Lowers `fused` up to `stage`. Fails with what `problems` collected from
 /// MLIR's diagnostics.
-llvm::Expected<Variants>
-lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<const TargetInfo *> targets,
-              Precision precision, Stage stage, PhaseTimes &times,
-              std::string &problems);
+llvm::Expected<Variants> lowerVariants(mlir::ModuleOp fused,
+                                       llvm::ArrayRef<TargetInfo> targets,
+                                       Precision precision, Stage stage,
+                                       PhaseTimes &times,
+                                       std::string &problems);
 
 } // namespace bertc
 

@@ -34,6 +34,7 @@ struct OutputInfo {
 struct VariantCode {
   std::string name;      ///< "x86-64-v3".
   uint64_t features = 0; ///< BERTC_CPU_* bits that it needs.
+  uint64_t emulated = 0; ///< Those that it was planned for and does without.
   std::string entry;     ///< A bertc_forward_fn; the only symbol it exports.
   bertc_workspace workspace = {};
   std::string object; ///< ELF, relocatable.

@@ -85,6 +85,11 @@ static llvm::Error writeVariant(llvm::json::OStream &json,
     for (llvm::StringRef name : cpuFeatureNames(variant.features))
       json.value(name);
   });
+  if (variant.emulated)
+    json.attributeArray("emulated", [&] {
+      for (llvm::StringRef name : cpuFeatureNames(variant.emulated))
+        json.value(name);
+    });
   json.attribute("entry", variant.entry);
   json.attributeObject("workspace",
                        [&] { writeWorkspace(json, variant.workspace); });

@@ -37,7 +37,7 @@ static void initializeX86() {
 }
 
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-bertc::createTargetMachine(llvm::StringRef cpu) {
+bertc::createTargetMachine(llvm::StringRef cpu, llvm::StringRef features) {
   initializeX86();
   llvm::Triple triple(tripleName);
   std::string error;
@@ -50,8 +50,8 @@ bertc::createTargetMachine(llvm::StringRef cpu) {
   options.FunctionSections = true;
   options.DataSections = true;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, cpu, /*Features=*/"", options, llvm::Reloc::PIC_,
-      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
+      triple, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
     return llvm::createStringError("LLVM has no code generator for " +
                                    triple.str());

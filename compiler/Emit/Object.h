@@ -23,9 +23,10 @@ namespace bertc {
 
 enum class CodeFormat { Object, Assembly };
 
-/// For position-independent Linux code of an LLVM CPU name ("x86-64-v3").
+/// For position-independent Linux code of an LLVM CPU name ("x86-64-v3") and
+/// what it has beyond ("+avx512bf16").
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(llvm::StringRef cpu);
+createTargetMachine(llvm::StringRef cpu, llvm::StringRef features = "");
 
 /// The scalar optimisations of -O2. Loops stay as the kernels wrote them:
 /// nothing is vectorised, interleaved or unrolled a second time.

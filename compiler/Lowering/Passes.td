@@ -30,4 +30,40 @@ def LowerToKernelsPass : Pass<"enc-lower-to-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def EmulateIsaPass : Pass<"enc-emulate-isa", "::mlir::ModuleOp"> {
+  let summary = "plain code for the special instructions of some processors";
+  let description = [{
+    Replaces the intrinsics of the given instruction sets in kernels by code
+    that any x86-64-v3 processor runs:
+
+    * `amx`: tiles become 8 KiB on the stack of the public function, and a
+      pointer to them an argument of the private ones; each instruction is a
+      call of a loop that obeys the tile configuration.
+    * `avx512bf16`, `vnni`: arithmetic on vectors, in the order and with the
+      rounding of the hardware.
+    * `avx512`: both of them, since they need its registers, and `vpmaddwd` of
+      512 bits in two halves. Plain vectors are left to LLVM.
+    * `all`: all of these.
+
+    Integer results are the hardware's bit for bit. `--enc-emulate-isa=isa=vnni`
+    makes of
+
+    ```mlir
+    %0 = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%acc, %a, %b)
+        : (vector<16xi32>, vector<64xi8>, vector<64xi8>) -> vector<16xi32>
+    ```
+
+    four times `shli`, `shrui`, `shrsi`, `muli` and `addi` on `vector<16xi32>`.
+  }];
+  let options = [
+    ListOption<"isa", "isa", "std::string", "instruction sets to do without">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // BERTC_COMPILER_LOWERING_PASSES_TD

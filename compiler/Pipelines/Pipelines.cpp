@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Pipelines/Pipelines.h"
+#include "compiler/Lowering/EmulateIsa.h"
 #include "compiler/Lowering/LowerToLLVM.h"
 #include "compiler/Plan/Passes.h"
 #include "dialects/Enc/IR/EncDialect.h"
@@ -83,7 +84,10 @@ FailureOr<Kernels> bertc::lowerToKernels(ModuleOp planned,
 }
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
-bertc::lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context) {
+bertc::lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context,
+                   uint64_t emulated) {
+  if (failed(emulateIsa(*kernels.kernels, emulated)))
+    return llvm::createStringError("emulation of special instructions failed");
   PassManager pm(kernels.kernels->getContext());
   buildKernelsToLLVMPipeline(pm);
   if (failed(pm.run(*kernels.kernels)))

@@ -47,9 +47,11 @@ using Kernels = LoweredForward;
 mlir::FailureOr<Kernels> lowerToKernels(mlir::ModuleOp planned,
                                         llvm::StringRef variant);
 
-/// kernels -> llvm: consumes `kernels.kernels`.
+/// kernels -> llvm: consumes `kernels.kernels`. Plain code stands in for the
+/// instructions of the BERTC_CPU_* bits `emulated`.
 llvm::Expected<std::unique_ptr<llvm::Module>>
-lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context);
+lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context,
+            uint64_t emulated = 0);
 
 /// Everything the stages need to be loadable in a context.
 void registerCompilerDialects(mlir::DialectRegistry &registry);

@@ -12,6 +12,7 @@
 #include "compiler/Driver/Compile.h"
 #include "compiler/Emit/OutputFile.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "compiler/Target/Target.h"
 #include "tools/bertc/Commands.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -64,9 +65,9 @@ static llvm::Error writeRemarks(const Flags &flags,
 static void summarize(const Flags &flags, const CompileResult &result) {
   llvm::raw_ostream &os = llvm::errs();
   os << result.files.library << ": ";
-  std::vector<llvm::StringRef> names;
+  std::vector<std::string> names;
   for (const CompileResult::Variant &variant : result.variants)
-    names.push_back(variant.name);
+    names.push_back(variant.name + (variant.emulated ? " (emulated)" : ""));
   os << flags.precision << "; " << llvm::join(names, ", ") << "; code "
      << llvm::format("%.1f MB", result.files.codeBytes / 1e6) << ", weights "
      << llvm::format("%.1f MB", result.files.weightsBytes / 1e6);
@@ -124,6 +125,10 @@ void tool::addCompile(CLI::App &app, Action &action) {
                       "such as last_hidden_state,hidden_states[0,6]");
   command->add_option("--target", options.targets,
                       "native, or a list such as x86-64-v3,x86-64-v4");
+  command->add_option("--emulate", options.emulate,
+                      "instructions that plain code stands in for, to run any "
+                      "target here: " +
+                          llvm::join(emulationNames(), ", "));
   command->add_option("--precision", flags->precision,
                       "what linear layers multiply: " +
                           llvm::join(precisionNames(), ", "));

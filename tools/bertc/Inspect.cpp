@@ -52,13 +52,19 @@ static void printFields(llvm::StringRef title, const Object *object) {
                  << "\n";
 }
 
+static std::string joined(const Object &object, llvm::StringRef key) {
+  std::vector<std::string> values;
+  if (const llvm::json::Array *list = object.getArray(key))
+    for (const Value &value : *list)
+      values.push_back(plain(value));
+  return llvm::join(values, ", ");
+}
+
 static void printVariant(const Object &variant, bool kernels) {
-  std::vector<std::string> features;
-  if (const llvm::json::Array *list = variant.getArray("features"))
-    for (const Value &feature : *list)
-      features.push_back(plain(feature));
   llvm::outs() << "variant " << variant.getString("name").value_or("?")
-               << "\n  needs " << llvm::join(features, ", ") << "\n";
+               << "\n  needs " << joined(variant, "features") << "\n";
+  if (std::string emulated = joined(variant, "emulated"); !emulated.empty())
+    llvm::outs() << "  emulated: plain code stands in for " << emulated << "\n";
   if (const Object *formula = variant.getObject("workspace"))
     llvm::outs() << llvm::formatv(
         "  workspace {0} + {1} * tokens + {2} * sequences + threads * ({3} + "
