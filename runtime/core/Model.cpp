@@ -122,7 +122,7 @@ static bertc_code checkTokenizer(const bertc_model_desc &desc,
 
 bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
                      const bertc_model_options *options, bertc_model **model,
-                     bertc_status *status) {
+                     bertc_status *status, bool (*askAmx)()) {
   if (!model)
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "model is null, expected where to store the handle");
@@ -138,18 +138,19 @@ bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
                 "bertc_model_options.flags is 0x%x, expected BERTC_OPEN_* bits",
                 given.flags);
 
-  uint64_t usable = 0;
-  for (uint32_t i = 0; i < desc.variant_count; ++i)
-    usable |= desc.variants[i].features;
   bertc_model opened = {};
   opened.magic = modelMagic;
   opened.users = 1;
   opened.desc = &desc;
   opened.cpu = cpu;
   opened.log = logLevelFromEnvironment();
-  if (usable & BERTC_CPU_AMX_TILE)
-    enableAmx(opened.cpu);
   code = chooseVariant(desc, opened.cpu, given.variant, opened.variant, status);
+  if (!code && (desc.variants[opened.variant].features & BERTC_CPU_AMX_TILE) &&
+      !askAmx()) {
+    withoutAmx(opened.cpu);
+    code =
+        chooseVariant(desc, opened.cpu, given.variant, opened.variant, status);
+  }
   if (!code)
     code = checkTokenizer(desc, opened.tokenizer, status);
   if (!code)

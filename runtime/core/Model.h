@@ -34,10 +34,12 @@ struct bertc_model {
 
 namespace bertc::rt {
 
-/// Opens the model that `desc` describes, on a processor with `cpu`.
+/// Opens the model that `desc` describes, on a processor with `cpu`. `askAmx`
+/// is called if the variant that would run uses AMX; if it says no, the next
+/// lower one runs.
 bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
                      const bertc_model_options *options, bertc_model **model,
-                     bertc_status *status);
+                     bertc_status *status, bool (*askAmx)() = askForAmx);
 
 void retainModel(bertc_model *model);
 

@@ -30,7 +30,7 @@ enum Source : uint8_t {
   Leaf71Eax,
   Ext1Ecx,
   Xcr0,  // the bit is a mask index, see xcr0Masks
-  Leave, // from the operating system, see enableAmx
+  Leave, // from the operating system, see askForAmx
   SourceCount
 };
 
@@ -163,12 +163,13 @@ static uint64_t readXgetbv() {
 
 CpuFeatures detectCpu() { return detectCpu({readCpuid, readXgetbv}); }
 
-void enableAmx(CpuFeatures &found) {
+bool askForAmx() {
   constexpr long requestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
   constexpr long tileData = 18;              // XFEATURE_XTILEDATA
-  if (!(found.bits & BERTC_CPU_AMX_TILE) ||
-      syscall(SYS_arch_prctl, requestPermission, tileData) == 0)
-    return;
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+}
+
+void withoutAmx(CpuFeatures &found) {
   for (size_t i = 0; i < featureCount; ++i)
     if (features[i].source == Leave)
       found.present &= ~(1ull << i);

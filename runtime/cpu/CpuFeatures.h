@@ -40,13 +40,15 @@ struct CpuFeatures {
 CpuFeatures detectCpu(const CpuReader &reader);
 
 /// The features of this machine. AMX counts as present here if the processor
-/// has it, see enableAmx.
+/// has it, see askForAmx.
 CpuFeatures detectCpu();
 
 /// Asks Linux for leave to use AMX tile registers in this process, which must
-/// come before their first use. If it is refused, the AMX bits of `features`
-/// are cleared.
-void enableAmx(CpuFeatures &features);
+/// come before their first use; false if it is refused.
+bool askForAmx();
+
+/// The AMX bits of `features` are cleared: leave to use them was refused.
+void withoutAmx(CpuFeatures &features);
 
 /// Writes the features that `needed` (BERTC_CPU_* bits) asks for and `features`
 /// lacks, as "avx2, fma"; empty if none. A list too long is cut.

@@ -58,6 +58,8 @@ static Facts gather() {
   Facts facts;
   facts.processor = processorName();
   rt::CpuFeatures cpu = rt::detectCpu();
+  if ((cpu.bits & BERTC_CPU_AMX_TILE) && !rt::askForAmx())
+    rt::withoutAmx(cpu);
   for (int bit = 0; bit < 64; ++bit)
     if (cpu.bits >> bit & 1)
       if (const char *name = rt::cpuBitName(uint64_t(1) << bit))
