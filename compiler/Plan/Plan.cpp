@@ -165,7 +165,9 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   int64_t weightBytes = 4 / depthPerLine(plan.arithmetic);
   int64_t panels =
       target.l2Bytes * 3 / 8 / (plan.depthBlock * 16 * weightBytes);
-  plan.group = std::clamp<int64_t>(panels / tile.panels, 1, 64) * tile.panels;
+  int64_t most16 = (columns / 16 + tile.panels - 1) / tile.panels;
+  plan.group =
+      std::clamp<int64_t>(panels / tile.panels, 1, most16) * tile.panels;
   plan.rowBlock = isTile(plan.arithmetic) ? 6 * tile.rows : 32 * tile.rows;
   return plan;
 }

@@ -1,0 +1,64 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The parts of a linear layer's kernel: one k block of one panel group for all
+// row tiles of a row block, with registers or with tile registers, and what
+// happens to finished sums.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_CPU_LINEARBLOCK_H
+#define BERTC_COMPILER_KERNELS_CPU_LINEARBLOCK_H
+
+#include "compiler/Kernels/CPU/Linear.h"
+
+namespace bertc {
+
+/// Sums of a block: float32, or int32 to be scaled by row and column.
+struct Sums {
+  Place place;
+  int64_t stride;
+  Place rowScale, columnScale, columnSum; // int32 only
+};
+
+/// One k block of one panel group, in lines.
+struct WeightBlock {
+  mlir::Value groupBegin, groupEnd; // panels
+  mlir::Value first, lines;
+  mlir::Value last;     // i1: the sums are complete after it
+  mlir::Value distance; // words from here to the block that comes next
+};
+
+/// x of a row block as the micro-kernel reads it.
+struct Input {
+  Place place;
+  int64_t stride;
+  Place scales;
+};
+
+/// Lines of a panel, with the zeros behind its k steps.
+int64_t panelLines(const LinearShape &shape, Arithmetic arithmetic);
+
+/// y = activation(sums + bias) + residual for a finished block.
+void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,
+                  Place y, Place residual, Place bias, mlir::Value rows,
+                  int64_t panels);
+
+/// All row tiles of rows [rowBlock, rowBlock + blockRows).
+void emitBlock(KernelBuilder &k, const LinearShape &shape,
+               const LinearPlan &plan, const LinearOperands &o,
+               const Input &input, mlir::Value rowBlock, mlir::Value blockRows,
+               const WeightBlock &w);
+/// The same with tile registers; `sums` has room for whole tiles.
+void emitTileBlock(KernelBuilder &k, const LinearShape &shape,
+                   const LinearPlan &plan, const LinearOperands &o,
+                   const Input &input, Place sums, mlir::Value rowBlock,
+                   mlir::Value blockRows, const WeightBlock &w);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_CPU_LINEARBLOCK_H
