@@ -60,7 +60,6 @@ private:
   llvm::Error fuse();
   llvm::Error finish(Variants variants);
   llvm::Error writeArtefact(llvm::StringRef artefact);
-  llvm::Expected<std::string> tokenizer();
 
   const CompileOptions &options;
   std::shared_ptr<std::vector<FusionRemark>> remarks;
@@ -138,12 +137,12 @@ llvm::Error Compilation::fuse() {
                    "see --remarks for what was not fused and why");
 }
 
-/// The tokenizer's tables, or nothing if the directory has none.
-llvm::Expected<std::string> Compilation::tokenizer() {
-  PhaseTimes::Scope scope(times, "tokenizer");
+llvm::Expected<std::string>
+bertc::compileTokenizer(const ModelDirectory &model,
+                        std::vector<Diagnostic> &notes) {
   if (!hasTokenizer(model.encoderFolder))
     return std::string();
-  auto data = loadTokenizer(model.encoderFolder, result.notes);
+  auto data = loadTokenizer(model.encoderFolder, notes);
   if (!data)
     return data.takeError();
   if (model.sentence.maxSeqLength)
@@ -173,6 +172,7 @@ llvm::Error Compilation::finish(Variants variants) {
   LibraryInputs inputs;
   inputs.config = model.config;
   inputs.precision = options.precision;
+  inputs.calibration = options.calibration;
   inputs.outputs = std::move(variants.outputs);
   inputs.variants = std::move(variants.code);
   inputs.layout = std::move(variants.layout);
@@ -180,10 +180,13 @@ llvm::Error Compilation::finish(Variants variants) {
   inputs.passes = std::move(passes);
   for (std::string &pass : variants.passes)
     inputs.passes.push_back(std::move(pass));
-  auto blob = tokenizer();
-  if (!blob)
-    return blob.takeError();
-  inputs.tokenizer = std::move(*blob);
+  {
+    PhaseTimes::Scope scope(times, "tokenizer");
+    auto blob = compileTokenizer(model, result.notes);
+    if (!blob)
+      return blob.takeError();
+    inputs.tokenizer = std::move(*blob);
+  }
 
   llvm::StringMap<std::string> patterns;
   for (auto weight : module->getOps<mlir::enc::WeightOp>())

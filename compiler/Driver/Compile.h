@@ -16,6 +16,7 @@
 #include "compiler/Driver/Stage.h"
 #include "compiler/Emit/Library.h"
 #include "compiler/Import/Diagnostics.h"
+#include "compiler/Import/ModelDirectory.h"
 
 namespace bertc {
 
@@ -26,6 +27,7 @@ struct CompileOptions {
   std::string targets; ///< As of --target; empty: as the precision needs.
   std::string emulate; ///< As of --emulate; empty: nothing.
   Precision precision = Precision::F32;
+  Calibration calibration; ///< For int8; may be empty.
   Stage emit = Stage::Library;
   std::vector<std::string> requireFusion;
   bool externalWeights = false;
@@ -54,6 +56,11 @@ struct CompileResult {
   /// As JSON, for --report.
   std::string report(const CompileOptions &options) const;
 };
+
+/// The tokenizer of a model as runtime/abi/text.h has it, or nothing if the
+/// directory has none.
+llvm::Expected<std::string> compileTokenizer(const ModelDirectory &model,
+                                             std::vector<Diagnostic> &notes);
 
 /// `remarks`, if not null, is filled also when compilation fails.
 llvm::Expected<CompileResult>

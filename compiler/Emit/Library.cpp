@@ -49,7 +49,15 @@ writeWeights(const LibraryInputs &inputs, OutputFile &file, uint64_t offset) {
     pending.insert(pending.end(), bytes.begin(), bytes.end());
     return pending.size() < enough ? llvm::Error::success() : flush();
   };
-  if (llvm::Error error = packWeights(inputs.layout, inputs.weights, sink))
+  auto ranges = [&](llvm::StringRef symbol,
+                    int64_t layer) -> llvm::ArrayRef<float> {
+    auto found = inputs.calibration.find({symbol.str(), layer});
+    if (found == inputs.calibration.end())
+      return {};
+    return found->second;
+  };
+  if (llvm::Error error =
+          packWeights(inputs.layout, inputs.weights, sink, ranges))
     return error;
   if (llvm::Error error = flush())
     return error;

@@ -19,10 +19,16 @@
 #include "compiler/Target/Precision.h"
 #include "runtime/abi/abi.h"
 #include <functional>
+#include <map>
 
 namespace bertc {
 
 struct TensorInfo;
+
+/// The largest |x| of each element of what linear layers read, by the symbol of
+/// their weight and the layer; see InputRanges of PackWeights.h.
+using Calibration =
+    std::map<std::pair<std::string, int64_t>, std::vector<float>>;
 
 struct OutputInfo {
   std::string name;   ///< Hugging Face name.
@@ -51,6 +57,7 @@ struct LibraryInputs {
   /// weights, which are given when it is opened.
   std::function<llvm::Expected<const TensorInfo *>(llvm::StringRef, int64_t)>
       weights;
+  Calibration calibration;         ///< May be empty.
   bool externalWeights = false;    ///< In a file beside the library.
   std::vector<std::string> passes; ///< For the manifest.
 };

@@ -158,6 +158,8 @@ llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
     json.attribute("llvm", LLVM_VERSION_STRING);
     json.attribute("abi", BERTC_ABI_VERSION);
     json.attribute("precision", precisionName(inputs.precision));
+    if (inputs.precision == Precision::Int8)
+      json.attribute("calibrated", !inputs.calibration.empty());
     json.attributeObject("config", [&] { writeConfig(json, inputs.config); });
     if (!inputs.tokenizer.empty())
       json.attributeObject("tokenizer", [&] {

@@ -54,6 +54,29 @@ void bertc::restOfBF16(llvm::ArrayRef<float> values, uint8_t *result) {
   }
 }
 
+/// The smallest value that is not 0; infinite if there is none.
+static float smallest(llvm::ArrayRef<float> values) {
+  float result = INFINITY;
+  for (float value : values)
+    if (value > 0)
+      result = std::min(result, value);
+  return result;
+}
+
+std::vector<float> bertc::smoothing(llvm::ArrayRef<float> inputs,
+                                    llvm::ArrayRef<float> weights) {
+  std::vector<float> result(inputs.size());
+  float leastInput = smallest(inputs), leastWeight = smallest(weights);
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    float factor = std::sqrt(std::max(inputs[k], leastInput)) /
+                   std::sqrt(std::max(weights[k], leastWeight));
+    if (!std::isfinite(factor) || factor == 0)
+      return std::vector<float>(inputs.size(), 1.0f);
+    result[k] = factor;
+  }
+  return result;
+}
+
 float bertc::int8Scale(llvm::ArrayRef<float> column) {
   // Magnitudes are in the order of their bits, with infinity and NaN last.
   uint32_t largest = 0;

@@ -16,6 +16,7 @@
 
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
+#include <vector>
 
 namespace bertc {
 
@@ -23,6 +24,12 @@ namespace bertc {
 void toBF16(llvm::ArrayRef<float> values, uint8_t *result);
 /// What `toBF16` lost: the bfloat16 of the difference, 0 if that is not finite.
 void restOfBF16(llvm::ArrayRef<float> values, uint8_t *result);
+
+/// For each k step the factor that gives w * factor and x / factor the same
+/// range, sqrt(input / weight). A range of 0 counts as the smallest other one;
+/// without any other, or with one that is not finite, all factors are 1.
+std::vector<float> smoothing(llvm::ArrayRef<float> inputs,
+                             llvm::ArrayRef<float> weights);
 
 /// max |w| / 127, so that the largest becomes 127 or -127. 0 for a column of
 /// zeros (or of values so small that there is no quotient); not finite if a

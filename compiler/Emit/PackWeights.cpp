@@ -41,6 +41,9 @@ struct Piece {
 struct Int8Columns {
   std::vector<float> scales;
   std::vector<int32_t> sums;
+  /// What the elements of a column are multiplied with before all else; empty:
+  /// 1. The same for all tensors of a packed weight.
+  std::vector<float> factors;
 };
 
 /// The columns of the tensors of the layer at hand, found once for the panels
@@ -50,8 +53,10 @@ using Int8Cache = std::map<const TensorInfo *, Int8Columns>;
 /// One piece with its tensors.
 class Packer {
 public:
-  Packer(const Piece &piece, Int8Cache &cache, ByteSink sink)
-      : weight(*piece.weight), layer(piece.layer), cache(cache), sink(sink) {}
+  Packer(const Piece &piece, Int8Cache &cache, ByteSink sink,
+         InputRanges ranges)
+      : weight(*piece.weight), layer(piece.layer), cache(cache), sink(sink),
+        ranges(ranges) {}
 
   llvm::Error pack(WeightSource source);
 
@@ -62,6 +67,10 @@ private:
   void narrow(const float *column, int64_t part, float scale);
   llvm::Error packRows();
   llvm::Error packDerived();
+  llvm::Error packSmoothing();
+  llvm::Error readColumn(const TensorInfo &tensor, int64_t row,
+                         llvm::ArrayRef<float> factors, float *values);
+  llvm::Expected<std::vector<float>> smoothingFactors();
   llvm::Expected<const Int8Columns *> int8Columns(const TensorInfo &tensor);
   template <typename T> llvm::Error emit(const std::vector<T> &values) {
     return sink({reinterpret_cast<const uint8_t *>(values.data()),
@@ -72,6 +81,7 @@ private:
   int64_t layer;
   Int8Cache &cache;
   ByteSink sink;
+  InputRanges ranges;
   std::vector<const TensorInfo *> tensors;
   std::vector<float> source, block;
   std::vector<uint8_t> bytes;
@@ -149,11 +159,13 @@ llvm::Error Packer::packPanels(const TensorInfo &tensor) {
 llvm::Error Packer::packPanel(const TensorInfo &tensor, int64_t first) {
   int64_t depth = weight.depth.real(), padded = weight.panelDepth();
   const Int8Columns *columns = nullptr;
+  llvm::ArrayRef<float> factors;
   if (weight.element == Element::Int8) {
     auto found = int8Columns(tensor);
     if (!found)
       return found.takeError();
     columns = *found;
+    factors = columns->factors;
   }
   int64_t parts = weight.element == Element::BF16Split ? 2 : 1;
   int64_t steps = padded * weight.elementBytes() / parts / 4;
@@ -165,8 +177,7 @@ llvm::Error Packer::packPanel(const TensorInfo &tensor, int64_t first) {
     int64_t row = realIndex(weight.columns, first + j);
     if (row < 0)
       continue;
-    if (llvm::Error error =
-            tensor.file->readAsF32(tensor, row * depth, depth, source.data()))
+    if (llvm::Error error = readColumn(tensor, row, factors, source.data()))
       return error;
     spread(weight.depth, source.data(), block.data());
     for (int64_t part = 0; part < parts; ++part) {
@@ -219,8 +230,59 @@ llvm::Error Packer::packRows() {
   return llvm::Error::success();
 }
 
+/// One row of a tensor, multiplied with `factors` if there are any.
+llvm::Error Packer::readColumn(const TensorInfo &tensor, int64_t row,
+                               llvm::ArrayRef<float> factors, float *values) {
+  int64_t depth = weight.depth.real();
+  if (llvm::Error error =
+          tensor.file->readAsF32(tensor, row * depth, depth, values))
+    return error;
+  for (size_t k = 0; k < factors.size(); ++k)
+    values[k] *= factors[k];
+  return llvm::Error::success();
+}
+
+/// What the weights are multiplied with and x is divided by; empty without
+/// calibration.
+llvm::Expected<std::vector<float>> Packer::smoothingFactors() {
+  llvm::ArrayRef<float> inputs =
+      ranges ? ranges(weight.sources.front(), layer) : llvm::ArrayRef<float>();
+  if (inputs.empty())
+    return std::vector<float>();
+  int64_t depth = weight.depth.real();
+  if (int64_t(inputs.size()) != depth)
+    return wrongLayout(weight, "expected " + llvm::Twine(depth) +
+                                   " ranges of its input, got " +
+                                   llvm::Twine(inputs.size()));
+  std::vector<float> largest(depth), values(depth);
+  for (const TensorInfo *tensor : tensors)
+    for (int64_t row = 0; row < weight.columns.real(); ++row) {
+      if (llvm::Error error = readColumn(*tensor, row, {}, values.data()))
+        return error;
+      for (int64_t k = 0; k < depth; ++k)
+        largest[k] = std::max(largest[k], std::fabs(values[k]));
+    }
+  return smoothing(inputs, largest);
+}
+
+/// One value a k step, with its padding.
+llvm::Error Packer::packSmoothing() {
+  auto columns = int8Columns(*tensors.front());
+  if (!columns)
+    return columns.takeError();
+  block.assign(weight.depth.padded(), 1.0f);
+  std::vector<float> inverse;
+  for (float factor : (*columns)->factors)
+    inverse.push_back(1 / factor);
+  if (!inverse.empty())
+    spread(weight.depth, inverse.data(), block.data());
+  return emit(block);
+}
+
 /// One value a column of all sources side by side, each with its padding.
 llvm::Error Packer::packDerived() {
+  if (weight.derived == Derived::Smoothing)
+    return packSmoothing();
   int64_t padded = weight.columns.padded();
   block.assign(padded * int64_t(tensors.size()), 0.0f);
   std::vector<int32_t> sums(block.size());
@@ -257,12 +319,16 @@ Packer::int8Columns(const TensorInfo &tensor) {
   Int8Columns &columns = entry->second;
   if (!inserted)
     return &columns;
+  auto factors = smoothingFactors();
+  if (!factors)
+    return factors.takeError();
+  columns.factors = std::move(*factors);
   int64_t depth = weight.depth.real();
   std::vector<float> values(depth);
   std::vector<int8_t> stored(depth);
   for (int64_t row = 0; row < weight.columns.real(); ++row) {
     if (llvm::Error error =
-            tensor.file->readAsF32(tensor, row * depth, depth, values.data()))
+            readColumn(tensor, row, columns.factors, values.data()))
       return error;
     float scale = int8Scale(values);
     if (!std::isfinite(scale))
@@ -294,7 +360,7 @@ static llvm::Error checkWeight(const PackedWeight &weight) {
 }
 
 llvm::Error bertc::packWeights(const WeightLayout &layout, WeightSource source,
-                               ByteSink sink) {
+                               ByteSink sink, InputRanges ranges) {
   std::vector<Piece> pieces;
   for (const PackedWeight &weight : layout.weights) {
     if (llvm::Error error = checkWeight(weight))
@@ -331,7 +397,7 @@ llvm::Error bertc::packWeights(const WeightLayout &layout, WeightSource source,
     if (piece.layer != cachedLayer)
       cache.clear();
     cachedLayer = piece.layer;
-    if (llvm::Error error = Packer(piece, cache, sink).pack(source))
+    if (llvm::Error error = Packer(piece, cache, sink, ranges).pack(source))
       return error;
     at += piece.weight->bytes();
   }

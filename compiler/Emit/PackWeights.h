@@ -23,11 +23,16 @@ namespace bertc {
 using WeightSource = llvm::function_ref<llvm::Expected<const TensorInfo *>(
     llvm::StringRef symbol, int64_t layer)>;
 
+/// The largest |x| of each element of what the linear layer of the weight
+/// `symbol` reads; empty where it is not known.
+using InputRanges = llvm::function_ref<llvm::ArrayRef<float>(
+    llvm::StringRef symbol, int64_t layer)>;
+
 /// Gets the bytes of the segment in order, all `layout.size` of them.
 using ByteSink = llvm::function_ref<llvm::Error(llvm::ArrayRef<uint8_t>)>;
 
 llvm::Error packWeights(const WeightLayout &layout, WeightSource source,
-                        ByteSink sink);
+                        ByteSink sink, InputRanges ranges = nullptr);
 
 } // namespace bertc
 

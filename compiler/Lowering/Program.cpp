@@ -291,6 +291,8 @@ Program::LinearWeights Program::panels(ArrayRef<StringAttr> symbols,
     indices.columnScale = weights.add(packed);
     packed.derived = PackedWeight::Derived::ColumnSum;
     indices.columnSum = weights.add(packed);
+    packed.derived = PackedWeight::Derived::Smoothing;
+    indices.smoothing = weights.add(packed);
     packed.derived = PackedWeight::Derived::None;
   }
   packed.layout = PackedWeight::Layout::Panels16;
@@ -308,6 +310,8 @@ void Program::setWeights(LinearOperands &o, const LinearWeights &indices) {
     o.columnScale = weight(*indices.columnScale);
   if (indices.columnSum)
     o.columnSum = weight(*indices.columnSum);
+  if (indices.smoothing)
+    o.smoothing = weight(*indices.smoothing);
   if (!o.scratch.buffer)
     o.scratch = workspace.scratch(e->k, e->frame);
 }

@@ -66,10 +66,10 @@ private:
   void emitNormalize(mlir::enc::NormalizeOp op);
 
   // Shared by several ops.
-  /// Indices of packed weights; the last two with int8 only.
+  /// Indices of packed weights; the last three with int8 only.
   struct LinearWeights {
     int64_t weight = 0;
-    std::optional<int64_t> bias, columnScale, columnSum;
+    std::optional<int64_t> bias, columnScale, columnSum, smoothing;
   };
   struct SlotPlace {
     int64_t slot;

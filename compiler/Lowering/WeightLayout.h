@@ -59,6 +59,8 @@ struct PackedWeight {
     None,      ///< the source itself
     Scale,     ///< float32: max |w| / 127 over a column of the Int8 weight
     ColumnSum, ///< int32: sum of a column of the Int8 weight as stored
+    Smoothing, ///< float32, one a k step: x is multiplied with it, and what the
+               ///< Int8 weight rounds is divided by it; 1 without calibration
   };
   std::string name; // unique, for the manifest: "layer.qkv.weight"
   std::vector<std::string> sources;
@@ -83,6 +85,8 @@ struct PackedWeight {
   }
   /// Bytes of one layer's copy, before alignment.
   int64_t bytes() const {
+    if (derived == Derived::Smoothing)
+      return 4 * depth.padded();
     int64_t cols = columns.padded() * static_cast<int64_t>(sources.size());
     return layout == Layout::Panels16 ? elementBytes() * cols * panelDepth()
                                       : 4 * cols * rows;

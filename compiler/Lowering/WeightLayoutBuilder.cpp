@@ -28,6 +28,8 @@ int64_t WeightLayoutBuilder::add(PackedWeight weight) {
     weight.name += ".scale";
   if (weight.derived == PackedWeight::Derived::ColumnSum)
     weight.name += ".column_sum";
+  if (weight.derived == PackedWeight::Derived::Smoothing)
+    weight.name += ".smoothing";
   for (auto [i, known] : llvm::enumerate(result.weights))
     if (known.name == weight.name && known.layout == weight.layout &&
         known.rows == weight.rows && known.element == weight.element &&

@@ -13,6 +13,7 @@
 #include "compiler/Emit/OutputFile.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/Target.h"
+#include "tools/bertc/Calibrate.h"
 #include "tools/bertc/Commands.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -25,7 +26,7 @@ namespace {
 
 struct Flags {
   CompileOptions options;
-  std::string emit = "lib", precision = "f32", report, remarks;
+  std::string emit = "lib", precision = "f32", calibrate, report, remarks;
   bool train = false, quiet = false, wantRemarks = false;
 };
 
@@ -81,6 +82,16 @@ static llvm::Expected<ExitCode> run(Flags &flags) {
   if (!precision)
     return precision.takeError();
   flags.options.precision = *precision;
+  if (!flags.calibrate.empty()) {
+    if (*precision != Precision::Int8)
+      return makeUsageError("--calibrate is for --precision=int8, got " +
+                            flags.precision);
+    auto calibration =
+        calibrate(flags.options.model, flags.options.outputs, flags.calibrate);
+    if (!calibration)
+      return calibration.takeError();
+    flags.options.calibration = std::move(*calibration);
+  }
   if (flags.train)
     return makeUsageError("--train is not yet available");
   llvm::Expected<Stage> stage = parseStage(flags.emit);
@@ -132,6 +143,9 @@ void tool::addCompile(CLI::App &app, Action &action) {
   command->add_option("--precision", flags->precision,
                       "what linear layers multiply: " +
                           llvm::join(precisionNames(), ", "));
+  command->add_option("--calibrate", flags->calibrate,
+                      "texts, one a line, for int8: balances the ranges of "
+                      "weights and of what they multiply");
   command->add_option("--emit", flags->emit,
                       "enc, fused, plan, kernels, llvm, asm, obj or lib");
   command->add_flag("--external-weights", options.externalWeights,

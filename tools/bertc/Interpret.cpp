@@ -11,37 +11,14 @@
 //
 //===----------------------------------------------------------------------===//
 #include "tools/bertc/Interpret.h"
-#include "compiler/Import/BuildModule.h"
-#include "dialects/Enc/IR/EncOps.h"
-#include "dialects/Enc/Reference/Interpreter.h"
-#include "dialects/Enc/Reference/WeightProvider.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Diagnostics.h"
+#include "dialects/Enc/IR/EncTypes.h"
+#include "tools/bertc/ReferenceModel.h"
 
 using namespace bertc;
 using namespace bertc::tool;
 namespace reference = mlir::enc::reference;
 
 namespace {
-
-class CheckpointWeights : public reference::WeightProvider {
-public:
-  explicit CheckpointWeights(const Checkpoint &checkpoint)
-      : checkpoint(checkpoint) {}
-
-  llvm::Error read(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
-                   llvm::MutableArrayRef<float> destination) override {
-    const TensorInfo *tensor = checkpoint.find(name);
-    if (!tensor || tensor->elements() != int64_t(destination.size()))
-      return llvm::createStringError("no tensor '" + name + "' of shape " +
-                                     formatShape(shape));
-    return checkpoint.readAsF32(*tensor, 0, tensor->elements(),
-                                destination.data());
-  }
-
-private:
-  const Checkpoint &checkpoint;
-};
 
 /// The real tokens, and where in the padded batch each one is.
 struct Packed {
@@ -111,34 +88,18 @@ static FloatTensor unpack(const reference::NamedTensor &result, bool tokens,
 llvm::Expected<std::vector<FloatTensor>>
 tool::interpretModel(llvm::StringRef directory, llvm::StringRef outputs,
                      const Inputs &inputs, llvm::StringRef subject) {
-  auto model = loadModelDirectory(directory);
+  auto model = ReferenceModel::load(directory, outputs);
   if (!model)
     return model.takeError();
-  if (!model->weights.hasWeights())
-    return bertc::makeError(ExitCode::BadModel, directory,
-                            "expected a model with weights, got a config only");
-  mlir::MLIRContext context;
-  std::string problems;
-  mlir::ScopedDiagnosticHandler handler(&context,
-                                        [&](mlir::Diagnostic &diagnostic) {
-                                          problems += "\n" + diagnostic.str();
-                                        });
-  ImportOptions options;
-  options.outputs = outputs.str();
-  auto module = buildModule(context, *model, options);
-  if (!module)
-    return module.takeError();
-  auto packed = pack(inputs, model->config, subject);
+  auto packed = pack(inputs, (*model)->directory().config, subject);
   if (!packed)
     return packed.takeError();
-  auto forward = (*module)->lookupSymbol<mlir::func::FuncOp>("forward");
-  CheckpointWeights weights(model->weights);
-  auto results = reference::interpret(forward, packed->inputs, weights);
-  if (mlir::failed(results))
-    return bertc::makeError(ExitCode::Failure, directory,
-                            "the reference interpreter failed" + problems);
+  auto results = (*model)->run(packed->inputs);
+  if (!results)
+    return results.takeError();
   std::vector<FloatTensor> tensors;
-  for (auto [result, type] : llvm::zip(*results, forward.getResultTypes()))
+  for (auto [result, type] :
+       llvm::zip(*results, (*model)->forward().getResultTypes()))
     tensors.push_back(unpack(result, llvm::isa<mlir::enc::TokensType>(type),
                              *packed, inputs));
   return tensors;

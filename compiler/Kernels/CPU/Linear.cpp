@@ -96,8 +96,8 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
     Input input{k.at(o.x, k.mul(row, shape.inputStride)), shape.inputStride,
                 o.scratch};
     if (isStaged(plan.arithmetic)) {
-      callStage(k, plan.arithmetic, shape.depth, shape.inputStride, input.place,
-                staged, o.scratch, rows);
+      callStage(k, plan.arithmetic, shape.depth, shape.inputStride,
+                {input.place, staged, o.smoothing, o.scratch, rows});
       input.place = staged;
       input.stride = stagedStride(plan.arithmetic, shape.depth);
     }
@@ -134,7 +134,7 @@ static SmallVector<Value *> argumentsOf(LinearOperands &o,
   if (shape.bias)
     places.push_back(&o.bias);
   if (isInt8(plan.arithmetic))
-    places.append({&o.columnScale, &o.columnSum});
+    places.append({&o.columnScale, &o.columnSum, &o.smoothing});
   if (isStaged(plan.arithmetic))
     places.push_back(&o.scratch);
   SmallVector<Value *> all;

@@ -50,6 +50,7 @@ struct LinearOperands {
   Place weight; // panels, from panel 0
   Place bias;
   Place columnScale;
+  Place smoothing; // int8 only: x is multiplied with it, element by element
   Place columnSum;
   Place scratch; // linearScratch() words
   mlir::Value rows;

@@ -84,11 +84,14 @@ static Codes codesOf(Arithmetic arithmetic, int64_t depth) {
 }
 
 static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
-                      Place x, Place staged, Place scale) {
+                      Place x, Place smoothing, Place staged, Place scale) {
+  auto smooth = [&](Value column) {
+    return k.mulf(k.load(k.at(x, column)), k.load(k.at(smoothing, column)));
+  };
   SmallVector<Value> reach = k.forLoop(
       k.index(0), k.index(depth), lanes, {k.splat(0.0), k.splat(0.0)},
       [&](Value column, ValueRange acc) {
-        Value v = k.load(k.at(x, column));
+        Value v = smooth(column);
         Value down = arith::NegFOp::create(k.b, k.loc, v);
         return SmallVector<Value>{k.maxf(v, acc[0]), k.maxf(down, acc[1])};
       });
@@ -114,7 +117,7 @@ static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
   Value factor = k.broadcast(perStep), shift = k.broadcast(zero);
   Value least = k.splat(codes.least), top = k.splat(codes.top);
   k.forLoop(k.index(0), k.index(depth), lanes, [&](Value column) {
-    Value v = k.mulf(k.load(k.at(x, column)), factor);
+    Value v = k.mulf(smooth(column), factor);
     v = k.addf(math::RoundEvenOp::create(k.b, k.loc, v), shift);
     v = arith::MinNumFOp::create(
         k.b, k.loc, arith::MaxNumFOp::create(k.b, k.loc, v, least), top);
@@ -166,26 +169,35 @@ Value bertc::emitScaledSum(KernelBuilder &k, Value sum, Value step, Value zero,
 }
 
 void bertc::callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
-                      int64_t inputStride, Place x, Place staged, Place scales,
-                      Value rows) {
+                      int64_t inputStride, const StageOperands &operands) {
   std::string name = llvm::formatv(
       "stage_{0}_{1}_ld{2}", arithmeticName(arithmetic), depth, inputStride);
-  Type buffer = k.bufferType(), index = k.indexType();
-  func::FuncOp kernel =
-      k.kernel(name, {buffer, index, buffer, index, buffer, index, index},
-               [&](ValueRange v) {
-                 Place x{v[0], v[1]}, staged{v[2], v[3]}, scales{v[4], v[5]};
-                 int64_t stride = stagedStride(arithmetic, depth);
-                 k.forLoop(k.index(0), v[6], 1, [&](Value row) {
-                   Place from = k.at(x, k.mul(row, inputStride));
-                   Place to = k.at(staged, k.mul(row, stride));
-                   if (isInt8(arithmetic))
-                     stageInt8(k, arithmetic, depth, from, to,
-                               k.at(scales, k.mul(row, scaleWords)));
-                   else
-                     stageBF16(k, arithmetic, depth, from, to);
-                 });
-               });
-  k.call(kernel, {x.buffer, x.offset, staged.buffer, staged.offset,
-                  scales.buffer, scales.offset, rows});
+  StageOperands o = operands;
+  SmallVector<Value *> slots = {&o.x.buffer, &o.x.offset, &o.staged.buffer,
+                                &o.staged.offset};
+  if (isInt8(arithmetic))
+    slots.append({&o.smoothing.buffer, &o.smoothing.offset, &o.scales.buffer,
+                  &o.scales.offset});
+  slots.push_back(&o.rows);
+  SmallVector<Value> arguments;
+  SmallVector<Type> types;
+  for (Value *slot : slots) {
+    arguments.push_back(*slot);
+    types.push_back(slot->getType());
+  }
+  func::FuncOp kernel = k.kernel(name, types, [&](ValueRange values) {
+    for (auto [slot, value] : llvm::zip_equal(slots, values))
+      *slot = value;
+    int64_t stride = stagedStride(arithmetic, depth);
+    k.forLoop(k.index(0), o.rows, 1, [&](Value row) {
+      Place from = k.at(o.x, k.mul(row, inputStride));
+      Place to = k.at(o.staged, k.mul(row, stride));
+      if (isInt8(arithmetic))
+        stageInt8(k, arithmetic, depth, from, o.smoothing, to,
+                  k.at(o.scales, k.mul(row, scaleWords)));
+      else
+        stageBF16(k, arithmetic, depth, from, to);
+    });
+  });
+  k.call(kernel, arguments);
 }

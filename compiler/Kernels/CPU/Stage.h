@@ -31,14 +31,20 @@ int64_t stagedStride(Arithmetic arithmetic, int64_t depth);
 /// Words that `scales` of callStage has for each row.
 constexpr int64_t scaleWords = 2;
 
-/// Stages `rows` rows of x. int8: the range from the least to the largest value
-/// of a row, with 0 inside, is spread over all 256 integers (int8_madd: the
-/// symmetric one over 13 to 16 bits, see codesOf); `scales` gets the step and
-/// the integer of 0 (int32), x = step * (q - zero). A value that is not a
-/// number counts as the least.
+struct StageOperands {
+  Place x, staged;
+  Place smoothing, scales; // int8 only
+  mlir::Value rows;
+};
+
+/// Stages rows of x. int8: each is multiplied with `smoothing`, element by
+/// element; then the range from its least to its largest value, with 0 inside,
+/// is spread over all 256 integers (int8_madd: the symmetric one over 13 to 16
+/// bits, see codesOf). `scales` gets the step and the integer of 0 (int32):
+/// x * smoothing = step * (q - zero). A value that is not a number counts as
+/// the least.
 void callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
-               int64_t inputStride, Place x, Place staged, Place scales,
-               mlir::Value rows);
+               int64_t inputStride, const StageOperands &operands);
 
 /// What a sum of products of such a row is worth: float32 of
 /// (sum - zero * columnSum), times step * columnScale. `sum` is vector<16xi32>

@@ -86,6 +86,15 @@ TEST(Narrow, Int8RoundsToNearestEven) {
   EXPECT_THAT(result, ElementsAre(127, -127, 0, 2, -2, 0, 64));
 }
 
+TEST(Narrow, SmoothingOfExtremes) {
+  EXPECT_THAT(smoothing({4.0f, 9.0f}, {1.0f, 4.0f}), ElementsAre(2.0f, 1.5f));
+  // 0 counts as the smallest other range.
+  EXPECT_THAT(smoothing({0.0f, 9.0f}, {4.0f, 0.0f}), ElementsAre(1.5f, 1.5f));
+  for (float bad : {0.0f, float(INFINITY), std::nanf("")})
+    EXPECT_THAT(smoothing({bad, bad}, {1.0f, 1.0f}), ElementsAre(1.0f, 1.0f));
+  EXPECT_THAT(smoothing({1.0f, 1.0f}, {0.0f, 0.0f}), ElementsAre(1.0f, 1.0f));
+}
+
 TEST(Narrow, Int8ScaleOfExtremes) {
   EXPECT_EQ(int8Scale({0.0f, -0.0f}), 0.0f);
   EXPECT_EQ(int8Scale({}), 0.0f);

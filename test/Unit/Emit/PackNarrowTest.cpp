@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "test/Unit/Emit/PackedTensors.h"
 #include <cmath>
+#include <cstring>
 #include <gmock/gmock.h>
 #include <limits>
 
@@ -92,6 +93,46 @@ TEST_F(PackNarrow, Layers) {
   }
   layout.size *= 2;
   expectPacked(layout);
+}
+
+// What a k step of x is divided by, all weights of that step are multiplied
+// with, whichever tensor they come from.
+TEST_F(PackNarrow, SmoothingBalancesWeightsAndInputs) {
+  for (const char *name : {"q.0", "k.0"})
+    add(name, {2 * 8, 2 * 17});
+  std::vector<float> ranges;
+  for (int i = 0; i < 34; ++i)
+    ranges.push_back(float(1 + i * i));
+  setRanges("q.0", ranges);
+  Grouping columns{2, 8, 16}, depth{2, 17, 32};
+  std::vector<std::string> sources = {"q", "k"};
+  expectPacked(layoutOf({derived(Derived::Scale, sources, columns, depth),
+                         derived(Derived::ColumnSum, sources, columns, depth),
+                         derived(Derived::Smoothing, sources, columns, depth),
+                         panels(sources, columns, depth, Element::Int8),
+                         panels(sources, columns, depth, Element::BF16)}));
+}
+
+TEST_F(PackNarrow, WithoutRangesNothingIsSmoothed) {
+  add("w.0", {16, 34});
+  Grouping columns{1, 16, 16}, depth{2, 17, 32};
+  PackedWeight smoothing = derived(Derived::Smoothing, {"w"}, columns, depth);
+  EXPECT_EQ(smoothing.bytes(), 4 * 64);
+  open();
+  auto packed = pack(layoutOf({smoothing}));
+  ASSERT_TRUE(bool(packed)) << llvm::toString(packed.takeError());
+  std::vector<float> expected(64, 1.0f), got(64);
+  memcpy(got.data(), packed->data(), packed->size());
+  EXPECT_EQ(got, expected);
+}
+
+TEST_F(PackNarrow, RangesOfAnotherSizeAreAnError) {
+  add("w.0", {16, 34});
+  setRanges("w.0", std::vector<float>(33, 1.0f));
+  Grouping columns{1, 16, 16}, depth{1, 34, 48};
+  EXPECT_THAT(
+      packError(layoutOf({panels({"w"}, columns, depth, Element::Int8)})),
+      HasSubstr("expected 34 ranges of its input, got 33"));
 }
 
 TEST_F(PackNarrow, ColumnsWithoutAnyScaleAreZero) {

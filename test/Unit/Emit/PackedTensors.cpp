@@ -64,11 +64,15 @@ PackedTensors::pack(const WeightLayout &layout) {
         return &tensor;
     return llvm::createStringError("no tensor '" + symbol + "'");
   };
-  llvm::Error error =
-      packWeights(layout, source, [&](llvm::ArrayRef<uint8_t> piece) {
-        bytes.insert(bytes.end(), piece.begin(), piece.end());
-        return llvm::Error::success();
-      });
+  auto ranges = [&](llvm::StringRef symbol,
+                    int64_t layer) -> llvm::ArrayRef<float> {
+    return inputRanges[nameOf(symbol, layer)];
+  };
+  auto sink = [&](llvm::ArrayRef<uint8_t> piece) {
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+    return llvm::Error::success();
+  };
+  llvm::Error error = packWeights(layout, source, sink, ranges);
   if (error)
     return error;
   return bytes;
@@ -128,9 +132,38 @@ static int int8Of(float value, float scale) {
   return scale == 0 ? 0 : int(std::nearbyint(value / scale));
 }
 
+/// sqrt(range of x / range of the weights) for each k step, or 1.
+std::vector<float> PackedTensors::factors(const PackedWeight &w,
+                                          int64_t layer) {
+  int64_t depth = w.depth.real();
+  std::vector<float> result(depth, 1.0f);
+  const std::vector<float> &x = inputRanges[nameOf(w.sources[0], layer)];
+  for (int64_t k = 0; k < depth && !x.empty(); ++k) {
+    float largest = 0;
+    for (const std::string &source : w.sources)
+      for (int64_t c = 0; c < w.columns.real(); ++c)
+        largest = std::fmax(
+            largest, std::fabs(values[nameOf(source, layer)][c * depth + k]));
+    result[k] = std::sqrt(x[k]) / std::sqrt(largest);
+  }
+  return result;
+}
+
 void PackedTensors::fill(const PackedWeight &w, int64_t layer, int64_t source,
                          uint8_t *to) {
-  const std::vector<float> &data = values[nameOf(w.sources[source], layer)];
+  std::vector<float> data = values[nameOf(w.sources[source], layer)];
+  if (w.derived != Derived::None || w.element == Element::Int8) {
+    std::vector<float> by = factors(w, layer);
+    for (size_t i = 0; i < data.size(); ++i)
+      data[i] *= by[i % by.size()];
+    if (w.derived == Derived::Smoothing) {
+      for (int64_t k = 0; k < w.depth.padded(); ++k)
+        put(to, k, 1.0f);
+      for (int64_t k = 0; k < w.depth.real(); ++k)
+        put(to, position(w.depth, k), 1 / by[k]);
+      return;
+    }
+  }
   int64_t padded = w.columns.padded();
   bool panels = w.layout == PackedWeight::Layout::Panels16;
   bool matrix = panels || w.derived != Derived::None;

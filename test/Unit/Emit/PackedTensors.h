@@ -27,6 +27,10 @@ protected:
     return values[name][index];
   }
   void open();
+  /// What the linear layer of a weight reads, see InputRanges.
+  void setRanges(const std::string &name, std::vector<float> ranges) {
+    inputRanges[name] = std::move(ranges);
+  }
 
   llvm::Expected<std::vector<uint8_t>> pack(const WeightLayout &layout);
   /// The message of the error that packing fails with.
@@ -37,9 +41,10 @@ protected:
 private:
   void fill(const PackedWeight &weight, int64_t layer, int64_t source,
             uint8_t *to);
+  std::vector<float> factors(const PackedWeight &weight, int64_t layer);
 
   TemporaryFolder folder;
-  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, std::vector<float>> values, inputRanges;
   std::vector<std::pair<std::string, std::vector<int64_t>>> order;
   std::unique_ptr<SafetensorsFile> tensors;
 };
