@@ -43,8 +43,9 @@ struct Region {
 
 } // namespace
 
-static void meet(const bertc_call *call, int64_t) {
-  static_cast<bertc_session *>(call->barrier_state)->pool.barrier();
+static void meet(const bertc_call *call, int64_t tid) {
+  static_cast<bertc_session *>(call->barrier_state)
+      ->pool.barrier(static_cast<uint32_t>(tid));
 }
 
 /// Zeroes the rows that no token is written to: this thread's share of the gaps

@@ -28,9 +28,9 @@ public:
 
   static constexpr uint32_t maxThreads = 1024;
 
-  /// Starts `threads - 1` workers that allow `cpus` processors to be used. On
+  /// Starts `threads - 1` workers that allow `processors` to be used. On
   /// failure returns the error number and leaves nothing behind.
-  int start(uint32_t threads, uint32_t cpus);
+  int start(uint32_t threads, uint32_t processors);
 
   /// Ends the workers. No region may be running.
   void stop();
@@ -39,8 +39,8 @@ public:
   /// this thread, and returns when all have returned.
   void run(Region region, void *argument);
 
-  /// Meets all threads of the running region.
-  void barrier() { meeting.wait(); }
+  /// Meets all threads of the running region; `tid` is the caller's.
+  void barrier(uint32_t tid);
 
   uint32_t threads() const { return count; }
 
@@ -53,6 +53,7 @@ private:
 
   static void *enter(void *worker);
   void work(uint32_t tid);
+  void leaveSharedCpu(uint32_t tid);
 
   Barrier meeting;
   alignas(64) uint32_t epoch = 0;
@@ -62,7 +63,9 @@ private:
   Worker *workers = nullptr;
   uint32_t count = 1;
   uint32_t started = 0;
+  int *cpus = nullptr; // where each thread was seen last, or -1
   uint64_t spinTicks = 0;
+  bool crowded = false; // more threads than processors
 };
 
 } // namespace bertc::rt

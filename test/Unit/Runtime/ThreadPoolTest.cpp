@@ -38,7 +38,7 @@ void workRegion(void *argument, int64_t tid) {
       std::this_thread::sleep_for(std::chrono::microseconds(300));
     std::vector<int64_t> &cells = work.cells[phase % 2];
     cells[tid] = phase;
-    work.pool->barrier();
+    work.pool->barrier(uint32_t(tid));
     for (int64_t cell : cells)
       work.faults += cell != phase;
   }
