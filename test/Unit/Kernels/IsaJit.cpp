@@ -23,12 +23,12 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "runtime/cpu/CpuFeatures.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
-#include <gtest/gtest.h>
 
 using namespace mlir;
 using namespace bertc;
@@ -101,9 +101,22 @@ std::string bertc::test::assembly(const IsaBody &body,
   return message;
 }
 
-EmulatedProgram::EmulatedProgram(const IsaBody &body,
-                                 const std::string &target) {
-  TargetInfo info = emulate(*findTarget(target), findEmulation("all"));
+std::vector<Way> bertc::test::waysToRun(const std::string &target) {
+  rt::CpuFeatures cpu = rt::detectCpu();
+  if ((cpu.bits & BERTC_CPU_AMX_TILE) && !rt::askForAmx())
+    rt::withoutAmx(cpu);
+  std::vector<Way> ways;
+  if (cpu.bits & BERTC_CPU_X86_64_V3)
+    ways.push_back(Way::Emulated);
+  if ((findTarget(target)->features & ~cpu.bits) == 0)
+    ways.push_back(Way::Native);
+  return ways;
+}
+
+IsaProgram::IsaProgram(const IsaBody &body, const std::string &target,
+                       Way way) {
+  TargetInfo info = emulate(*findTarget(target),
+                            way == Way::Native ? 0 : findEmulation("all"));
   auto context = std::make_unique<llvm::LLVMContext>();
   auto prepare = [&]() -> llvm::Error {
     auto module = build(body, info.emulated, *context);
@@ -129,9 +142,9 @@ EmulatedProgram::EmulatedProgram(const IsaBody &body,
     ADD_FAILURE() << llvm::toString(std::move(error));
 }
 
-EmulatedProgram::~EmulatedProgram() = default;
+IsaProgram::~IsaProgram() = default;
 
-void EmulatedProgram::run(void *a, void *b, void *c) const {
+void IsaProgram::run(void *a, void *b, void *c) const {
   ASSERT_NE(entry, nullptr);
   constexpr int64_t size = INT64_MAX, stride = 1;
   using Entry = void(void *, void *, int64_t, int64_t, int64_t, // a

@@ -8,7 +8,7 @@
 //
 // Compiles what a test emits with the functions of Isa.h through the pipeline
 // of the compiler: to assembly for a processor that has the instructions, or,
-// with those emulated, to code that runs here.
+// with those emulated, to code that runs on any machine with AVX2.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_TEST_UNIT_KERNELS_ISAJIT_H
@@ -16,8 +16,10 @@
 
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include <functional>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace llvm::orc {
 class LLJIT;
@@ -32,12 +34,25 @@ using IsaBody = std::function<void(KernelBuilder &, mlir::ValueRange)>;
 /// went wrong as the result, if there is none.
 std::string assembly(const IsaBody &body, const std::string &target);
 
-/// `body` for the target of that name with everything emulated that
-/// x86-64-v3 lacks.
-class EmulatedProgram {
+enum class Way {
+  Emulated, ///< Everything that x86-64-v3 lacks.
+  Native,
+};
+
+/// The ways in which this machine runs code for the target of that name. Asks
+/// for leave to use AMX.
+std::vector<Way> waysToRun(const std::string &target);
+
+/// "Emulated" or "Native", for the name of a test.
+inline std::string wayName(const testing::TestParamInfo<Way> &info) {
+  return info.param == Way::Native ? "Native" : "Emulated";
+}
+
+class IsaProgram {
 public:
-  EmulatedProgram(const IsaBody &body, const std::string &target);
-  ~EmulatedProgram();
+  IsaProgram(const IsaBody &body, const std::string &target,
+             Way way = Way::Emulated);
+  ~IsaProgram();
   void run(void *a, void *b, void *c) const;
 
 private:
