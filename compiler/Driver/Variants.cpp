@@ -28,6 +28,7 @@ struct Work {
   std::unique_ptr<llvm::Module> module;
   std::string entry, code, problem;
   bertc_workspace workspace;
+  std::vector<PhaseInfo> phases;
 };
 
 } // namespace
@@ -138,6 +139,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
   }
   work->entry = kernels->entry;
   work->workspace = kernels->workspace;
+  work->phases = std::move(kernels->phases);
   work->context = std::make_unique<llvm::LLVMContext>();
   {
     PhaseTimes::Scope scope(times, "llvm " + target.name.str());
@@ -196,7 +198,8 @@ bertc::lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<TargetInfo> targets,
     else
       result.code.push_back({work->target->name.str(), work->target->features,
                              work->target->emulated, work->entry,
-                             work->workspace, std::move(work->code)});
+                             work->workspace, std::move(work->phases),
+                             std::move(work->code)});
   }
   return result;
 }

@@ -95,6 +95,19 @@ private:
 
 } // namespace
 
+static Constant *buildPhases(Builder &b, const VariantCode &variant) {
+  if (variant.phases.empty())
+    return b.null();
+  std::vector<Constant *> records;
+  for (const PhaseInfo &phase : variant.phases)
+    records.push_back(
+        b.record({b.string(phase.name), b.i64(phase.flopsPerToken),
+                  b.i64(phase.flopsPerSequence), b.i64(phase.flopsPerPair),
+                  b.i64(phase.weightBytes)},
+                 sizeof(bertc_phase_desc)));
+  return b.array("phases", records);
+}
+
 static Constant *buildVariants(Builder &b, const LibraryInputs &inputs) {
   std::vector<Constant *> records;
   for (const VariantCode &variant : inputs.variants) {
@@ -103,9 +116,11 @@ static Constant *buildVariants(Builder &b, const LibraryInputs &inputs) {
         b.record({b.i64(w.fixed), b.i64(w.per_token), b.i64(w.per_sequence),
                   b.i64(w.per_thread), b.i64(w.per_thread_key)},
                  sizeof(bertc_workspace));
-    records.push_back(b.record({b.string(variant.name), b.i64(variant.features),
-                                b.function(variant.entry), workspace},
-                               sizeof(bertc_variant)));
+    records.push_back(
+        b.record({b.string(variant.name), b.i64(variant.features),
+                  b.function(variant.entry), workspace, buildPhases(b, variant),
+                  b.i64(variant.phases.size())},
+                 sizeof(bertc_variant)));
   }
   return b.array("variants", records);
 }

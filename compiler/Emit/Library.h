@@ -15,6 +15,7 @@
 
 #include "compiler/Emit/Object.h"
 #include "compiler/Import/ModelConfig.h"
+#include "compiler/Lowering/PhaseTable.h"
 #include "compiler/Lowering/WeightLayout.h"
 #include "compiler/Target/Precision.h"
 #include "runtime/abi/abi.h"
@@ -43,6 +44,7 @@ struct VariantCode {
   uint64_t emulated = 0; ///< Those that it was planned for and does without.
   std::string entry;     ///< A bertc_forward_fn; the only symbol it exports.
   bertc_workspace workspace = {};
+  std::vector<PhaseInfo> phases;
   std::string object; ///< ELF, relocatable.
 };
 

@@ -95,6 +95,36 @@ void CallFrame::barrier() {
   LLVM::CallOp::create(k.b, k.loc, type, ValueRange{function, call, thread});
 }
 
+/// A function of its own, so that what an unprofiled run pays for a phase is a
+/// call and a branch that is always taken the same way.
+static func::FuncOp phaseFunction(KernelBuilder &k) {
+  Type pointerType = LLVM::LLVMPointerType::get(k.b.getContext());
+  Type i64 = k.b.getI64Type(), index = k.indexType();
+  return k.kernel(
+      "begin_phase", {pointerType, index, index, index}, [&](ValueRange args) {
+        Value hook =
+            field(k, args[0], offsetof(bertc_call, phase), pointerType);
+        Value null = LLVM::ZeroOp::create(k.b, k.loc, pointerType);
+        Value profiled = LLVM::ICmpOp::create(
+            k.b, k.loc, LLVM::ICmpPredicate::ne, hook, null);
+        k.ifThen(profiled, [&] {
+          SmallVector<Value> operands = {hook, args[0]};
+          for (Value number : args.drop_front())
+            operands.push_back(
+                arith::IndexCastOp::create(k.b, k.loc, i64, number));
+          auto type = LLVM::LLVMFunctionType::get(
+              LLVM::LLVMVoidType::get(k.b.getContext()),
+              {pointerType, i64, i64, i64});
+          LLVM::CallOp::create(k.b, k.loc, type, operands);
+        });
+      });
+}
+
+void CallFrame::beginPhase(int64_t number, Value layer) {
+  k.call(phaseFunction(k),
+         {call, tid, k.index(number), layer ? layer : k.index(-1)});
+}
+
 void CallFrame::withOutput(int64_t number,
                            llvm::function_ref<void(Value)> body) {
   int64_t at = offsetof(bertc_call, outputs) + number * sizeof(void *);

@@ -25,6 +25,8 @@ public:
 
   /// All threads meet here.
   void barrier();
+  /// The thread begins phase `number`; `layer` is null outside of the layers.
+  void beginPhase(int64_t number, mlir::Value layer);
   /// Runs `body` with the caller's buffer of output `number` if there is one.
   void withOutput(int64_t number,
                   llvm::function_ref<void(mlir::Value buffer)> body);

@@ -102,8 +102,11 @@ FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
   k.b.setInsertionPointToStart(block);
   CallFrame frame(k, block->getArgument(0), block->getArgument(1));
   Value few = k.less(frame.tokens, k.index(splitTokens.getInt()));
+  PhaseTable table;
   k.ifThen(
-      few, [&] { byPanels.emit(k, frame); }, [&] { byRows.emit(k, frame); });
+      few, [&] { byPanels.emit(k, frame, table); },
+      [&] { byRows.emit(k, frame, table); });
+  result.phases = std::move(table.phases);
   func::ReturnOp::create(k.b, k.loc);
   if (failed(verify(*result.kernels)))
     return failure();

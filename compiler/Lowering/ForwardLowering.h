@@ -13,6 +13,7 @@
 #ifndef BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
 #define BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
 
+#include "compiler/Lowering/PhaseTable.h"
 #include "compiler/Lowering/WeightLayout.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -32,6 +33,7 @@ struct LoweredForward {
   mlir::OwningOpRef<mlir::ModuleOp> kernels; // scf + vector + memref + func
   std::string entry;                         // symbol, bertc_forward_fn
   bertc_workspace workspace;
+  std::vector<PhaseInfo> phases;
   WeightLayout weights;
   std::vector<LoweredOutput> outputs;
 };

@@ -43,6 +43,7 @@ void Phases::run(llvm::ArrayRef<Access> reads, llvm::ArrayRef<Access> writes,
       });
   if (needed)
     emitBarrierNow();
+  begin();
   emit();
   read.append(reads.begin(), reads.end());
   written.append(writes.begin(), writes.end());

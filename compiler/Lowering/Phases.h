@@ -32,8 +32,9 @@ struct Access {
 
 class Phases {
 public:
-  explicit Phases(std::function<void()> emitBarrier)
-      : emitBarrier(std::move(emitBarrier)) {}
+  /// `begin` is called before the code of a phase, after its barrier.
+  Phases(std::function<void()> emitBarrier, std::function<void()> begin)
+      : emitBarrier(std::move(emitBarrier)), begin(std::move(begin)) {}
 
   /// Emits a phase with `emit`, and a barrier before it if one is needed.
   void run(llvm::ArrayRef<Access> reads, llvm::ArrayRef<Access> writes,
@@ -47,7 +48,7 @@ private:
   bool conflicts(llvm::ArrayRef<Access> before, Access now) const;
   void emitBarrierNow();
 
-  std::function<void()> emitBarrier;
+  std::function<void()> emitBarrier, begin;
   llvm::SmallVector<Access> read, written;
   int64_t count = 0;
 };

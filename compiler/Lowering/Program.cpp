@@ -48,10 +48,11 @@ void Program::prepareBlock(Block &block) {
 // Second walk
 //===----------------------------------------------------------------------===//
 
-void Program::emit(KernelBuilder &k, CallFrame &frame) {
-  Emission emission{k,  frame, Phases([&] { frame.barrier(); }), {}, {}, {},
-                    {}, {}};
+void Program::emit(KernelBuilder &k, CallFrame &frame, PhaseTable &table) {
+  Phases phases([&] { frame.barrier(); }, [&] { beginPhase(); });
+  Emission emission{k, frame, std::move(phases), {}, {}, {}, {}, {}, {}};
   e = &emission;
+  phaseTable = &table;
   std::tie(e->tokenBegin, e->tokenEnd) =
       k.share(frame.tokens, frame.tid, frame.threads);
   std::tie(e->sequenceBegin, e->sequenceEnd) =
@@ -91,6 +92,7 @@ void Program::emitOp(Operation *op) {
 void Program::emitLayers(enc::LayersOp op) {
   KernelBuilder &k = e->k;
   auto copyRows = [&](Value from, Value to) {
+    describe("copy");
     rowsPhase({from}, to, [&](ArrayRef<Place> in, Place out, Value rows) {
       callCopy(k, (*buffers)[from].rows(), (*buffers)[to].rows(), in[0], out,
                rows);
@@ -138,6 +140,7 @@ void Program::emitReturn(Operation *op) {
 void Program::writeOutput(int64_t number, Value value) {
   const Buffer &buffer = (*buffers)[value];
   KernelBuilder &k = e->k;
+  describe("write_output");
   e->phases.run({{buffer.slot, rowSplit(buffer)}}, {}, [&] {
     e->frame.withOutput(number, [&](Value out) {
       Value map =

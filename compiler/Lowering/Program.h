@@ -15,6 +15,7 @@
 
 #include "compiler/Kernels/CPU/Linear.h"
 #include "compiler/Lowering/Buffers.h"
+#include "compiler/Lowering/PhaseTable.h"
 #include "compiler/Lowering/Phases.h"
 #include "compiler/Lowering/WeightLayoutBuilder.h"
 #include "dialects/Enc/IR/EncOps.h"
@@ -38,7 +39,7 @@ public:
 
   /// Emits the program at the builder's insertion point. The weight layout is
   /// finished by now.
-  void emit(KernelBuilder &k, CallFrame &frame);
+  void emit(KernelBuilder &k, CallFrame &frame, PhaseTable &table);
 
 private:
   struct Emission; // state while emitting, see Program.cpp
@@ -90,6 +91,15 @@ private:
           body);
   void writeOutput(int64_t number, mlir::Value value);
 
+  // Names and costs of phases, for profiles.
+  /// What the phases from here on are, until the next call of describe().
+  void describe(llvm::StringRef name);
+  void describeLinear(mlir::FlatSymbolRefAttr weight, const Buffer &x,
+                      const Buffer &y, LinearWeights weights);
+  void describeAttention(const Buffer &in, const Buffer &out);
+  /// Emits the mark of the phase that was described last.
+  void beginPhase();
+
   // Weights.
   int64_t layersOf(mlir::StringAttr symbol);
   LinearWeights panels(llvm::ArrayRef<mlir::StringAttr> symbols,
@@ -119,6 +129,7 @@ private:
   bool valid = true;
   bool usesTiles = false; // of AMX, in a linear layer
   Emission *e = nullptr;
+  PhaseTable *phaseTable = nullptr;
 };
 
 } // namespace bertc

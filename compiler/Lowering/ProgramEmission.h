@@ -20,6 +20,7 @@ struct Program::Emission {
   KernelBuilder &k;
   CallFrame &frame;
   Phases phases;
+  PhaseInfo next;                         // what the next phase is
   mlir::Value tokenBegin, tokenEnd;       // rows of this thread
   mlir::Value sequenceBegin, sequenceEnd; // sequences of this thread
   mlir::Value layer;                      // null outside of enc.layers

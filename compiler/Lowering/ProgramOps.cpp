@@ -212,6 +212,7 @@ LogicalResult Program::prepareFeedForward(enc::FusedFeedForwardOp op) {
 
 void Program::emitEmbedNorm(enc::FusedEmbedNormOp op) {
   const Buffer &out = (*buffers)[op.getResult()];
+  describe("embed_norm");
   e->phases.run({}, {{out.slot, Split::Rows}}, [&] {
     EmbeddingOperands o;
     o.ids = ids(op.getIds());
@@ -231,6 +232,7 @@ void Program::emitEmbedNorm(enc::FusedEmbedNormOp op) {
 
 void Program::emitEmbed(enc::EmbedOp op) {
   const Buffer &out = (*buffers)[op.getResult()];
+  describe("embed");
   e->phases.run({}, {{out.slot, Split::Rows}}, [&] {
     callEmbed(e->k, out.rows(), ids(op.getIds()),
               weight(table(op.getTableAttr().getAttr())), place(op.getResult()),
@@ -242,8 +244,10 @@ void Program::emitLinear(enc::LinearOp op) {
   const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
   LinearShape shape = linearShape(x, y, op.getBias().has_value());
   LinearPlan plan = *linearPlan(op);
-  linearPhase(shape, plan, op.getInput(), op.getResult(), {},
-              linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr()));
+  LinearWeights w =
+      linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr());
+  describeLinear(op.getWeightAttr(), x, y, w);
+  linearPhase(shape, plan, op.getInput(), op.getResult(), {}, w);
 }
 
 void Program::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
@@ -252,8 +256,11 @@ void Program::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
   shape.residual = true;
   shape.residualStride = (*buffers)[op.getResidual()].stride;
   LinearPlan plan = *linearPlan(op);
-  linearPhase(shape, plan, op.getInput(), op.getResult(), op.getResidual(),
-              linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr()));
+  LinearWeights w =
+      linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr());
+  describeLinear(op.getWeightAttr(), x, y, w);
+  linearPhase(shape, plan, op.getInput(), op.getResult(), op.getResidual(), w);
+  describe("add_norm");
   normPhase(op.getResult(), op.getEpsilon().convertToDouble(),
             vector({op.getGainAttr().getAttr()}, y.columns),
             vector({op.getNormBiasAttr().getAttr()}, y.columns));
@@ -261,6 +268,7 @@ void Program::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
 
 void Program::emitLayerNorm(enc::LayerNormOp op) {
   const Buffer &out = (*buffers)[op.getResult()];
+  describe("layer_norm");
   rowsPhase({op.getInput()}, op.getResult(),
             [&](ArrayRef<Place> in, Place y, Value rows) {
               callLayerNorm(
@@ -293,6 +301,7 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
   int64_t normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
   double epsilon = op.getEpsilon().convertToDouble();
 
+  describeLinear(op.getUpAttr(), in, middle, upWeights);
   if (splitBy == SplitBy::Rows) {
     rowsPhase({x}, y, [&](ArrayRef<Place> from, Place to, Value rows) {
       Place scratch = workspace.scratch(k, e->frame);
@@ -300,6 +309,8 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
           k, rows, downPlan.rowBlock, [&](Value first, Value count) {
             Place blockIn = k.at(from[0], k.mul(first, in.stride));
             Place blockOut = k.at(to, k.mul(first, out.stride));
+            describeLinear(op.getUpAttr(), in, middle, upWeights);
+            beginPhase();
             LinearOperands o;
             o.x = blockIn;
             o.y = scratch;
@@ -309,12 +320,16 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
             o.panelEnd = k.index(up.columns / lanes);
             setWeights(o, upWeights);
             callLinear(k, up, upPlan, o);
+            describeLinear(op.getDownAttr(), middle, out, downWeights);
+            beginPhase();
             o.x = scratch;
             o.y = blockOut;
             o.residual = blockIn;
             o.panelEnd = k.index(down.columns / lanes);
             setWeights(o, downWeights);
             callLinear(k, down, downPlan, o);
+            describe("add_norm");
+            beginPhase();
             callLayerNorm(k, out.rows(), epsilon, blockOut, blockOut,
                           weight(gain), weight(normBias), count);
           });
@@ -325,9 +340,11 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
   panelsPhase(up, upPlan, {in.slot, place(x)},
               {slot, workspace.slot(k, e->frame, slot)}, std::nullopt,
               e->frame.tokens, upWeights);
+  describeLinear(op.getDownAttr(), middle, out, downWeights);
   panelsPhase(down, downPlan, {slot, workspace.slot(k, e->frame, slot)},
               {out.slot, place(y)}, SlotPlace{in.slot, place(x)},
               e->frame.tokens, downWeights);
+  describe("add_norm");
   normPhase(y, epsilon, gain, normBias);
 }
 
@@ -355,6 +372,8 @@ void Program::emitQKV(enc::FusedQKVOp op) {
   LinearShape shape = linearShape(x, y, true);
   LinearPlan plan = *linearPlan(op);
   LinearWeights w = qkvWeights(op);
+  describeLinear(op.getQueryAttr(), x, y, w);
+  e->next.name = "query_key_value";
   if (splitBy == SplitBy::Rows) {
     linearPhase(shape, plan, op.getInput(), op.getResult(), {}, w);
     return;
@@ -382,6 +401,7 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
   const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getResult()];
   AttentionShape shape = attentionShape(op, in, out);
   AttentionPlan plan = *attentionPlan(op);
+  describeAttention(in, out);
   int64_t heads = out.columns.count;
   Place qkv = place(op.getQkv()), context = place(op.getResult());
   Place scratch = workspace.scratch(k, e->frame);
@@ -445,6 +465,7 @@ void Program::emitElementwise(Operation *op) {
   Value result = op->getResult(0);
   RowShape shape = (*buffers)[result].rows();
   SmallVector<Value> inputs(op->getOperands());
+  describe(op->getName().stripDialect());
   rowsPhase(inputs, result, [&](ArrayRef<Place> in, Place y, Value rows) {
     if (isa<enc::AddOp>(op))
       callAdd(e->k, shape, in[0], in[1], y, rows);
@@ -456,6 +477,7 @@ void Program::emitElementwise(Operation *op) {
 void Program::emitPool(enc::PoolOp op) {
   const Buffer &in = (*buffers)[op.getInput()],
                &out = (*buffers)[op.getResult()];
+  describe("pool");
   e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Sequences}}, [&] {
     callPool(e->k, in.rows(), out.rows(), poolingOf(op.getMode()),
              e->frame.offsets, place(op.getInput()), place(op.getResult()),
@@ -464,6 +486,7 @@ void Program::emitPool(enc::PoolOp op) {
 }
 
 void Program::emitNormalize(enc::NormalizeOp op) {
+  describe("normalize");
   rowsPhase({op.getInput()}, op.getResult(),
             [&](ArrayRef<Place> in, Place y, Value rows) {
               callNormalize(e->k, (*buffers)[op.getResult()].rows(), in[0], y,

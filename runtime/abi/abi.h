@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 1
+#define BERTC_ABI_VERSION 2
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -60,6 +60,12 @@ typedef struct bertc_call {
   /* Meets all threads of the call; called by each thread. */
   void (*barrier)(const struct bertc_call *call, int64_t tid);
   void *barrier_state;
+  /* NULL unless the run is profiled. Called by each thread when it begins phase
+   * `phase` (an index into bertc_variant.phases) of layer `layer`, or -1
+   * outside of the layers. A phase ends where the next one or a barrier begins.
+   */
+  void (*phase)(const struct bertc_call *call, int64_t tid, int64_t phase,
+                int64_t layer);
   /* outputs[i] for bertc_model_desc.outputs[i]; NULL: not wanted. */
   float *outputs[BERTC_MAX_OUTPUTS];
 } bertc_call;
@@ -78,11 +84,25 @@ typedef struct bertc_workspace {
   uint64_t per_thread_key;
 } bertc_workspace;
 
+/* What generated code does between two marks of time. All threads together do
+ *   flops_per_token * tokens + flops_per_sequence * sequences
+ *   + flops_per_pair * (sum of the squared lengths of the sequences)
+ * multiplications and additions of matrix products in it, once a layer. */
+typedef struct bertc_phase_desc {
+  const char *name;
+  uint64_t flops_per_token;
+  uint64_t flops_per_sequence;
+  uint64_t flops_per_pair;
+  uint64_t weight_bytes; /* of matrices, each read at least once */
+} bertc_phase_desc;
+
 typedef struct bertc_variant {
   const char *name;  /* "x86-64-v3", ... */
   uint64_t features; /* BERTC_CPU_* bits that must all be present */
   bertc_forward_fn forward;
   bertc_workspace workspace;
+  const bertc_phase_desc *phases;
+  uint64_t phase_count;
 } bertc_variant;
 
 enum { BERTC_PER_TOKEN = 0, BERTC_PER_SEQUENCE = 1 };

@@ -36,6 +36,7 @@ bertc_code modelInfo(const bertc_model *model, bertc_model_info *info,
   uint32_t embedding = findOutput(desc, "sentence_embedding");
   if (desc.tokenizer && embedding < desc.output_count)
     known.embedding_width = desc.outputs[embedding].width;
+  known.phase_count = uint32_t(desc.variants[model->variant].phase_count);
   known.weights_size = desc.weights_size;
   known.manifest = desc.manifest;
   known.manifest_size = desc.manifest_size;
@@ -80,6 +81,26 @@ bertc_code variantInfo(const bertc_model *model, uint32_t index,
   describeMissing(model->cpu, desc.features, known.missing,
                   sizeof(known.missing));
   return fillStruct(known, info, "bertc_variant_info", status);
+}
+
+bertc_code phaseInfo(const bertc_model *model, uint32_t index,
+                     bertc_phase_info *info, bertc_status *status) {
+  if (bertc_code code = checkModel(model, status))
+    return code;
+  const bertc_variant &variant = model->desc->variants[model->variant];
+  if (!variant.phase_count)
+    return fail(status, BERTC_NOT_IN_MODEL, "this model names no phases");
+  if (bertc_code code =
+          checkIndex(index, uint32_t(variant.phase_count), status))
+    return code;
+  const bertc_phase_desc &desc = variant.phases[index];
+  bertc_phase_info known = {};
+  known.name = desc.name;
+  known.flops_per_token = desc.flops_per_token;
+  known.flops_per_sequence = desc.flops_per_sequence;
+  known.flops_per_pair = desc.flops_per_pair;
+  known.weight_bytes = desc.weight_bytes;
+  return fillStruct(known, info, "bertc_phase_info", status);
 }
 
 bertc_code workspaceSize(const bertc_model *model, uint32_t threads,

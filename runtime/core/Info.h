@@ -22,6 +22,8 @@ bertc_code outputInfo(const bertc_model *model, uint32_t index,
                       bertc_output_info *info, bertc_status *status);
 bertc_code variantInfo(const bertc_model *model, uint32_t index,
                        bertc_variant_info *info, bertc_status *status);
+bertc_code phaseInfo(const bertc_model *model, uint32_t index,
+                     bertc_phase_info *info, bertc_status *status);
 bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
                          int64_t tokens, int64_t sequences, int64_t longest,
                          size_t *bytes, bertc_status *status);

@@ -16,7 +16,6 @@
 
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <xmmintrin.h>
 
 namespace bertc::rt {
@@ -48,6 +47,17 @@ static void meet(const bertc_call *call, int64_t tid) {
       ->pool.barrier(static_cast<uint32_t>(tid));
 }
 
+static void markPhase(const bertc_call *call, int64_t tid, int64_t phase,
+                      int64_t layer) {
+  static_cast<bertc_session *>(call->barrier_state)
+      ->profile.mark(tid, phase, layer);
+}
+
+static void meetProfiled(const bertc_call *call, int64_t tid) {
+  markPhase(call, tid, BERTC_PHASE_WAIT, -1);
+  meet(call, tid);
+}
+
 /// Zeroes the rows that no token is written to: this thread's share of the gaps
 /// between the rows of consecutive tokens, which rise.
 static void zeroGaps(const Region &region, int64_t tid) {
@@ -75,6 +85,8 @@ static void enter(void *argument, int64_t tid) {
   if (region.paddedCount)
     zeroGaps(region, tid);
   region.forward(&region.call, tid);
+  if (region.call.phase)
+    region.call.phase(&region.call, tid, Profile::end, -1);
   _mm_setcsr(before);
 }
 
@@ -132,12 +144,6 @@ static bertc_code bindOutputs(const bertc_model_desc &desc, const Shape &shape,
   return ok(status);
 }
 
-static int64_t nowNanoseconds() {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t(time.tv_sec) * 1000000000 + time.tv_nsec;
-}
-
 template <typename Inputs>
 bertc_code runSession(bertc_session &session, const Inputs &inputs,
                       const bertc_output *outputs, size_t outputCount,
@@ -190,10 +196,22 @@ bertc_code runSession(bertc_session &session, const Inputs &inputs,
   call.threads = threads;
   call.barrier = meet;
   call.barrier_state = &session;
+  if (session.profiled) {
+    call.barrier = meetProfiled;
+    call.phase = markPhase;
+    code = session.profile.start(threads, heapAllocator(), status);
+    if (code)
+      return code;
+  }
   region.session = &session;
   region.forward = variant.forward;
   region.rows = shape.rows;
   session.pool.run(enter, &region);
+  if (session.profiled) {
+    code = session.profile.finish(status);
+    if (code)
+      return code;
+  }
 
   if (timed)
     log("ran %lld tokens in %lld sequences, the longest %lld, on %u threads in "

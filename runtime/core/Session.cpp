@@ -60,6 +60,11 @@ TextAllocator heapAllocator() { return {resize, nullptr}; }
 
 static bertc_code checkOptions(const bertc_session_options &options,
                                bertc_status *status) {
+  if (options.flags & ~BERTC_SESSION_PROFILE)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "bertc_session_options.flags is 0x%x, expected 0 or "
+                "BERTC_SESSION_PROFILE",
+                options.flags);
   if (!options.workspace && options.workspace_size)
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "bertc_session_options.workspace is null, expected %zu bytes",
@@ -102,6 +107,7 @@ bertc_code createSession(bertc_model *model,
   made->magic = sessionMagic;
   made->model = model;
   made->process = getpid();
+  made->profiled = given.flags & BERTC_SESSION_PROFILE;
   made->batch.scratch = makeTextScratch(heapAllocator());
   if (given.workspace)
     made->workspace.borrow(given.workspace, given.workspace_size);
@@ -130,6 +136,7 @@ void destroySession(bertc_session *session) {
   session->batch.ids.release(allocator);
   session->batch.types.release(allocator);
   session->batch.offsets.release(allocator);
+  session->profile.release(allocator);
   session->magic = 0;
   releaseModel(session->model);
   free(session);

@@ -14,6 +14,7 @@
 #define BERTC_RUNTIME_CORE_SESSION_H
 
 #include "runtime/core/Model.h"
+#include "runtime/core/Profile.h"
 #include "runtime/core/Workspace.h"
 #include "runtime/cpu/ThreadPool.h"
 
@@ -38,6 +39,8 @@ struct bertc_session {
   bertc::rt::ThreadPool pool;
   bertc::rt::Workspace workspace;
   bertc::rt::TextBatch batch;
+  bool profiled; // BERTC_SESSION_PROFILE
+  bertc::rt::Profile profile;
   pid_t process; // that made the threads
 };
 
@@ -56,7 +59,7 @@ void destroySession(bertc_session *session);
 /// An error unless `session` is a session of this process.
 bertc_code checkSession(const bertc_session *session, bertc_status *status);
 
-/// Memory for texts, from realloc.
+/// Memory for texts and profiles, from realloc.
 TextAllocator heapAllocator();
 
 /// Keeps other callers out of a session during one call.

@@ -118,9 +118,9 @@ typedef struct bertc_model_info {
   uint32_t variant;         /* index of the variant in use */
   uint32_t has_tokenizer;   /* 1 if tokenize works */
   uint32_t embedding_width; /* columns of embed_texts; 0 if it cannot work */
-  uint32_t reserved;
-  uint64_t weights_size; /* bytes */
-  const char *manifest;  /* JSON text of manifest_size bytes; may lack a NUL */
+  uint32_t phase_count;     /* of the variant in use, see phase_info */
+  uint64_t weights_size;    /* bytes */
+  const char *manifest; /* JSON text of manifest_size bytes; may lack a NUL */
   size_t manifest_size;
 } bertc_model_info;
 
@@ -145,7 +145,28 @@ typedef struct bertc_variant_info {
   char missing[240]; /* features this processor lacks, "avx512f, avx512bw" */
 } bertc_variant_info;
 
+/* What the generated code does between two marks of a profile. All threads
+ * together do
+ *   flops_per_token * tokens + flops_per_sequence * sequences
+ *   + flops_per_pair * (sum of the squared lengths of the sequences)
+ * multiplications and additions of matrix products in it, once in each layer.
+ */
+typedef struct bertc_phase_info {
+  size_t struct_size;
+  const char *name; /* "query_key_value", "attention", "intermediate", ... */
+  uint64_t flops_per_token;
+  uint64_t flops_per_sequence;
+  uint64_t flops_per_pair;
+  uint64_t weight_bytes; /* of its matrices in one layer */
+} bertc_phase_info;
+
 /*===--- Sessions and runs ------------------------------------------------===*/
+
+enum {
+  /* Keep a record of each phase of the last run, see session_profile. Such runs
+   * use the heap besides the workspace, and are a little slower. */
+  BERTC_SESSION_PROFILE = 1u << 0
+};
 
 typedef struct bertc_session_options {
   size_t struct_size;
@@ -153,7 +174,7 @@ typedef struct bertc_session_options {
    * in BERTC_THREADS, or else what the processor affinity and the cgroup CPU
    * quota of the process allow. */
   uint32_t threads;
-  uint32_t reserved;
+  uint32_t flags; /* BERTC_SESSION_* */
   /* Memory for intermediate results, 64-byte aligned, kept by the caller until
    * the session is destroyed, and not shared with another session. A run whose
    * workspace_size is larger fails. With it a run allocates nothing. NULL: the
@@ -168,6 +189,19 @@ typedef struct bertc_session_info {
   uint32_t reserved;
   size_t workspace_size; /* bytes held now */
 } bertc_session_info;
+
+/* bertc_phase_record.phase of a thread that waits for the others. */
+#define BERTC_PHASE_WAIT (-1)
+
+/* What one thread did for some time. */
+typedef struct bertc_phase_record {
+  int32_t phase;   /* index for phase_info, or BERTC_PHASE_WAIT */
+  int32_t layer;   /* -1 outside of the layers */
+  uint32_t thread; /* 0: the calling one */
+  uint32_t reserved;
+  int64_t begin_ns; /* since shortly after the run began */
+  int64_t end_ns;
+} bertc_phase_record;
 
 /* Element type of all integer arrays of one call. */
 typedef enum bertc_dtype { BERTC_I64 = 0, BERTC_I32 = 1 } bertc_dtype;
@@ -330,6 +364,17 @@ typedef struct bertc_api {
                             const bertc_embed_options *options,
                             float *embeddings, size_t *dropped,
                             bertc_status *status);
+
+  /* A phase of the variant in use. */
+  bertc_code (*phase_info)(const bertc_model *model, uint32_t index,
+                           bertc_phase_info *info, bertc_status *status);
+  /* The records of the last run of a session with BERTC_SESSION_PROFILE, by
+   * thread and then by time: `count` at `records`, which belong to the session
+   * and are valid until its next call. A phase may have several records in one
+   * layer. */
+  bertc_code (*session_profile)(bertc_session *session,
+                                const bertc_phase_record **records,
+                                size_t *count, bertc_status *status);
 } bertc_api;
 
 /* NULL if this library does not speak that version. */

@@ -40,7 +40,7 @@ class ModelInfo(Sized):
         "hidden_size", "num_hidden_layers", "num_attention_heads",
         "intermediate_size", "vocab_size", "max_position_embeddings",
         "type_vocab_size", "pad_token_id", "output_count", "variant_count",
-        "variant", "has_tokenizer", "embedding_width", "reserved")] + [
+        "variant", "has_tokenizer", "embedding_width", "phase_count")] + [
             ("weights_size", c.c_uint64), ("manifest", P),
             ("manifest_size", SIZE)]
 
@@ -57,7 +57,7 @@ class VariantInfo(Sized):
 
 
 class SessionOptions(Sized):
-    _fields_ = [("struct_size", SIZE), ("threads", U32), ("reserved", U32),
+    _fields_ = [("struct_size", SIZE), ("threads", U32), ("flags", U32),
                 ("workspace", P), ("workspace_size", SIZE)]
 
 

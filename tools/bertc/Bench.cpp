@@ -10,14 +10,12 @@
 // standard input says so, so that a script can take turns with other engines.
 //
 //===----------------------------------------------------------------------===//
+#include "tools/bertc/BenchReport.h"
 #include "tools/bertc/Commands.h"
-#include "tools/bertc/Machine.h"
-#include "tools/bertc/Workload.h"
-#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/raw_ostream.h"
 #include <iostream>
+#include <optional>
 #include <thread>
 
 using namespace bertc;
@@ -26,55 +24,14 @@ using namespace bertc::tool;
 namespace {
 
 struct Flags {
-  std::string model, lengths, output;
+  std::string model, lengths, output, trace;
   int64_t batch = 1, seq = 128;
   uint32_t threads = 0;
   unsigned samples = 15, warmups = 3;
-  bool json = false, machine = false, serve = false;
-};
-
-struct Times {
-  double median, p95, least;
+  bool json = false, machine = false, serve = false, profile = false;
 };
 
 } // namespace
-
-static Times summarize(std::vector<double> samples) {
-  llvm::sort(samples);
-  size_t last = samples.size() - 1;
-  size_t p95 = size_t(double(last) * 0.95 + 0.5);
-  double median = (samples[last / 2] + samples[(last + 1) / 2]) / 2;
-  return {median, samples[p95], samples.front()};
-}
-
-static ExitCode printMachine(const Flags &flags) {
-  unsigned threads = flags.threads
-                         ? flags.threads
-                         : std::max(1u, std::thread::hardware_concurrency());
-  std::vector<FmaCeiling> fma = measureFma(threads);
-  double bandwidth = measureReadBandwidth(threads);
-  if (flags.json) {
-    llvm::json::Object rates;
-    for (const FmaCeiling &ceiling : fma)
-      rates[ceiling.isa] = ceiling.gflops;
-    llvm::outs() << llvm::json::Value(
-                        llvm::json::Object{{"processor", processorName()},
-                                           {"threads", threads},
-                                           {"load_average", loadAverage()},
-                                           {"f32_fma_gflops", std::move(rates)},
-                                           {"read_gb_per_second", bandwidth}})
-                 << "\n";
-    return ExitCode::Success;
-  }
-  llvm::outs() << "processor   " << processorName() << "\nthreads     "
-               << threads << "\n";
-  for (const FmaCeiling &ceiling : fma)
-    llvm::outs() << "f32 FMA     "
-                 << llvm::format("%8.1f GFLOP/s  ", ceiling.gflops)
-                 << ceiling.isa << "\n";
-  llvm::outs() << "memory read " << llvm::format("%8.1f GB/s\n", bandwidth);
-  return ExitCode::Success;
-}
 
 /// "run" runs once and answers with the milliseconds; "quit" or the end of
 /// the input ends.
@@ -95,55 +52,35 @@ static llvm::Error serve(Workload &workload, const Session &session) {
   return llvm::Error::success();
 }
 
-static void print(const Flags &flags, const Model &model,
-                  const Session &session, const Workload &workload,
-                  const Times &times) {
-  double seconds = times.median / 1e3;
-  double rate = workload.flops() / seconds / 1e9;
-  double ceiling = fmaCeiling(model.variant(), session.threads());
-  double percent = ceiling > 0 ? 100 * rate / ceiling : 0;
-  if (flags.json) {
-    llvm::outs()
-        << llvm::json::Value(llvm::json::Object{
-               {"sequences", workload.sequences()},
-               {"tokens", workload.tokens()},
-               {"threads", session.threads()},
-               {"variant", model.variant()},
-               {"precision", model.precision()},
-               {"samples", flags.samples},
-               {"median_ms", times.median},
-               {"p95_ms", times.p95},
-               {"min_ms", times.least},
-               {"sequences_per_second", double(workload.sequences()) / seconds},
-               {"tokens_per_second", double(workload.tokens()) / seconds},
-               {"gflops", rate},
-               {"ceiling_gflops", ceiling},
-               {"percent_of_ceiling", percent},
-               {"processor", processorName()},
-               {"load_average", loadAverage()}})
-        << "\n";
-    return;
+static llvm::Error writeTrace(const Profile &profile, llvm::StringRef path) {
+  std::error_code error;
+  llvm::raw_fd_ostream file(path, error);
+  if (!error) {
+    file << llvm::json::Value(profile.trace()) << "\n";
+    file.close();
+    error = file.error();
+    file.clear_error();
   }
-  llvm::outs() << workload.sequences() << " sequences, " << workload.tokens()
-               << " tokens, " << session.threads() << " threads, "
-               << model.precision() << " on " << model.variant() << "\n"
-               << llvm::format("median %.3f ms, p95 %.3f ms, min %.3f ms (%u "
-                               "samples)\n",
-                               times.median, times.p95, times.least,
-                               flags.samples)
-               << llvm::format("%.1f sequences/s, %.0f tokens/s\n",
-                               double(workload.sequences()) / seconds,
-                               double(workload.tokens()) / seconds)
-               << llvm::format("%.1f GFLOP/s, %.1f %% of the f32 FMA ceiling "
-                               "of %.1f\n",
-                               rate, percent, ceiling);
+  if (error)
+    return bertc::makeError(ExitCode::Failure, path,
+                            "cannot write the trace: " + error.message());
+  return llvm::Error::success();
 }
 
 static llvm::Expected<ExitCode> run(const Flags &flags) {
-  if (flags.machine)
-    return printMachine(flags);
+  bool profiles = flags.profile || !flags.trace.empty();
+  if (flags.machine) {
+    printMachine(flags.threads
+                     ? flags.threads
+                     : std::max(1u, std::thread::hardware_concurrency()),
+                 flags.json);
+    return ExitCode::Success;
+  }
   if (flags.model.empty())
     return makeUsageError("expected a compiled model, or --machine");
+  if (flags.serve && profiles)
+    return makeUsageError("--serve keeps no profile");
+  ResidentMemory before = residentMemory();
   auto model = Model::open(flags.model);
   if (!model)
     return model.takeError();
@@ -157,9 +94,17 @@ static llvm::Expected<ExitCode> run(const Flags &flags) {
   auto workload = Workload::create(*model, lengths, flags.output);
   if (!workload)
     return workload.takeError();
-  auto session = model->createSession(flags.threads);
+  auto session =
+      model->createSession(flags.threads, profiles ? BERTC_SESSION_PROFILE : 0);
   if (!session)
     return session.takeError();
+  std::optional<Profile> profile;
+  if (profiles) {
+    auto made = Profile::create(*model, *session, *workload);
+    if (!made)
+      return made.takeError();
+    profile = std::move(*made);
+  }
   std::vector<double> samples;
   for (unsigned i = 0; i < flags.warmups + flags.samples; ++i) {
     if (flags.serve && i == flags.warmups)
@@ -167,15 +112,24 @@ static llvm::Expected<ExitCode> run(const Flags &flags) {
     auto time = workload->run(*session);
     if (!time)
       return time.takeError();
-    if (i >= flags.warmups)
-      samples.push_back(*time);
+    if (i < flags.warmups)
+      continue;
+    samples.push_back(*time);
+    if (profile)
+      if (llvm::Error error = profile->add(*time))
+        return error;
   }
   if (flags.serve) {
     if (llvm::Error error = serve(*workload, *session))
       return error;
     return ExitCode::Success;
   }
-  print(flags, *model, *session, *workload, summarize(std::move(samples)));
+  if (!flags.trace.empty())
+    if (llvm::Error error = writeTrace(*profile, flags.trace))
+      return error;
+  printResult({*model, *session, *workload, profile ? &*profile : nullptr,
+               before, std::move(samples)},
+              flags.json);
   return ExitCode::Success;
 }
 
@@ -202,6 +156,11 @@ void tool::addBench(CLI::App &app, Action &action) {
   command->add_flag("--serve", flags->serve,
                     "run once for each line 'run' on standard input and "
                     "answer with the milliseconds");
+  command->add_flag("--profile", flags->profile,
+                    "print where the time goes, by phase");
+  command->add_option("--trace", flags->trace,
+                      "write the phases of the last run to this file, for "
+                      "chrome://tracing");
   command->add_flag("--machine", flags->machine,
                     "measure the ceilings of this machine only");
   command->add_flag("--json", flags->json, "print a JSON object");

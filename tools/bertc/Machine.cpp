@@ -6,19 +6,20 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The FMA loops keep 12 (AVX-512: 24) independent sums in registers, enough to
-// cover the latency of two units; each measurement is the best of several,
-// because other programs can only make it worse.
+// Each measurement is the best of several, because other programs can only make
+// it worse. A kernel whose instructions this processor lacks is never entered.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/bertc/Machine.h"
+#include "compiler/Target/Target.h"
 #include "runtime/cpu/CpuFeatures.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <functional>
-#include <immintrin.h>
 #include <memory>
+#include <sstream>
 #include <thread>
 
 using namespace bertc;
@@ -45,83 +46,75 @@ static double bestTime(unsigned threads,
   return best;
 }
 
-/// Keeps a result from being optimised away.
-static void use(float value) { __asm__ volatile("" : : "x"(value)); }
+/// The features of this processor, AMX only if the system lets us use it.
+static uint64_t usableFeatures() {
+  rt::CpuFeatures features = rt::detectCpu();
+  rt::enableAmx(features);
+  return features.bits;
+}
 
-__attribute__((target("avx2,fma"))) static void fmaAvx2(int64_t steps) {
-  constexpr int count = 12;
-  __m256 sums[count];
-  for (__m256 &sum : sums)
-    sum = _mm256_setzero_ps();
-  __m256 a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
-  for (int64_t step = 0; step < steps; ++step) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < count; ++i)
-      sums[i] = _mm256_fmadd_ps(a, sums[i], b);
-    // The sums must stay separate instructions of this loop.
-    __asm__ volatile("" : "+x"(a), "+x"(b));
+static double rate(const MachineKernel &kernel, unsigned threads) {
+  // About 20 ms, in which the start of the threads does not count.
+  int64_t steps = 1000;
+  for (; steps < (int64_t(1) << 40); steps *= 4) {
+    auto start = Clock::now();
+    kernel.run(steps);
+    if (Clock::now() - start > std::chrono::milliseconds(10))
+      break;
   }
-  for (const __m256 &sum : sums)
-    use(_mm256_cvtss_f32(sum));
+  double seconds = bestTime(threads, [&](unsigned) { kernel.run(steps); });
+  return threads * kernel.operations * double(steps) / seconds / 1e9;
 }
 
-__attribute__((target("avx512f"))) static void fmaAvx512(int64_t steps) {
-  constexpr int count = 24;
-  __m512 sums[count];
-  for (__m512 &sum : sums)
-    sum = _mm512_setzero_ps();
-  __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
-  for (int64_t step = 0; step < steps; ++step) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < count; ++i)
-      sums[i] = _mm512_fmadd_ps(a, sums[i], b);
-    __asm__ volatile("" : "+v"(a), "+v"(b));
+std::vector<MachineRate> tool::measureRates(unsigned threads) {
+  uint64_t features = usableFeatures();
+  std::vector<MachineRate> result;
+  for (const MachineKernel &kernel : machineKernels()) {
+    bool present = (kernel.features & ~features) == 0;
+    result.push_back({&kernel, present ? rate(kernel, threads) : 0});
   }
-  for (const __m512 &sum : sums)
-    use(_mm512_cvtss_f32(sum));
-}
-
-static double gflops(unsigned threads, double flopsPerStep,
-                     void (*kernel)(int64_t)) {
-  constexpr int64_t steps = 4000000; // tens of milliseconds
-  double seconds = bestTime(threads, [&](unsigned) { kernel(steps); });
-  return threads * flopsPerStep * double(steps) / seconds / 1e9;
-}
-
-double tool::fmaCeiling(const std::string &variant, unsigned threads) {
-  uint64_t bits = rt::detectCpu().bits;
-  if (variant == "x86-64-v4" && (bits & BERTC_CPU_X86_64_V4))
-    return gflops(threads, 24 * 16 * 2, fmaAvx512);
-  if (variant == "x86-64-v3" && (bits & BERTC_CPU_X86_64_V3))
-    return gflops(threads, 12 * 8 * 2, fmaAvx2);
-  return 0;
-}
-
-std::vector<FmaCeiling> tool::measureFma(unsigned threads) {
-  std::vector<FmaCeiling> result;
-  if (double rate = fmaCeiling("x86-64-v3", threads))
-    result.push_back({"avx2", rate});
-  if (double rate = fmaCeiling("x86-64-v4", threads))
-    result.push_back({"avx512f", rate});
   return result;
 }
 
-__attribute__((target("avx2"))) static void readAll(const float *data,
-                                                    size_t count) {
-  __m256 sums[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(),
-                    _mm256_setzero_ps(), _mm256_setzero_ps()};
-  for (size_t i = 0; i + 32 <= count; i += 32)
-    for (int j = 0; j < 4; ++j)
-      sums[j] = _mm256_add_ps(sums[j], _mm256_loadu_ps(data + i + 8 * j));
-  for (const __m256 &sum : sums)
-    use(_mm256_cvtss_f32(sum));
+/// How many multiplications of `arithmetic` make one of a model of `precision`;
+/// 0: it cannot use them.
+static double cost(Precision precision, llvm::StringRef arithmetic) {
+  switch (precision) {
+  case Precision::F32:
+    return arithmetic == "f32" ? 1 : 0;
+  case Precision::BF16:
+  case Precision::BF16W8: // also widened to float32
+    return arithmetic == "bf16" || arithmetic == "f32" ? 1 : 0;
+  case Precision::Int8:
+    return arithmetic == "int8" ? 1 : 0;
+  case Precision::F32Fast: // high by high, high by low, low by high
+    return arithmetic == "f32" ? 1 : arithmetic == "bf16" ? 3 : 0;
+  }
+  return 0;
+}
+
+Ceiling tool::measureCeiling(Precision precision, llvm::StringRef variant,
+                             unsigned threads) {
+  uint64_t features = usableFeatures();
+  if (const TargetInfo *target = findTarget(variant))
+    features &= target->features;
+  Ceiling best;
+  for (const MachineKernel &kernel : machineKernels()) {
+    double each = cost(precision, kernel.precision);
+    if (each == 0 || (kernel.features & ~features))
+      continue;
+    double gops = rate(kernel, threads) / each;
+    if (gops > best.gops)
+      best = {std::string(kernel.arithmetic) + " (" + kernel.isa + ")", gops};
+  }
+  return best;
 }
 
 double tool::measureReadBandwidth(unsigned threads) {
   if (!(rt::detectCpu().bits & BERTC_CPU_X86_64_V3))
     return 0;
   constexpr size_t floats = size_t(64) << 20; // 256 MiB in all
-  size_t share = floats / threads;
+  size_t share = floats / threads / 32 * 32;
   std::vector<std::unique_ptr<float[]>> parts;
   for (unsigned i = 0; i < threads; ++i) {
     parts.emplace_back(new float[share]);
@@ -145,4 +138,26 @@ std::string tool::processorName() {
 double tool::loadAverage() {
   double load = -1;
   return getloadavg(&load, 1) == 1 ? load : -1;
+}
+
+/// The number of bytes in a line like "VmRSS:   1234 kB".
+static uint64_t bytesOf(const std::string &line) {
+  std::istringstream stream(line.substr(line.find(':') + 1));
+  uint64_t kilobytes = 0;
+  stream >> kilobytes;
+  return kilobytes * 1024;
+}
+
+ResidentMemory tool::residentMemory() {
+  ResidentMemory result;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmRSS:", 0) == 0)
+      result.all = bytesOf(line);
+    else if (line.rfind("RssAnon:", 0) == 0)
+      result.anonymous = bytesOf(line);
+    else if (line.rfind("RssFile:", 0) == 0)
+      result.files = bytesOf(line);
+  }
+  return result;
 }

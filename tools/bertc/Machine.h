@@ -13,22 +13,30 @@
 #ifndef BERTC_TOOLS_BERTC_MACHINE_H
 #define BERTC_TOOLS_BERTC_MACHINE_H
 
-#include <cstdint>
+#include "compiler/Target/Precision.h"
+#include "tools/bertc/MachineKernels.h"
 #include <string>
 #include <vector>
 
 namespace bertc::tool {
 
-struct FmaCeiling {
-  std::string isa; ///< "avx2", "avx512f".
-  double gflops;   ///< float32, of all threads together.
+struct MachineRate {
+  const MachineKernel *kernel;
+  double gops; ///< Of all threads together; 0: this processor has it not.
 };
 
-/// One entry for each instruction set of this processor that has a kernel.
-std::vector<FmaCeiling> measureFma(unsigned threads);
+/// One for each kernel.
+std::vector<MachineRate> measureRates(unsigned threads);
 
-/// The ceiling that belongs to a variant ("x86-64-v3"), or 0.
-double fmaCeiling(const std::string &variant, unsigned threads);
+struct Ceiling {
+  std::string name; ///< "f32 FMA (avx2)"; empty: none is known.
+  double gops = 0;
+};
+
+/// The fastest arithmetic that a model of this precision may use, compiled for
+/// `variant` ("x86-64-v3"), on this machine.
+Ceiling measureCeiling(Precision precision, llvm::StringRef variant,
+                       unsigned threads);
 
 /// GB/s of reading memory that fits into no cache.
 double measureReadBandwidth(unsigned threads);
@@ -37,6 +45,14 @@ double measureReadBandwidth(unsigned threads);
 std::string processorName();
 /// The 1-minute load average, or -1.
 double loadAverage();
+
+/// Bytes of this process that are in memory, from /proc/self.
+struct ResidentMemory {
+  uint64_t all = 0;       ///< VmRSS.
+  uint64_t anonymous = 0; ///< Its own: heap, stacks, workspaces.
+  uint64_t files = 0;     ///< Of mapped files, which processes share.
+};
+ResidentMemory residentMemory();
 
 } // namespace bertc::tool
 

@@ -125,9 +125,11 @@ std::string Model::variant() const {
   return info.name;
 }
 
-llvm::Expected<Session> Model::createSession(uint32_t threads) const {
+llvm::Expected<Session> Model::createSession(uint32_t threads,
+                                             uint32_t flags) const {
   bertc_session_options options = BERTC_INIT(bertc_session_options);
   options.threads = threads;
+  options.flags = flags;
   bertc_session *session = nullptr;
   bertc_status status;
   if (table->session_create(model, &options, &session, &status) != BERTC_OK)
@@ -135,8 +137,11 @@ llvm::Expected<Session> Model::createSession(uint32_t threads) const {
   return Session(*table, session);
 }
 
-uint32_t Session::threads() const {
+bertc_session_info Session::info() const {
   bertc_session_info info = BERTC_INIT(bertc_session_info);
   api->session_info(session, &info, nullptr);
-  return info.threads;
+  return info;
 }
+
+uint32_t Session::threads() const { return info().threads; }
+size_t Session::workspaceBytes() const { return info().workspace_size; }

@@ -39,8 +39,9 @@ public:
   /// Name of the variant in use.
   std::string variant() const;
 
-  /// `threads` 0: the default.
-  llvm::Expected<Session> createSession(uint32_t threads) const;
+  /// `threads` 0: the default; `flags` are BERTC_SESSION_*.
+  llvm::Expected<Session> createSession(uint32_t threads,
+                                        uint32_t flags = 0) const;
 
 private:
   explicit Model(llvm::StringRef path) : file(path.str()) {}
@@ -66,8 +67,11 @@ public:
   }
   bertc_session *get() const { return session; }
   uint32_t threads() const;
+  /// Bytes of workspace held now.
+  size_t workspaceBytes() const;
 
 private:
+  bertc_session_info info() const;
   const bertc_api *api;
   bertc_session *session;
 };

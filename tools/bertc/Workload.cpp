@@ -98,10 +98,15 @@ double Workload::flops() const {
   const bertc_model_info &info = model->info();
   double hidden = info.hidden_size, inner = info.intermediate_size;
   double perToken = 2 * (4 * hidden * hidden + 2 * hidden * inner);
-  double attention = 0;
+  return info.num_hidden_layers *
+         (perToken * double(tokens()) + 2 * 2 * pairs() * hidden);
+}
+
+double Workload::pairs() const {
+  double sum = 0;
   for (size_t i = 1; i < offsets.size(); ++i) {
     double length = offsets[i] - offsets[i - 1];
-    attention += 2 * 2 * length * length * hidden;
+    sum += length * length;
   }
-  return info.num_hidden_layers * (perToken * double(tokens()) + attention);
+  return sum;
 }

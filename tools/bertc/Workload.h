@@ -31,6 +31,8 @@ public:
   int64_t sequences() const { return int64_t(offsets.size()) - 1; }
   /// Of matrix products: 2 for each multiplication and addition.
   double flops() const;
+  /// The sum of the squared lengths.
+  double pairs() const;
 
 private:
   explicit Workload(const Model &model) : model(&model) {}

@@ -44,11 +44,20 @@ enc.weight layers 3 @down = "{layer}.down" : tensor<32x64xf32>
 // CHECK: call @attention_f32_16_
 // CHECK: call @linear_f32_32x32_
 // CHECK: call @layer_norm_32
+// Inside a block of rows each kernel is a phase of a profile.
+// CHECK: call @begin_phase(
 // CHECK: call @linear_f32_32x64_bias_gelu
+// CHECK: call @begin_phase(
 // CHECK: call @linear_f32_64x32_
+// CHECK: call @begin_phase(
 // CHECK: call @layer_norm_32
 // CHECK: llvm.call %
 // CHECK: call @add_32
+// What a run pays that is not profiled: a call and a branch.
+// CHECK: func.func private @begin_phase(
+// CHECK: scf.if
+// CHECK-NEXT: arith.index_cast
+// CHECK: llvm.call %
 func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets)
     -> (!enc.tokens<32xf32> {enc.name = "last_hidden_state"}) {
   %x = enc.embed %ids table(@table) : !enc.tokens<i32> -> !enc.tokens<32xf32>

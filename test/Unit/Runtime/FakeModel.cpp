@@ -65,6 +65,12 @@ static void useWholeWorkspace(const bertc_call *call) {
   memset(call->workspace, 0x5a, size);
 }
 
+static void beginPhase(const bertc_call *call, int64_t tid, int64_t phase,
+                       int64_t layer) {
+  if (call->phase)
+    call->phase(call, tid, phase, layer);
+}
+
 /// Thread `tid` writes a cell, and after the barrier reads all others.
 static void meetOften(const bertc_call *call, int64_t tid) {
   // Behind the ids that writeOutputs keeps. Two sets of cells in turn, as a
@@ -72,6 +78,7 @@ static void meetOften(const bertc_call *call, int64_t tid) {
   int64_t *cells =
       reinterpret_cast<int64_t *>(call->workspace) + 2 * call->tokens;
   for (int phase = 0; phase < observed.barriers; ++phase) {
+    beginPhase(call, tid, 0, phase % 2);
     int64_t *set = cells + (phase % 2) * call->threads;
     set[tid] = phase * 1000 + tid;
     call->barrier(call, tid);
@@ -81,6 +88,7 @@ static void meetOften(const bertc_call *call, int64_t tid) {
 }
 
 static void writeOutputs(const bertc_call *call, int64_t tid) {
+  beginPhase(call, tid, 1, -1);
   // The ids that are read here were written by other threads.
   int64_t *ids = reinterpret_cast<int64_t *>(call->workspace);
   for (int64_t t = begin(call->tokens, call, tid);
@@ -144,10 +152,13 @@ static void second(const bertc_call *call, int64_t tid) {
   forward(call, tid, "second");
 }
 
+static const bertc_phase_desc phases[] = {{"meet", 1, 2, 3, 4},
+                                          {"write", 0, 0, 0, 0}};
+
 static const bertc_variant variants[] = {
-    {"first", 0, first, formula},
-    {"second", 0, second, formula},
-    {"future", 1ull << 40, second, formula},
+    {"first", 0, first, formula, phases, 2},
+    {"second", 0, second, formula, phases, 2},
+    {"future", 1ull << 40, second, formula, phases, 2},
 };
 
 static const bertc_output_desc outputs[] = {

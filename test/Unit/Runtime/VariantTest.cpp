@@ -24,8 +24,8 @@ constexpr uint64_t v3 = BERTC_CPU_X86_64_V3;
 constexpr uint64_t v4 = BERTC_CPU_X86_64_V3 | BERTC_CPU_X86_64_V4;
 
 const bertc_variant realVariants[] = {
-    {"x86-64-v3", v3, nullptr, {}},
-    {"x86-64-v4", v4, nullptr, {}},
+    {"x86-64-v3", v3, nullptr, {}, nullptr, 0},
+    {"x86-64-v4", v4, nullptr, {}, nullptr, 0},
 };
 
 bertc_model_desc realModel() {
@@ -133,7 +133,9 @@ TEST(Variant, BadDescription) {
   refused(desc, "the model has ABI version 99 and a description of ");
   desc = realModel();
   desc.struct_size = 8;
-  refused(desc, "the model has ABI version 1 and a description of 8 bytes");
+  refused(desc, "the model has ABI version " +
+                    std::to_string(BERTC_ABI_VERSION) +
+                    " and a description of 8 bytes");
   desc = realModel();
   desc.variant_count = 0;
   refused(desc, "the model has no variants");

@@ -113,7 +113,7 @@ namespace {
 
 // In the program's file, as a description is in its library.
 const bertc_output_desc oneOutput = {"last_hidden_state", BERTC_PER_TOKEN, 4};
-const bertc_variant oneVariant = {"first", 0, nullptr, {}};
+const bertc_variant oneVariant = {"first", 0, nullptr, {}, nullptr, 0};
 const bertc_model_desc inFile = {
     BERTC_ABI_VERSION,
     sizeof(bertc_model_desc),
