@@ -66,12 +66,6 @@ class Model:
                 [self.arguments.bertc, "compile", self.folder, "-o", file, "-q",
                  f"--precision={precision}", "--outputs=last_hidden_state"],
                 capture_output=True, text=True)
-            if done.returncode and precision == "f32" and \
-                    "--precision" in done.stderr:
-                done = subprocess.run(  # a compiler that only knows f32
-                    [self.arguments.bertc, "compile", self.folder, "-o", file,
-                     "-q", "--outputs=last_hidden_state"],
-                    capture_output=True, text=True)
             why = None
             if done.returncode:
                 lines = (done.stderr or done.stdout).strip().split("\n")
