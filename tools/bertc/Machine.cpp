@@ -49,7 +49,8 @@ static double bestTime(unsigned threads,
 /// The features of this processor, AMX only if the system lets us use it.
 static uint64_t usableFeatures() {
   rt::CpuFeatures features = rt::detectCpu();
-  rt::enableAmx(features);
+  if ((features.bits & BERTC_CPU_AMX_TILE) && !rt::askForAmx())
+    rt::withoutAmx(features);
   return features.bits;
 }
 
