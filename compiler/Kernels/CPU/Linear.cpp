@@ -87,7 +87,10 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                        const LinearPlan &plan, const LinearOperands &o) {
   int64_t perLine = depthPerLine(plan.arithmetic);
   Value lines = k.index(shape.depth / perLine);
-  int64_t block = plan.depthBlock / perLine;
+  // int8 outside of tiles has no partial sums to go on from; a plan may count
+  // on fewer k steps than there are where heads are padded.
+  bool whole = isInt8(plan.arithmetic) && !isTile(plan.arithmetic);
+  int64_t block = (whole ? shape.depth : plan.depthBlock) / perLine;
   Value nextGroup =
       k.index(plan.group * panelLines(shape, plan.arithmetic) * lanes);
   Place staged = k.at(o.scratch, scaleBlockWords(plan));
