@@ -23,11 +23,19 @@ COSINE = {"f32-fast": 0.999999, "bf16": 0.9999, "int8": 0.999,
           "bf16-w8": 0.999}
 
 
-def compare(test, got, file, precision):
+def rms_limit(file, about, precision, variant):
+    if precision == "int8" and file.startswith("minilm."):
+        # Its ranges are uneven even when they are balanced, the more so where
+        # layers read 8 bits (VNNI, AMX) and not 13 to 16.
+        return 4e-2 if variant in ("x86-64-v3", "x86-64-v4") else 5e-2
+    return RMS.get(precision, float(about["tolerance_relative_rms"]))
+
+
+def compare(test, got, file, precision, variant):
     """Hold the outputs of a run against a golden file; returns the worst
     (largest difference, relative RMS)."""
     want, about = harness.golden(file)
-    allowed_rms = RMS.get(precision, float(about["tolerance_relative_rms"]))
+    allowed_rms = rms_limit(file, about, precision, variant)
     allowed = float(about["tolerance_max"]) if precision == "f32" else np.inf
     worst, worst_rms = 0.0, 0.0
     inputs = ("input_ids", "attention_mask", "token_type_ids", "rows")
@@ -67,7 +75,7 @@ def add(file, variant, precision):
         inputs = {k: want[k] for k in ("input_ids", "attention_mask",
                                        "token_type_ids")}
         got = harness.run(library, inputs, {"BERTC_CPU": variant})
-        worst, rms = compare(self, got, file, precision)
+        worst, rms = compare(self, got, file, precision, variant)
         print(f"max {worst:.1e}, relative RMS {rms:.1e}", end=" ... ")
 
     label = f"test_{precision}_{name}_{kind}_{variant}".replace("-", "_")
@@ -75,9 +83,49 @@ def add(file, variant, precision):
 
 
 for golden_file in sorted(harness.GOLDEN.glob("*.*.safetensors")):
-    for cpu in harness.cpu_variants():
-        for each in harness.PRECISIONS:
+    for each in harness.PRECISIONS:
+        for cpu in harness.cpu_variants(each):
             add(golden_file.name, cpu, each)
+
+
+class Emulated(unittest.TestCase):
+    """The programs of every variant, with plain code for the instructions that
+    this processor lacks: within the limits, and where variants round to the
+    same, with the same bits."""
+
+    SAME = {"int8": [("x86-64-v3", "x86-64-v4"),
+                     ("x86-64-v4-bf16", "x86-64-v4-amx")],
+            "bf16": [("x86-64-v3", "x86-64-v4")]}
+
+    def check(self, name, precision):
+        harness.need_kernels(self, precision)
+        library = harness.compiled(name, precision=precision, emulate=True)
+        file = f"{name}.ragged.safetensors"
+        want, _ = harness.golden(file)
+        inputs = {k: want[k] for k in ("input_ids", "attention_mask",
+                                       "token_type_ids")}
+        results = {}
+        for variant in harness.VARIANTS:
+            results[variant] = harness.run(library, inputs,
+                                           {"BERTC_CPU": variant})
+            _, rms = compare(self, results[variant], file, precision, variant)
+            print(f"{variant}: relative RMS {rms:.1e}", end=" ... ")
+        for one, other in self.SAME.get(precision, []):
+            for key, value in results[one].items():
+                self.assertTrue(np.array_equal(value, results[other][key]),
+                                f"{key} of {one} and {other}")
+
+    def test_bf16_padded_heads(self):
+        self.check("head17-odd", "bf16")
+
+    def test_bf16_relu(self):
+        self.check("head24-relu", "bf16")
+
+    def test_int8_padded_heads(self):
+        self.check("head17-odd", "int8")
+
+    def test_int8_relu(self):
+        self.check("head24-relu", "int8")
 
 
 class Check(unittest.TestCase):

@@ -100,13 +100,16 @@ def need_kernels(test, precision):
 
 
 @functools.lru_cache(None)
-def compiled(name, *options, precision="f32"):
-    """The library of a model. Without options it has every output there is."""
+def compiled(name, *options, precision="f32", emulate=False):
+    """The library of a model. Without options it has every output there is.
+    With `emulate` every processor runs all VARIANTS of it."""
     if not options:
         outputs = OUTPUTS + (",pooler_output" if has_pooler(name) else "")
         if name == "minilm":
             outputs += ",sentence_embedding"
         options = (f"--outputs={outputs}",)
+    if emulate:
+        options += ("--emulate=all", f"--target={','.join(VARIANTS)}")
     if name == "minilm" and precision == "int8":
         # A model with ranges as uneven as this one's needs calibration.
         texts = WORK / "calibration.txt"
@@ -141,15 +144,23 @@ def relative_rms(got, want):
     return np.linalg.norm(got - want) / np.linalg.norm(want)
 
 
+VARIANTS = ("x86-64-v3", "x86-64-v4", "x86-64-v4-bf16", "x86-64-v4-amx")
+
+
 @functools.lru_cache(None)
-def cpu_variants():
-    """Names of the variants that this processor runs, lowest first."""
+def cpu_variants(precision="f32"):
+    """Names of a library's variants that this processor runs, lowest first."""
     with open("/proc/cpuinfo") as info:
-        flags = next(l for l in info if l.startswith("flags")).split()
+        flags = set(next(l for l in info if l.startswith("flags")).split())
+    needs = [{"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"},
+             {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+             {"avx512_bf16", "avx512_vnni"},
+             {"amx_tile", "amx_bf16", "amx_int8"}]
     found = []
-    if {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"} <= set(flags):
-        found.append("x86-64-v3")
-    if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= set(
-            flags):
-        found.append("x86-64-v4")
-    return found
+    for variant, features in zip(VARIANTS, needs):
+        if not features <= flags:
+            break
+        found.append(variant)
+    # Not among the targets of these precisions.
+    absent = {"f32": VARIANTS[2:], "f32-fast": VARIANTS[2:3]}
+    return [v for v in found if v not in absent.get(precision, ())]

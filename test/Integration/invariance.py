@@ -22,8 +22,10 @@ LENGTHS = [1, 2, 15, 16, 17, 31, 33, 48, 5, 64, 7, 40]
 class Case:
     """Sequences of LENGTHS for a model, and the outputs of each one alone."""
 
-    def __init__(self, name, precision):
-        self.model = capi.Model(harness.compiled(name, precision=precision))
+    def __init__(self, name, precision, emulated):
+        library = harness.compiled(name, precision=precision,
+                                   emulate=bool(emulated))
+        self.model = capi.Model(library, variant=emulated)
         info = self.model.info
         self.sequences, self.types = [], []
         for i, length in enumerate(LENGTHS):
@@ -58,15 +60,17 @@ class Case:
 
 
 class Invariance:
-    """The tests; a subclass below names the model and the precision."""
+    """The tests; a subclass below names the model and the precision, and the
+    variant if it is one of an emulated library."""
 
     name = precision = ""
+    emulated = None
 
     @classmethod
     def setUpClass(cls):
         if not harness.has_kernels(cls.precision):
             raise unittest.SkipTest(f"no kernels of {cls.precision} yet")
-        cls.case = Case(cls.name, cls.precision)
+        cls.case = Case(cls.name, cls.precision, cls.emulated)
 
     @classmethod
     def tearDownClass(cls):
@@ -192,16 +196,21 @@ class Invariance:
                 self.same(got, {name: every[name]}, "asked for alone")
 
 
-def add(model_name, precision):
-    label = f"Invariance_{precision}_{model_name}".replace("-", "_")
+def add(model_name, precision, emulated=None):
+    label = f"Invariance_{precision}_{model_name}"
+    label = f"{label}_{emulated or ''}".rstrip("_").replace("-", "_")
     globals()[label] = type(label, (Invariance, unittest.TestCase),
-                            {"name": model_name, "precision": precision})
+                            {"name": model_name, "precision": precision,
+                             "emulated": emulated})
 
 
 for each in ("minilm", "head17-odd", "head24-relu",
              "head64-gelu-pytorch-tanh"):
     for kind in harness.PRECISIONS:
         add(each, kind)
+for kind in ("bf16", "int8"):
+    for cpu in harness.VARIANTS[2:]:
+        add("head17-odd", kind, cpu)
 
 
 class Text(unittest.TestCase):
