@@ -171,6 +171,20 @@ class MiniLM(unittest.TestCase):
                       f"{cosine.min():.6f}", end=" ... ")
                 self.assertGreaterEqual(cosine.mean(), least)
 
+    def test_calibration(self):
+        """Balanced ranges bring the embeddings closer."""
+        plain = harness.WORK / "plain-int8.so"
+        harness.bertc("compile", harness.model("minilm"), "-o", plain,
+                      "--precision=int8", "--outputs=sentence_embedding")
+        errors = []
+        for library in (plain, harness.compiled("minilm", precision="int8")):
+            with capi.Model(library) as model, capi.Session(model) as session:
+                errors.append(float(harness.relative_rms(
+                    session.embed(self.texts), self.want["embeddings"])))
+        print("relative RMS {:.1e}, calibrated {:.1e}".format(*errors),
+              end=" ... ")
+        self.assertLess(errors[1], 0.9 * errors[0])
+
     @classmethod
     def setUpClass(cls):
         cls.want, about = harness.golden("minilm.safetensors")

@@ -57,6 +57,7 @@ private:
   std::vector<uint64_t> blob;
   rt::Tokenizer tokenizer = {};
   rt::TextScratch scratch = {};
+  rt::EncodeOptions options = {};
 };
 
 } // namespace
@@ -113,12 +114,15 @@ TextEncoder::create(const ModelDirectory &model, llvm::StringRef directory) {
     return bertc::makeError(ExitCode::Failure, directory,
                             llvm::Twine("the compiled tokenizer: ") + reason);
   result->scratch = rt::makeTextScratch({resize, nullptr});
+  // The limit of embed_texts.
+  uint32_t most = uint32_t(model.config.maxPositionEmbeddings);
+  uint32_t usual = result->tokenizer.header->max_tokens;
+  result->options.maxTokens = usual && usual < most ? usual : most;
   return std::move(result);
 }
 
 llvm::Error TextEncoder::append(llvm::StringRef text, llvm::StringRef subject,
                                 reference::ModelInputs &inputs) {
-  rt::EncodeOptions options = {};
   rt::EncodeResult result = {};
   // Once to count, once to fill.
   for (int pass = 0; pass < 2; ++pass) {
