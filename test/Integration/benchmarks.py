@@ -128,7 +128,7 @@ def outcome(engine, ms, way="padded", threads=2, **more):
 
 
 RESULT = {
-    "cpu": "Some <CPU> & more", "samples": 15,
+    "cpu": "Some <CPU> & more", "samples": 15, "calibrated": False,
     "ceilings": {"2": {"rates": [
         {"precision": "f32", "gops": 100.0}, {"precision": "bf16",
                                               "gops": None},
@@ -186,6 +186,10 @@ class Report(unittest.TestCase):
     def test_markdown(self):
         self.maxDiff = None
         self.assertEqual(report.markdown(RESULT), MARKDOWN)
+
+    def test_calibration_is_told(self):
+        text = report.markdown({**RESULT, "calibrated": True})
+        self.assertIn("The int8 of bertc is calibrated on the texts", text)
 
     def test_chart(self):
         root = ElementTree.fromstring(chart.svg(RESULT))

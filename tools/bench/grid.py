@@ -12,7 +12,7 @@ pick instead, interleaved in one run; one table and one chart come out.
 usage: grid.py --bertc BERTC --model base=DIR --model minilm=DIR
          [--peers PYTHON] [--cache DIR] [--output DIR] [--cells CELL,...]
          [--precisions f32,bf16,int8] [--threads 1,2] [--samples 15]
-         [--engines NAME,...] [--texts FILE]
+         [--engines NAME,...] [--texts FILE] [--calibrate]
 
 A cell is MODEL:BATCHxSEQ or MODEL:NAME, where NAME.txt beside this file (or a
 path) has the length of a sequence on each line. A model that is not given is an
@@ -142,6 +142,7 @@ class Grid:
 
     def result(self):
         return {"cpu": cpu_name(), "samples": self.arguments.samples,
+                "calibrated": self.arguments.calibrate,
                 "ceilings": self.ceilings, "rows": self.rows,
                 "accuracy": self.accuracy}
 
@@ -167,6 +168,8 @@ def parse():
     parser.add_argument("--engines", default=",".join(sorted(
         {e for engines in PEERS.values() for e in engines})))
     parser.add_argument("--texts", type=pathlib.Path, default=TEXTS)
+    parser.add_argument("--calibrate", action="store_true",
+                        help="int8 of bertc on the texts too")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(
         tempfile.gettempdir()) / "bertc-peers", help="for models of the peers")
     parser.add_argument("--output", type=pathlib.Path, default=".")

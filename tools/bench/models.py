@@ -62,16 +62,27 @@ class Model:
         """(file, None), or (None, why it cannot be compiled)."""
         if precision not in self.libraries:
             file = self.scratch / f"{precision}.so"
-            done = subprocess.run(
-                [self.arguments.bertc, "compile", self.folder, "-o", file, "-q",
-                 f"--precision={precision}", "--outputs=last_hidden_state"],
-                capture_output=True, text=True)
+            command = [self.arguments.bertc, "compile", self.folder, "-o", file,
+                       "-q", f"--precision={precision}",
+                       "--outputs=last_hidden_state"]
+            if precision == "int8" and self.text_ids and \
+                    self.arguments.calibrate:
+                command.append(f"--calibrate={self.lines()}")
+            done = subprocess.run(command, capture_output=True, text=True)
             why = None
             if done.returncode:
                 lines = (done.stderr or done.stdout).strip().split("\n")
                 why = next((l for l in lines if "error" in l), lines[0])
             self.libraries[precision] = (None if why else file, why)
         return self.libraries[precision]
+
+    def lines(self):
+        """The texts that have no line end, one a line, for --calibrate."""
+        file = self.scratch / "texts.txt"
+        texts = json.loads(self.arguments.texts.read_text())
+        file.write_text("".join(f"{t}\n" for t in texts
+                                if t.strip() and not set(t) & set("\n\r\0")))
+        return file
 
     def random(self, length, seed):
         vocab = self.config["vocab_size"]

@@ -145,7 +145,9 @@ def markdown(result):
     lines = [f"Measured on {result['cpu']}, engines in turns, "
              f"{result['samples']} turns a cell; times are medians, ratios are "
              "the peer's median over bertc's, RMS errors are relative to "
-             "PyTorch in f32 on last_hidden_state.", "",
+             "PyTorch in f32 on last_hidden_state." +
+             (" The int8 of bertc is calibrated on the texts, for models whose "
+              "vocabulary knows them." if result["calibrated"] else ""), "",
              "Engines: " + "; ".join(versions(result)) + ".", ""]
     lines += table(HEAD, (list(cells(result, r)) for r in result["rows"]))
     if result["accuracy"]:
