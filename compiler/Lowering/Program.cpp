@@ -275,6 +275,7 @@ int64_t Program::layersOf(StringAttr symbol) {
 static PackedWeight::Element elementOf(Arithmetic arithmetic) {
   return arithmetic == Arithmetic::F32 ? PackedWeight::Element::F32
          : isInt8(arithmetic)          ? PackedWeight::Element::Int8
+         : isSplit(arithmetic)         ? PackedWeight::Element::BF16Split
                                        : PackedWeight::Element::BF16;
 }
 

@@ -31,8 +31,8 @@ struct Tile {
 } // namespace
 
 static constexpr llvm::StringRef arithmeticNames[] = {
-    "f32",       "bf16_convert", "bf16_dot", "bf16_tile",
-    "int8_madd", "int8_madd512", "int8_dot", "int8_tile"};
+    "f32",        "bf16_convert", "bf16_dot",     "bf16_tile", "split",
+    "split_tile", "int8_madd",    "int8_madd512", "int8_dot",  "int8_tile"};
 
 llvm::StringRef bertc::arithmeticName(Arithmetic arithmetic) {
   return arithmeticNames[static_cast<size_t>(arithmetic)];
@@ -63,6 +63,8 @@ static LineCost lineCost(Arithmetic arithmetic) {
   switch (arithmetic) {
   case Arithmetic::BF16Convert:
     return {2, 2, 2, 2};
+  case Arithmetic::Split:
+    return {2, 2, 2, 4}; // two lines, and their sum
   case Arithmetic::Int8Madd:
   case Arithmetic::Int8Madd512:
     return {4, 2, 2, 4}; // multiplies, and sums of their results
@@ -106,8 +108,9 @@ static Arithmetic chooseArithmetic(const TargetInfo &target,
   auto has = [&](uint64_t feature) { return (target.features & feature) != 0; };
   switch (precision) {
   case Precision::F32:
-  case Precision::F32Fast:
     return Arithmetic::F32;
+  case Precision::F32Fast:
+    return has(BERTC_CPU_AMX_BF16) ? Arithmetic::SplitTile : Arithmetic::Split;
   case Precision::BF16:
     return has(BERTC_CPU_AMX_BF16)      ? Arithmetic::BF16Tile
            : has(BERTC_CPU_AVX512_BF16) ? Arithmetic::BF16Dot
@@ -127,6 +130,8 @@ static int64_t inputBytes(Arithmetic arithmetic) {
   switch (arithmetic) {
   case Arithmetic::F32:
   case Arithmetic::BF16Convert:
+  case Arithmetic::Split:
+  case Arithmetic::SplitTile:
     return 4;
   case Arithmetic::BF16Dot:
   case Arithmetic::BF16Tile:
@@ -162,7 +167,8 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   plan.depthBlock = ((depth + blocks - 1) / blocks + whole - 1) / whole * whole;
   // Three eighths of L2 for the weights in use: those that come next arrive
   // meanwhile, and on many machines a neighbour takes its part.
-  int64_t weightBytes = 4 / depthPerLine(plan.arithmetic);
+  int64_t weightBytes =
+      isSplit(plan.arithmetic) ? 4 : 4 / depthPerLine(plan.arithmetic);
   int64_t panels =
       target.l2Bytes * 3 / 8 / (plan.depthBlock * 16 * weightBytes);
   int64_t most16 = (columns / 16 + tile.panels - 1) / tile.panels;

@@ -20,13 +20,15 @@ namespace bertc {
 
 struct TargetInfo;
 
-/// What a linear layer multiplies, and with which instructions. Sums are
-/// float32 for the first four, int32 for the others.
+/// What a linear layer multiplies, and with which instructions. Sums of int8
+/// are int32, the others float32.
 enum class Arithmetic : uint8_t {
   F32,         ///< float32, fused multiply-add.
   BF16Convert, ///< bfloat16 weights widened in registers, times float32.
   BF16Dot,     ///< vdpbf16ps.
   BF16Tile,    ///< tdpbf16ps.
+  Split,       ///< weights of two bfloat16, added in registers, times float32.
+  SplitTile,   ///< tdpbf16ps of each half of x and each half of the weights.
   Int8Madd,    ///< int8 widened to int16, vpmaddwd of 256 bits.
   Int8Madd512, ///< The same with 512 bits.
   Int8Dot,     ///< vpdpbusd.
@@ -38,8 +40,12 @@ std::optional<Arithmetic> findArithmetic(llvm::StringRef name);
 /// k steps that lie together in the packed weight: 1, 2 or 4.
 int64_t depthPerLine(Arithmetic arithmetic);
 inline bool isInt8(Arithmetic a) { return a >= Arithmetic::Int8Madd; }
+inline bool isSplit(Arithmetic a) {
+  return a == Arithmetic::Split || a == Arithmetic::SplitTile;
+}
 inline bool isTile(Arithmetic a) {
-  return a == Arithmetic::BF16Tile || a == Arithmetic::Int8Tile;
+  return a == Arithmetic::BF16Tile || a == Arithmetic::SplitTile ||
+         a == Arithmetic::Int8Tile;
 }
 
 /// How a linear layer is blocked, see Kernels/CPU/Linear.cpp.

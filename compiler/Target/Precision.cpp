@@ -25,7 +25,7 @@ llvm::StringRef bertc::precisionName(Precision precision) {
 }
 
 bool bertc::hasKernels(Precision precision) {
-  return precision != Precision::BF16W8 && precision != Precision::F32Fast;
+  return precision != Precision::BF16W8;
 }
 
 std::optional<Precision> bertc::findPrecision(llvm::StringRef name) {

@@ -95,7 +95,8 @@ class Emulated(unittest.TestCase):
 
     SAME = {"int8": [("x86-64-v3", "x86-64-v4"),
                      ("x86-64-v4-bf16", "x86-64-v4-amx")],
-            "bf16": [("x86-64-v3", "x86-64-v4")]}
+            "bf16": [("x86-64-v3", "x86-64-v4")],
+            "f32-fast": [("x86-64-v3", "x86-64-v4")]}
 
     def check(self, name, precision):
         harness.need_kernels(self, precision)
@@ -105,7 +106,7 @@ class Emulated(unittest.TestCase):
         inputs = {k: want[k] for k in ("input_ids", "attention_mask",
                                        "token_type_ids")}
         results = {}
-        for variant in harness.VARIANTS:
+        for variant in harness.variants_of(precision):
             results[variant] = harness.run(library, inputs,
                                            {"BERTC_CPU": variant})
             _, rms = compare(self, results[variant], file, precision, variant)
@@ -120,6 +121,12 @@ class Emulated(unittest.TestCase):
 
     def test_bf16_relu(self):
         self.check("head24-relu", "bf16")
+
+    def test_f32_fast_padded_heads(self):
+        self.check("head17-odd", "f32-fast")
+
+    def test_f32_fast_relu(self):
+        self.check("head24-relu", "f32-fast")
 
     def test_int8_padded_heads(self):
         self.check("head17-odd", "int8")

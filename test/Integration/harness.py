@@ -147,6 +147,12 @@ def relative_rms(got, want):
 VARIANTS = ("x86-64-v3", "x86-64-v4", "x86-64-v4-bf16", "x86-64-v4-amx")
 
 
+def variants_of(precision):
+    """Names of a library's variants: the targets that differ for it."""
+    absent = {"f32": VARIANTS[2:], "f32-fast": VARIANTS[2:3]}
+    return [v for v in VARIANTS if v not in absent.get(precision, ())]
+
+
 @functools.lru_cache(None)
 def cpu_variants(precision="f32"):
     """Names of a library's variants that this processor runs, lowest first."""
@@ -161,6 +167,4 @@ def cpu_variants(precision="f32"):
         if not features <= flags:
             break
         found.append(variant)
-    # Not among the targets of these precisions.
-    absent = {"f32": VARIANTS[2:], "f32-fast": VARIANTS[2:3]}
-    return [v for v in found if v not in absent.get(precision, ())]
+    return [v for v in found if v in variants_of(precision)]

@@ -88,8 +88,8 @@ static double cost(Precision precision, llvm::StringRef arithmetic) {
     return arithmetic == "bf16" || arithmetic == "f32" ? 1 : 0;
   case Precision::Int8:
     return arithmetic == "int8" ? 1 : 0;
-  case Precision::F32Fast: // high by high, high by low, low by high
-    return arithmetic == "f32" ? 1 : arithmetic == "bf16" ? 3 : 0;
+  case Precision::F32Fast: // each half of x by each half of the weights
+    return arithmetic == "f32" ? 1 : arithmetic == "bf16" ? 4 : 0;
   }
   return 0;
 }

@@ -91,8 +91,7 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
   // on fewer k steps than there are where heads are padded.
   bool whole = isInt8(plan.arithmetic) && !isTile(plan.arithmetic);
   int64_t block = (whole ? shape.depth : plan.depthBlock) / perLine;
-  Value nextGroup =
-      k.index(plan.group * panelLines(shape, plan.arithmetic) * lanes);
+  Value nextGroup = k.index(plan.group * panelWords(shape, plan.arithmetic));
   Place staged = k.at(o.scratch, scaleBlockWords(plan));
   Place sums = k.at(staged, stagedBlockWords(plan, shape.depth));
   forBalancedRows(k, o.rows, plan.rowBlock, [&](Value row, Value rows) {

@@ -56,10 +56,13 @@ void bertc::emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,
   });
 }
 
-int64_t bertc::panelLines(const LinearShape &shape, Arithmetic arithmetic) {
+int64_t bertc::partWords(const LinearShape &shape, Arithmetic arithmetic) {
   int64_t perLine = depthPerLine(arithmetic);
-  int64_t whole = perLine == 1 ? 1 : 16; // lines of an AMX tile
-  return roundUp(shape.depth / perLine, whole);
+  int64_t whole = perLine == 1 ? 1 : tileLines;
+  return roundUp(shape.depth / perLine, whole) * lanes;
+}
+int64_t bertc::panelWords(const LinearShape &shape, Arithmetic arithmetic) {
+  return (isSplit(arithmetic) ? 2 : 1) * partWords(shape, arithmetic);
 }
 
 /// Each row tile asks for its share of the k block that comes next, so that
@@ -70,7 +73,7 @@ void bertc::emitBlock(KernelBuilder &k, const LinearShape &shape,
                       const LinearPlan &plan, const LinearOperands &o,
                       const Input &input, Value rowBlock, Value blockRows,
                       const WeightBlock &w) {
-  Value panelSize = k.index(panelLines(shape, plan.arithmetic) * lanes);
+  Value panelSize = k.index(panelWords(shape, plan.arithmetic));
   Value accumulate = k.less(k.index(0), w.first);
   Value tiles = k.ceilDiv(blockRows, plan.rows);
   int64_t pass = linesPerPass(plan.arithmetic);
@@ -94,6 +97,8 @@ void bertc::emitBlock(KernelBuilder &k, const LinearShape &shape,
     m.lines = w.lines;
     m.accumulate = accumulate;
     m.aheadStep = aheadStep;
+    if (isSplit(plan.arithmetic))
+      m.restStride = k.index(partWords(shape, plan.arithmetic));
     if (isInt8(plan.arithmetic))
       m.rowScale = k.at(input.scales, k.mul(begin, scaleWords));
     forPanelGroups(k, w.groupBegin, w.groupEnd, plan.panels,
@@ -123,7 +128,7 @@ void bertc::emitTileBlock(KernelBuilder &k, const LinearShape &shape,
                           const LinearPlan &plan, const LinearOperands &o,
                           const Input &input, Place sums, Value rowBlock,
                           Value blockRows, const WeightBlock &w) {
-  Value panelSize = k.index(panelLines(shape, plan.arithmetic) * lanes);
+  Value panelSize = k.index(panelWords(shape, plan.arithmetic));
   Value tiles = k.ceilDiv(blockRows, plan.rows);
   int64_t ldc = plan.group * lanes;
   Value chunks = k.ceilDiv(w.lines, tileLines);
@@ -141,29 +146,41 @@ void bertc::emitTileBlock(KernelBuilder &k, const LinearShape &shape,
     t.chunks = chunks;
     t.accumulate = k.less(k.index(0), w.first);
     t.aheadLines = aheadLines;
-    forPanelGroups(k, w.groupBegin, w.groupEnd, plan.panels,
-                   [&](Value panel, int64_t panels) {
-                     Value column = k.mul(panel, lanes);
-                     Value inGroup = k.mul(k.sub(panel, w.groupBegin), lanes);
-                     t.b = k.at(k.at(o.weight, k.mul(panel, panelSize)),
-                                k.mul(w.first, lanes));
-                     t.c = k.at(k.at(sums, k.mul(begin, ldc)), inGroup);
-                     t.ahead =
-                         k.at(t.b, k.add(w.distance, k.mul(tile, shareAhead)));
-                     callTileKernel(k, plan.arithmetic, input.stride, ldc, rows,
-                                    panels, t);
-                     k.ifThen(w.last, [&] {
-                       Sums done{t.c, ldc, {}, {}, {}};
-                       if (isInt8(plan.arithmetic)) {
-                         done.rowScale =
-                             k.at(input.scales, k.mul(begin, scaleWords));
-                         done.columnScale = k.at(o.columnScale, column);
-                         done.columnSum = k.at(o.columnSum, column);
-                       }
-                       emitEpilogue(k, shape, done, k.at(yRow, column),
-                                    k.at(residualRow, column),
-                                    k.at(o.bias, column), rows, panels);
-                     });
-                   });
+    forPanelGroups(
+        k, w.groupBegin, w.groupEnd, plan.panels,
+        [&](Value panel, int64_t panels) {
+          Value column = k.mul(panel, lanes);
+          Value inGroup = k.mul(k.sub(panel, w.groupBegin), lanes);
+          t.b = k.at(k.at(o.weight, k.mul(panel, panelSize)),
+                     k.mul(w.first, lanes));
+          t.c = k.at(k.at(sums, k.mul(begin, ldc)), inGroup);
+          t.ahead = k.at(t.b, k.add(w.distance, k.mul(tile, shareAhead)));
+          callTileKernel(k, plan.arithmetic, input.stride, ldc, rows, panels,
+                         t);
+          // The other halves of split operands: without the two lower ones the
+          // error would be a third larger.
+          int64_t rest = partWords(shape, plan.arithmetic);
+          int64_t lower = stagedWords(plan.arithmetic, shape.depth) / 2;
+          for (int half = 1; isSplit(plan.arithmetic) && half < 4; ++half) {
+            TileOperands part = t;
+            part.accumulate = k.boolean(true);
+            part.a = k.at(t.a, half & 2 ? lower : 0);
+            part.b = k.at(t.b, half & 1 ? rest : 0);
+            part.ahead = k.at(t.ahead, half & 1 ? rest : 0);
+            callTileKernel(k, plan.arithmetic, input.stride, ldc, rows, panels,
+                           part);
+          }
+          k.ifThen(w.last, [&] {
+            Sums done{t.c, ldc, {}, {}, {}};
+            if (isInt8(plan.arithmetic)) {
+              done.rowScale = k.at(input.scales, k.mul(begin, scaleWords));
+              done.columnScale = k.at(o.columnScale, column);
+              done.columnSum = k.at(o.columnSum, column);
+            }
+            emitEpilogue(k, shape, done, k.at(yRow, column),
+                         k.at(residualRow, column), k.at(o.bias, column), rows,
+                         panels);
+          });
+        });
   });
 }

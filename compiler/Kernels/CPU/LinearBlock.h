@@ -40,8 +40,10 @@ struct Input {
   Place scales;
 };
 
-/// Lines of a panel, with the zeros behind its k steps.
-int64_t panelLines(const LinearShape &shape, Arithmetic arithmetic);
+/// Words of a panel, with the zeros behind its k steps; of its upper half where
+/// the arithmetic is of split weights; and of both.
+int64_t partWords(const LinearShape &shape, Arithmetic arithmetic);
+int64_t panelWords(const LinearShape &shape, Arithmetic arithmetic);
 
 /// y = activation(sums + bias) + residual for a finished block.
 void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,

@@ -24,6 +24,7 @@ using namespace bertc;
 int64_t bertc::inputWords(Arithmetic arithmetic) {
   switch (arithmetic) {
   case Arithmetic::BF16Convert:
+  case Arithmetic::Split:
   case Arithmetic::Int8Madd:
   case Arithmetic::Int8Madd512:
     return 2;
@@ -50,7 +51,8 @@ public:
   int64_t parts() const { return arithmetic == Arithmetic::Int8Madd ? 2 : 1; }
   Value zero() const;
   /// What a line of a panel is to input word 0, 1, ...: parts() vectors each.
-  SmallVector<Values> operands(Value line) const;
+  /// `rest` is the lower half of split weights.
+  SmallVector<Values> operands(Value line, Value rest) const;
   Value operand(Value word) const;
   Value multiply(Value x, Value column, Value sum) const;
   /// The panel's sums as float32, scaled.
@@ -86,12 +88,18 @@ static Value widen(KernelBuilder &k, Value bytes, bool high) {
   return arith::ShRSIOp::create(k.b, k.loc, pairs, eight);
 }
 
-SmallVector<Values> Line::operands(Value line) const {
+SmallVector<Values> Line::operands(Value line, Value rest) const {
   switch (arithmetic) {
   case Arithmetic::BF16Convert: {
     auto [even, odd] =
         emitFromBF16Pairs(k, emitBitcast(k, line, k.b.getBF16Type()));
     return {{even}, {odd}};
+  }
+  case Arithmetic::Split: {
+    Type bf16 = k.b.getBF16Type();
+    auto [even, odd] = emitFromBF16Pairs(k, emitBitcast(k, line, bf16));
+    auto [lowEven, lowOdd] = emitFromBF16Pairs(k, emitBitcast(k, rest, bf16));
+    return {{k.addf(even, lowEven)}, {k.addf(odd, lowOdd)}};
   }
   case Arithmetic::BF16Dot:
     return {{emitBitcast(k, line, k.b.getBF16Type())}};
@@ -163,6 +171,8 @@ static SmallVector<Value *> argumentsOf(MicroOperands &o,
       &o.panelStride, &o.c.buffer, &o.c.offset, &o.ldc,      &o.lines};
   if (o.ahead.buffer)
     all.append({&o.ahead.buffer, &o.ahead.offset, &o.aheadStep});
+  if (isSplit(shape.arithmetic))
+    all.push_back(&o.restStride);
   if (isInt8(shape.arithmetic))
     all.append({&o.rowScale.buffer, &o.rowScale.offset, &o.columnScale.buffer,
                 &o.columnScale.offset, &o.columnSum.buffer,
@@ -175,6 +185,7 @@ static SmallVector<Value *> argumentsOf(MicroOperands &o,
 static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
                             const MicroOperands &o) {
   int64_t rows = shape.rows, panels = shape.panels;
+  bool split = isSplit(shape.arithmetic);
   Line line(k, shape.arithmetic);
   int64_t words = inputWords(shape.arithmetic), parts = line.parts();
   Value lda = shape.lda ? k.index(shape.lda) : o.lda;
@@ -208,14 +219,18 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
     Value ahead = k.add(o.ahead.offset, k.mul(k.div(at, pass), o.aheadStep));
     for (int64_t p = 0; p < panels; ++p) {
       k.prefetch({o.ahead.buffer, ahead});
+      if (split)
+        k.prefetch({o.ahead.buffer, k.add(ahead, o.restStride)});
       ahead = k.add(ahead, o.panelStride);
     }
   };
   auto multiplyLine = [&](Value at, MutableArrayRef<Value> sums) {
     SmallVector<SmallVector<Values>> columns;
-    for (int64_t p = 0; p < panels; ++p)
-      columns.push_back(line.operands(
-          k.load({o.b.buffer, k.add(panelStart[p], k.mul(at, lanes))})));
+    for (int64_t p = 0; p < panels; ++p) {
+      Place here{o.b.buffer, k.add(panelStart[p], k.mul(at, lanes))};
+      Value rest = split ? k.load(k.at(here, o.restStride)) : Value();
+      columns.push_back(line.operands(k.load(here), rest));
+    }
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t w = 0; w < words; ++w) {
         Value word = k.add(k.mul(at, words), w);

@@ -50,6 +50,8 @@ struct MicroOperands {
   /// int8: scale and zero (int32) of each of A's rows, as staged; the scales of
   /// B's columns, and their sums (int32).
   Place rowScale, columnScale, columnSum;
+  /// Split weights: from a line to its lower half.
+  mlir::Value restStride;
 };
 
 /// Lines in one pass of the loop, so that its counting costs nothing; more of

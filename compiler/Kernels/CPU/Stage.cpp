@@ -23,7 +23,9 @@ using namespace mlir;
 using namespace bertc;
 
 bool bertc::isStaged(Arithmetic arithmetic) {
-  return arithmetic != Arithmetic::F32 && arithmetic != Arithmetic::BF16Convert;
+  return arithmetic != Arithmetic::F32 &&
+         arithmetic != Arithmetic::BF16Convert &&
+         arithmetic != Arithmetic::Split;
 }
 
 static bool isMadd(Arithmetic arithmetic) {
@@ -38,7 +40,8 @@ static int64_t perWord(Arithmetic arithmetic) {
 
 int64_t bertc::stagedWords(Arithmetic arithmetic, int64_t depth) {
   int64_t whole = isTile(arithmetic) ? 64 : lanes;
-  return roundUp(depth, whole) / perWord(arithmetic);
+  int64_t parts = isSplit(arithmetic) ? 2 : 1;
+  return parts * roundUp(depth, whole) / perWord(arithmetic);
 }
 
 int64_t bertc::stagedStride(Arithmetic arithmetic, int64_t depth) {
@@ -135,12 +138,31 @@ static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
     storeIntegers(k, arithmetic, padding, staged, k.index(column));
 }
 
+/// The float32 values of bfloat16 pairs in their order, 16 and 16.
+static std::pair<Value, Value> inOrder(KernelBuilder &k, Value pairs) {
+  auto [even, odd] = emitFromBF16Pairs(k, pairs);
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes / 2; ++i) {
+    low.append({i, lanes + i});
+    high.append({lanes / 2 + i, lanes + lanes / 2 + i});
+  }
+  return {k.shuffle(even, odd, low), k.shuffle(even, odd, high)};
+}
+
+/// split_tile: what rounding left over follows in the second half of the row.
 static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
                       Place x, Place staged) {
+  int64_t parts = isSplit(arithmetic) ? 2 : 1;
+  int64_t partWords = stagedWords(arithmetic, depth) / parts;
   auto round = [&](Value low, Value high, Value column) {
-    Value pairs = emitToBF16(k, low, high, BF16Rounding::Native);
-    k.store(emitBitcast(k, pairs, k.b.getF32Type()),
-            k.at(staged, k.div(column, 2)));
+    for (int64_t part = 0; part < parts; ++part) {
+      Value pairs = emitToBF16(k, low, high, BF16Rounding::Native);
+      k.store(emitBitcast(k, pairs, k.b.getF32Type()),
+              k.at(staged, k.add(k.div(column, 2), part * partWords)));
+      auto [lowRounded, highRounded] = inOrder(k, pairs);
+      low = k.subf(low, lowRounded);
+      high = k.subf(high, highRounded);
+    }
   };
   int64_t pairsEnd = depth / (2 * lanes) * (2 * lanes);
   k.forLoop(k.index(0), k.index(pairsEnd), 2 * lanes, [&](Value column) {
@@ -153,7 +175,7 @@ static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
     round(k.load(k.at(x, column)), k.splat(0.0), column);
     at += 2 * lanes;
   }
-  for (; at < stagedWords(arithmetic, depth) * 2; at += 2 * lanes)
+  for (; at < partWords * 2; at += 2 * lanes)
     round(k.splat(0.0), k.splat(0.0), k.index(at));
 }
 

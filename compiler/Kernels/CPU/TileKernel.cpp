@@ -58,10 +58,10 @@ static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
       emitTileLoad(k, firstA + r, emitAddress(k, k.at(a, r * tileRows * lda)),
                    strideA);
       for (int p = 0; p < panels; ++p) {
-        if (arithmetic == Arithmetic::BF16Tile)
-          emitTileDotBF16(k, sum(r, p), firstA + r, firstB + p);
-        else
+        if (isInt8(arithmetic))
           emitTileDotInt8(k, sum(r, p), firstA + r, firstB + p);
+        else
+          emitTileDotBF16(k, sum(r, p), firstA + r, firstB + p);
       }
     }
     Place ahead = k.at(o.ahead, k.mul(k.mul(chunk, o.aheadLines), lanes));
