@@ -97,9 +97,7 @@ struct alignas(64) TileConfiguration {
 
 } // namespace
 
-/// Four sums in tiles 0 to 3, as a kernel of 2x2 tiles has them.
-__attribute__((target("amx-tile,amx-bf16"))) static void
-tileBf16(int64_t steps) {
+__attribute__((target("amx-tile"))) static void beginTiles() {
   TileConfiguration configuration;
   _tile_loadconfig(&configuration);
   _tile_zero(0);
@@ -110,6 +108,12 @@ tileBf16(int64_t steps) {
   _tile_zero(5);
   _tile_zero(6);
   _tile_zero(7);
+}
+
+/// Four sums in tiles 0 to 3, as a kernel of 2x2 tiles has them.
+__attribute__((target("amx-tile,amx-bf16"))) static void
+tileBf16(int64_t steps) {
+  beginTiles();
   for (int64_t round = 0; round < steps; ++round) {
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
@@ -121,16 +125,7 @@ tileBf16(int64_t steps) {
 
 __attribute__((target("amx-tile,amx-int8"))) static void
 tileInt8(int64_t steps) {
-  TileConfiguration configuration;
-  _tile_loadconfig(&configuration);
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  _tile_zero(4);
-  _tile_zero(5);
-  _tile_zero(6);
-  _tile_zero(7);
+  beginTiles();
   for (int64_t round = 0; round < steps; ++round) {
     _tile_dpbssd(0, 4, 6);
     _tile_dpbssd(1, 4, 7);

@@ -264,3 +264,20 @@ func::FuncOp KernelBuilder::kernel(StringRef name, TypeRange arguments,
 void KernelBuilder::call(func::FuncOp callee, ValueRange arguments) {
   func::CallOp::create(b, loc, callee, arguments);
 }
+
+void KernelBuilder::callKernel(StringRef name, ArrayRef<Value *> slots,
+                               llvm::function_ref<void()> body) {
+  SmallVector<Value> arguments;
+  SmallVector<Type> types;
+  for (Value *slot : slots) {
+    arguments.push_back(*slot);
+    types.push_back(slot->getType());
+  }
+  call(kernel(name, types,
+              [&](ValueRange values) {
+                for (auto [slot, value] : llvm::zip_equal(slots, values))
+                  *slot = value;
+                body();
+              }),
+       arguments);
+}

@@ -118,6 +118,12 @@ public:
   mlir::func::FuncOp kernel(llvm::StringRef name, mlir::TypeRange arguments,
                             llvm::function_ref<void(mlir::ValueRange)> body);
   void call(mlir::func::FuncOp callee, mlir::ValueRange arguments);
+  /// Calls the kernel `name` with the values in `slots`. For `body`, which
+  /// emits it at the first request, the slots hold the function's arguments;
+  /// those are what they hold afterwards, so they belong to a copy of the
+  /// operands.
+  void callKernel(llvm::StringRef name, llvm::ArrayRef<mlir::Value *> slots,
+                  llvm::function_ref<void()> body);
 };
 
 } // namespace bertc

@@ -160,16 +160,7 @@ void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
   if (shape.parts > 1)
     name += "_parts" + std::to_string(shape.parts);
   LinearOperands o = operands;
-  SmallVector<Value *> slots = argumentsOf(o, shape, plan);
-  SmallVector<Value> arguments;
-  SmallVector<Type> types;
-  for (Value *slot : slots) {
-    arguments.push_back(*slot);
-    types.push_back(slot->getType());
-  }
-  func::FuncOp kernel = k.kernel(name, types, [&](ValueRange values) {
-    for (auto [slot, value] : llvm::zip_equal(slots, values))
-      *slot = value;
+  k.callKernel(name, argumentsOf(o, shape, plan), [&] {
     // What the shape lacks is computed nowhere, but its place is moved along.
     if (!shape.residual)
       o.residual = o.y;
@@ -179,5 +170,4 @@ void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
       o.scratch = o.x;
     emitLinear(k, shape, plan, o);
   });
-  k.call(kernel, arguments);
 }

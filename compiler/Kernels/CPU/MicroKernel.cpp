@@ -278,38 +278,22 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
   }
 }
 
-static func::FuncOp getMicroKernel(KernelBuilder &k, const MicroShape &shape,
-                                   MicroOperands o) {
-  std::string name = llvm::formatv("micro_{0}_{1}x{2}_lda{3}{4}",
-                                   arithmeticName(shape.arithmetic), shape.rows,
-                                   shape.panels * lanes,
-                                   shape.lda ? std::to_string(shape.lda) : "n",
-                                   o.ahead.buffer ? "_prefetch" : "");
-  SmallVector<Value *> slots = argumentsOf(o, shape);
-  SmallVector<Type> types;
-  for (Value *slot : slots)
-    types.push_back(slot->getType());
-  return k.kernel(name, types, [&](ValueRange arguments) {
-    for (auto [slot, argument] : llvm::zip_equal(slots, arguments))
-      *slot = argument;
-    emitMicroKernel(k, shape, o);
-  });
-}
-
 void bertc::callMicroKernel(KernelBuilder &k, const MicroShape &shape,
                             int64_t panels, Value rows,
                             const MicroOperands &operands) {
-  MicroOperands o = operands;
-  if (shape.lda)
-    o.lda = k.index(shape.lda);
-  SmallVector<Value> arguments;
-  for (Value *slot : argumentsOf(o, shape))
-    arguments.push_back(*slot);
   k.switchOn(rows, shape.rows, [&](int64_t count) {
     MicroShape block = shape;
     block.rows = count;
     block.panels = panels;
-    k.call(getMicroKernel(k, block, o), arguments);
+    MicroOperands o = operands;
+    if (shape.lda)
+      o.lda = k.index(shape.lda);
+    std::string name = llvm::formatv(
+        "micro_{0}_{1}x{2}_lda{3}{4}", arithmeticName(shape.arithmetic), count,
+        panels * lanes, shape.lda ? std::to_string(shape.lda) : "n",
+        o.ahead.buffer ? "_prefetch" : "");
+    k.callKernel(name, argumentsOf(o, shape),
+                 [&] { emitMicroKernel(k, block, o); });
   });
 }
 

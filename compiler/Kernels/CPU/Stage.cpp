@@ -159,6 +159,8 @@ static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
       Value pairs = emitToBF16(k, low, high, BF16Rounding::Native);
       k.store(emitBitcast(k, pairs, k.b.getF32Type()),
               k.at(staged, k.add(k.div(column, 2), part * partWords)));
+      if (part + 1 == parts)
+        break;
       auto [lowRounded, highRounded] = inOrder(k, pairs);
       low = k.subf(low, lowRounded);
       high = k.subf(high, highRounded);
@@ -201,15 +203,7 @@ void bertc::callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
     slots.append({&o.smoothing.buffer, &o.smoothing.offset, &o.scales.buffer,
                   &o.scales.offset});
   slots.push_back(&o.rows);
-  SmallVector<Value> arguments;
-  SmallVector<Type> types;
-  for (Value *slot : slots) {
-    arguments.push_back(*slot);
-    types.push_back(slot->getType());
-  }
-  func::FuncOp kernel = k.kernel(name, types, [&](ValueRange values) {
-    for (auto [slot, value] : llvm::zip_equal(slots, values))
-      *slot = value;
+  k.callKernel(name, slots, [&] {
     int64_t stride = stagedStride(arithmetic, depth);
     k.forLoop(k.index(0), o.rows, 1, [&](Value row) {
       Place from = k.at(o.x, k.mul(row, inputStride));
@@ -221,5 +215,4 @@ void bertc::callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
         stageBF16(k, arithmetic, depth, from, to);
     });
   });
-  k.call(kernel, arguments);
 }

@@ -76,28 +76,19 @@ static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
 
 void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
                            int64_t ldc, Value rows, int64_t panels,
-                           const TileOperands &o) {
-  Type buffer = k.bufferType(), index = k.indexType();
-  SmallVector<Type> types = {buffer, index, buffer,       index,  index, buffer,
-                             index,  index, k.boolType(), buffer, index, index};
+                           const TileOperands &operands) {
   k.switchOn(k.ceilDiv(rows, tileRows), 2, [&](int64_t count) {
     std::string name = llvm::formatv(
         "tile_{0}_{1}x{2}_lda{3}_ldc{4}", arithmeticName(arithmetic),
         count * tileRows, panels * lanes, lda, ldc);
-    func::FuncOp kernel = k.kernel(name, types, [&](ValueRange v) {
-      emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels),
-                     {{v[0], v[1]},
-                      {v[2], v[3]},
-                      v[4],
-                      {v[5], v[6]},
-                      v[7],
-                      v[8],
-                      {v[9], v[10]},
-                      v[11]});
-    });
-    k.call(kernel,
-           {o.a.buffer, o.a.offset, o.b.buffer, o.b.offset, o.panelStride,
-            o.c.buffer, o.c.offset, o.chunks, o.accumulate, o.ahead.buffer,
-            o.ahead.offset, o.aheadLines});
+    TileOperands o = operands;
+    k.callKernel(
+        name,
+        {&o.a.buffer, &o.a.offset, &o.b.buffer, &o.b.offset, &o.panelStride,
+         &o.c.buffer, &o.c.offset, &o.chunks, &o.accumulate, &o.ahead.buffer,
+         &o.ahead.offset, &o.aheadLines},
+        [&] {
+          emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels), o);
+        });
   });
 }
