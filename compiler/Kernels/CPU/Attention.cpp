@@ -177,28 +177,14 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
 
 void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
                           const AttentionPlan &plan,
-                          const AttentionOperands &o) {
+                          const AttentionOperands &operands) {
   std::string name =
       llvm::formatv("attention_f32_{0}_ld{1}_{2}", shape.headSize,
                     shape.rowStride, shape.outputStride);
-  Type buffer = k.bufferType(), index = k.indexType();
-  SmallVector<Type> types;
-  for (int i = 0; i < 5; ++i)
-    types.append({buffer, index});
-  types.append({index, index, index});
-  auto kernel = k.kernel(name, types, [&](ValueRange v) {
-    emitAttention(k, shape, plan,
-                  {{v[0], v[1]},
-                   {v[2], v[3]},
-                   {v[4], v[5]},
-                   {v[6], v[7]},
-                   {v[8], v[9]},
-                   v[10],
-                   v[11],
-                   v[12]});
-  });
-  k.call(kernel,
-         {o.query.buffer, o.query.offset, o.key.buffer, o.key.offset,
-          o.value.buffer, o.value.offset, o.output.buffer, o.output.offset,
-          o.scratch.buffer, o.scratch.offset, o.length, o.begin, o.end});
+  AttentionOperands o = operands;
+  SmallVector<Value *> slots;
+  for (Place *place : {&o.query, &o.key, &o.value, &o.output, &o.scratch})
+    slots.append({&place->buffer, &place->offset});
+  slots.append({&o.length, &o.begin, &o.end});
+  k.callKernel(name, slots, [&] { emitAttention(k, shape, plan, o); });
 }
