@@ -139,7 +139,7 @@ llvm::Expected<LibraryFiles> bertc::writeLibrary(const LibraryInputs &inputs,
     return image.takeError();
   if (place.inside) {
     uint64_t size = image->size();
-    uint64_t offset = llvm::alignTo(size, pageSize);
+    uint64_t offset = llvm::alignTo(size, weightsAlignment(inputs.layout.size));
     auto hash = writeWeights(inputs, *library, offset);
     if (!hash)
       return hash.takeError();

@@ -73,14 +73,19 @@ static void replace(std::string &text, llvm::StringRef what,
   text.replace(text.find(what.str()), what.size(), with.str());
 }
 
+uint64_t bertc::weightsAlignment(uint64_t size) {
+  constexpr uint64_t page = 4096, hugePage = 2 << 20;
+  return size < 8 * hugePage ? page : hugePage;
+}
+
 static std::string linkScript(uint64_t weightsSize) {
   std::string script = segments;
   std::string segment, section;
   if (weightsSize) {
     segment = "  weights PT_LOAD FLAGS(4);\n";
-    section = ("  . = ALIGN(0x1000);\n  " + weightsSection + " (NOLOAD) : { " +
-               weightsSymbol + " = .; . += " + llvm::Twine(weightsSize) +
-               "; } :weights\n")
+    section = ("  . = ALIGN(" + llvm::Twine(weightsAlignment(weightsSize)) +
+               ");\n  " + weightsSection + " (NOLOAD) : { " + weightsSymbol +
+               " = .; . += " + llvm::Twine(weightsSize) + "; } :weights\n")
                   .str();
   }
   replace(script, "%WEIGHTS_SEGMENT%", segment);

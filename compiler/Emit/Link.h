@@ -35,8 +35,12 @@ struct LinkInputs {
 llvm::Expected<std::string> linkLibrary(const LinkInputs &inputs,
                                         llvm::StringRef scratch);
 
+/// What weights of this many bytes are aligned to, in memory and in the file: a
+/// page, or a huge page once there are several of them to gain.
+uint64_t weightsAlignment(uint64_t size);
+
 /// Gives the room for weights its place in the file, at `offset` (a multiple of
-/// the page size, behind the end of `image`).
+/// their alignment, behind the end of `image`).
 llvm::Error placeWeights(std::string &image, uint64_t offset);
 
 } // namespace bertc

@@ -47,6 +47,7 @@ llvm::Error bertc::placeWeights(std::string &image, uint64_t offset) {
           segment.p_memsz != section.sh_size)
         continue;
       segment.p_offset = offset;
+      segment.p_align = weightsAlignment(segment.p_memsz);
       segment.p_filesz = segment.p_memsz;
       return llvm::Error::success();
     }

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Weights.h"
 #include "runtime/abi/hash.h"
+#include "runtime/core/HugePages.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -147,6 +148,7 @@ static bertc_code mapFile(int file, const char *path,
                 strerror(errno));
   }
   weights.data = static_cast<const uint8_t *>(weights.mapped);
+  adviseHugePages(weights.data, weights.mappedSize);
   return ok(status);
 }
 
@@ -154,8 +156,10 @@ bertc_code openWeights(const bertc_model_desc &desc, const char *path,
                        bool skipHash, Weights &weights, bertc_status *status) {
   weights = {desc.weights, nullptr, 0};
   if (desc.weights) {
-    if (!path)
+    if (!path) {
+      adviseHugePages(desc.weights, desc.weights_size);
       return ok(status);
+    }
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "bertc_model_options.weights_path is set, but this model has "
                 "its weights inside the library\n"

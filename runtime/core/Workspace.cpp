@@ -12,13 +12,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Workspace.h"
+#include "runtime/core/HugePages.h"
 
 #include <cstdlib>
-#include <sys/mman.h>
 
 namespace bertc::rt {
-
-static constexpr size_t hugePage = 2u << 20;
 
 static bool multiply(uint64_t a, uint64_t b, uint64_t &result) {
   return !__builtin_mul_overflow(a, b, &result);
@@ -85,8 +83,7 @@ bertc_code Workspace::reserve(size_t size, bertc_status *status) {
                      wanted) != 0)
     return fail(status, BERTC_OUT_OF_MEMORY,
                 "no memory for a workspace of %zu bytes", wanted);
-  if (wanted >= hugePage)
-    madvise(block, wanted / hugePage * hugePage, MADV_HUGEPAGE);
+  adviseHugePages(block, wanted);
   memory = static_cast<uint8_t *>(block);
   capacity = wanted;
   return ok(status);

@@ -79,7 +79,8 @@ static llvm::json::Object memoryOf(const BenchResult &result) {
       {"resident_bytes", int64_t(now.all)},
       {"model_resident_bytes", int64_t(now.all - before.all)},
       {"model_private_bytes", int64_t(now.anonymous - before.anonymous)},
-      {"model_shared_bytes", int64_t(now.files - before.files)}};
+      {"model_shared_bytes", int64_t(now.files - before.files)},
+      {"model_huge_page_bytes", int64_t(now.huge - before.huge)}};
 }
 
 static void printMemory(const llvm::json::Object &bytes) {
@@ -89,9 +90,10 @@ static void printMemory(const llvm::json::Object &bytes) {
   llvm::outs() << llvm::format(
       "workspace %.1f MiB; the model added %.1f MiB "
       "of resident memory: private %.1f, shared "
-      "(weights and code) %.1f\n",
+      "(weights and code) %.1f; in huge pages %.1f\n",
       mega("workspace_bytes"), mega("model_resident_bytes"),
-      mega("model_private_bytes"), mega("model_shared_bytes"));
+      mega("model_private_bytes"), mega("model_shared_bytes"),
+      mega("model_huge_page_bytes"));
 }
 
 void tool::printResult(const BenchResult &result, bool json) {

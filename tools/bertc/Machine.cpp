@@ -160,5 +160,10 @@ ResidentMemory tool::residentMemory() {
     else if (line.rfind("RssFile:", 0) == 0)
       result.files = bytesOf(line);
   }
+  std::ifstream rollup("/proc/self/smaps_rollup");
+  for (std::string line; std::getline(rollup, line);)
+    if (line.rfind("AnonHugePages:", 0) == 0 ||
+        line.rfind("FilePmdMapped:", 0) == 0)
+      result.huge += bytesOf(line);
   return result;
 }

@@ -51,6 +51,7 @@ struct ResidentMemory {
   uint64_t all = 0;       ///< VmRSS.
   uint64_t anonymous = 0; ///< Its own: heap, stacks, workspaces.
   uint64_t files = 0;     ///< Of mapped files, which processes share.
+  uint64_t huge = 0;      ///< Of both, in huge pages.
 };
 ResidentMemory residentMemory();
 

@@ -136,6 +136,21 @@ TEST(Library, WeightsAreAReadOnlySegmentOfPages) {
   EXPECT_FALSE(bool(verifyWeights(*file)));
 }
 
+TEST(Library, LargeWeightsStartOnAHugePage) {
+  constexpr uint64_t hugePage = 2 << 20;
+  TestLibrary test;
+  test.inputs.layout.size = 8 * hugePage;
+  std::string path = test.folder.path("model.so");
+  writeOrFail(test, path);
+  auto file = readLibraryFile(path);
+  ASSERT_TRUE(bool(file)) << llvm::toString(file.takeError());
+  EXPECT_EQ(file->weightsOffset % hugePage, 0u);
+  EXPECT_EQ(file->segments.back().offset, file->weightsOffset);
+  EXPECT_EQ(file->segments.back().address % hugePage, 0u);
+  EXPECT_FALSE(bool(verifyWeights(*file)));
+  expectResults(test, path);
+}
+
 TEST(Library, ExportsTheFunctionsOfItsHeaderOnly) {
   TestLibrary test;
   std::string path = test.folder.path("my-model.so");
