@@ -145,6 +145,10 @@ static int64_t inputBytes(Arithmetic arithmetic) {
   llvm_unreachable("all listed");
 }
 
+static int64_t weightBytes(Arithmetic arithmetic) {
+  return isSplit(arithmetic) ? 4 : 4 / depthPerLine(arithmetic);
+}
+
 LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
                              int64_t depth, int64_t columns) {
   LinearPlan plan;
@@ -167,14 +171,34 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   plan.depthBlock = ((depth + blocks - 1) / blocks + whole - 1) / whole * whole;
   // Three eighths of L2 for the weights in use: those that come next arrive
   // meanwhile, and on many machines a neighbour takes its part.
-  int64_t weightBytes =
-      isSplit(plan.arithmetic) ? 4 : 4 / depthPerLine(plan.arithmetic);
-  int64_t panels =
-      target.l2Bytes * 3 / 8 / (plan.depthBlock * 16 * weightBytes);
+  int64_t panels = target.l2Bytes * 3 / 8 /
+                   (plan.depthBlock * 16 * weightBytes(plan.arithmetic));
   int64_t most16 = (columns / 16 + tile.panels - 1) / tile.panels;
   plan.group =
       std::clamp<int64_t>(panels / tile.panels, 1, most16) * tile.panels;
   plan.rowBlock = isTile(plan.arithmetic) ? 6 * tile.rows : 32 * tile.rows;
+  return plan;
+}
+
+/// Weights come from beyond L2 once a row block; so do the rows of the
+/// intermediate, written and read, unless a block of them stays in L2. That
+/// asks for few rows: it wins where weights are small against the L2 cache.
+FeedForwardPlan bertc::planFeedForward(const TargetInfo &target,
+                                       Precision precision, int64_t hidden,
+                                       int64_t intermediate) {
+  FeedForwardPlan plan{planLinear(target, precision, hidden, intermediate),
+                       planLinear(target, precision, intermediate, hidden)};
+  Arithmetic arithmetic = plan.down.arithmetic;
+  // As the first layer leaves it, and staged for the second.
+  int64_t staged = inputBytes(arithmetic) < 4 ? inputBytes(arithmetic) : 0;
+  int64_t rowBytes = intermediate * (4 + staged);
+  double weights = 2.0 * hidden * intermediate * weightBytes(arithmetic);
+  int64_t many = plan.down.rowBlock;
+  int64_t few = target.l2Bytes / 2 / rowBytes / plan.down.rows * plan.down.rows;
+  if (few > 0 && few < many && weights / few < weights / many + 2.0 * rowBytes)
+    plan.up.rowBlock = plan.down.rowBlock = few;
+  else
+    plan.up.rowBlock = many;
   return plan;
 }
 

@@ -70,6 +70,15 @@ struct AttentionPlan {
 LinearPlan planLinear(const TargetInfo &target, Precision precision,
                       int64_t depth, int64_t columns);
 
+/// Both layers of a feed-forward block. They have one row block: the rows whose
+/// intermediate is alive at a time where work is split by rows.
+struct FeedForwardPlan {
+  LinearPlan up;
+  LinearPlan down;
+};
+FeedForwardPlan planFeedForward(const TargetInfo &target, Precision precision,
+                                int64_t hidden, int64_t intermediate);
+
 /// `headSize` is padded to 16.
 AttentionPlan planAttention(const TargetInfo &target, int64_t headSize);
 

@@ -33,6 +33,15 @@ static int64_t lastColumns(Type type) {
   return padded(enc::getRowShape(type).back());
 }
 
+/// Columns of `x` as the kernels see them. Attention leaves its heads padded.
+static int64_t depthOf(Value x) {
+  if (auto attention = x.getDefiningOp<enc::FusedAttentionOp>()) {
+    ArrayRef<int64_t> qkv = enc::getRowShape(attention.getQkv().getType());
+    return qkv[1] * padded(qkv[2]);
+  }
+  return lastColumns(x.getType());
+}
+
 static Attribute planFor(Operation *op, const TargetInfo &target,
                          Precision precision) {
   MLIRContext *context = op->getContext();
@@ -41,12 +50,11 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
   };
   return llvm::TypeSwitch<Operation *, Attribute>(op)
       .Case<enc::LinearOp, enc::FusedLinearAddNormOp>([&](auto o) {
-        return linear(lastColumns(o.getInput().getType()),
-                      lastColumns(o.getType()));
+        return linear(depthOf(o.getInput()), lastColumns(o.getType()));
       })
       .Case([&](enc::FusedQKVOp o) {
         ArrayRef<int64_t> shape = enc::getRowShape(o.getType());
-        return linear(lastColumns(o.getInput().getType()),
+        return linear(depthOf(o.getInput()),
                       shape[0] * shape[1] * padded(shape[2]));
       })
       .Case([&](enc::FusedAttentionOp o) {
@@ -59,10 +67,12 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
         int64_t hidden = lastColumns(o.getType());
         int64_t middle =
             padded(cast<RankedTensorType>(up.getType()).getShape()[0]);
+        FeedForwardPlan plan =
+            planFeedForward(target, precision, hidden, middle);
         Builder b(context);
         return b.getDictionaryAttr(
-            {b.getNamedAttr("down", linear(middle, hidden)),
-             b.getNamedAttr("up", linear(hidden, middle))});
+            {b.getNamedAttr("down", toAttribute(context, plan.down)),
+             b.getNamedAttr("up", toAttribute(context, plan.up))});
       })
       .Default([](Operation *) { return Attribute(); });
 }

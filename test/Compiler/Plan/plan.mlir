@@ -27,6 +27,7 @@ enc.weight @up_bias = "up_bias" : tensor<3072xf32>
 enc.weight @down = "down" : tensor<768x3072xf32>
 enc.weight @b = "b" : tensor<768xf32>
 enc.weight @narrow = "narrow" : tensor<16x768xf32>
+enc.weight @three_heads = "three_heads" : tensor<51x51xf32>
 enc.weight @odd = "odd" : tensor<17x768xf32>
 
 // CHECK-LABEL: func.func @base(
@@ -72,6 +73,16 @@ func.func @heads(%x: !enc.tokens<3x12x32xf32>, %y: !enc.tokens<3x2x17xf32>, %off
   %0 = enc.fused_attention %x, %offsets scale 0.125 : !enc.tokens<3x12x32xf32> -> !enc.tokens<384xf32>
   %1 = enc.fused_attention %y, %offsets scale 0.125 : !enc.tokens<3x2x17xf32> -> !enc.tokens<34xf32>
   return %0, %1 : !enc.tokens<384xf32>, !enc.tokens<34xf32>
+}
+
+// Attention leaves heads of 17 columns padded to 32: three of them are 96 k steps,
+// not 51, in whole tiles of 64.
+// CHECK-LABEL: func.func @padded_depth(
+// CHECK: enc.linear {{.*}} {plan = {arithmetic = "f32", depth_block = 128 : i64
+func.func @padded_depth(%x: !enc.tokens<3x3x17xf32>, %offsets: !enc.offsets) -> !enc.tokens<51xf32> {
+  %0 = enc.fused_attention %x, %offsets scale 0.125 : !enc.tokens<3x3x17xf32> -> !enc.tokens<51xf32>
+  %1 = enc.linear %0 weight(@three_heads) : !enc.tokens<51xf32> -> !enc.tokens<51xf32>
+  return %1 : !enc.tokens<51xf32>
 }
 
 // A plan that is there stays, whatever it says; ops in a layer body get theirs.
