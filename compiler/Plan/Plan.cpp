@@ -202,6 +202,23 @@ FeedForwardPlan bertc::planFeedForward(const TargetInfo &target,
   return plan;
 }
 
+/// Of a tile's columns of x, whole cache lines rest in L1, three eighths of it:
+/// a block is so many rows. The k columns of a block leave an L3 share of some
+/// MiB to x and the gradient.
+WeightGradientPlan bertc::planWeightGradient(const TargetInfo &target,
+                                             int64_t columns) {
+  Tile tile = chooseTile(target, Arithmetic::F32, columns / 16);
+  constexpr int64_t line = 64, mostColumns = 768;
+  WeightGradientPlan plan;
+  plan.rows = tile.rows;
+  plan.panels = tile.panels;
+  plan.depthBlock = mostColumns / tile.rows * tile.rows;
+  plan.rowBlock = target.l1Bytes * 3 / 8 / line;
+  int64_t panels = target.l2Bytes * 3 / 8 / (plan.rowBlock * line);
+  plan.group = std::max<int64_t>(1, panels / tile.panels) * tile.panels;
+  return plan;
+}
+
 AttentionPlan bertc::planAttention(const TargetInfo &target, int64_t headSize) {
   Tile scores = chooseTile(target, Arithmetic::F32, 8);
   Tile context = chooseTile(target, Arithmetic::F32, headSize / 16);

@@ -58,6 +58,16 @@ struct LinearPlan {
   int64_t rowBlock = 0;   // rows that go through all of it together
 };
 
+/// How the gradient of a linear layer's weight is blocked, see
+/// Kernels/CPU/WeightGradient.cpp.
+struct WeightGradientPlan {
+  int64_t rows = 0;       // register tile, in columns of x
+  int64_t panels = 0;     // register tile, in panels of 16 columns of dy
+  int64_t depthBlock = 0; // columns of x that go through all of it together
+  int64_t rowBlock = 0;   // rows of x and dy that are multiplied together
+  int64_t group = 0;      // panels of dy whose row block stays in L2
+};
+
 /// How attention is blocked: a register tile of query rows against panels of
 /// 16 keys (scores) and of 16 head columns (context).
 struct AttentionPlan {
@@ -78,6 +88,9 @@ struct FeedForwardPlan {
 };
 FeedForwardPlan planFeedForward(const TargetInfo &target, Precision precision,
                                 int64_t hidden, int64_t intermediate);
+
+WeightGradientPlan planWeightGradient(const TargetInfo &target,
+                                      int64_t columns);
 
 /// `headSize` is padded to 16.
 AttentionPlan planAttention(const TargetInfo &target, int64_t headSize);

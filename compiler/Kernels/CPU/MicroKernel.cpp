@@ -173,6 +173,9 @@ static SmallVector<Value *> argumentsOf(MicroOperands &o,
     all.append({&o.ahead.buffer, &o.ahead.offset, &o.aheadStep});
   if (isSplit(shape.arithmetic))
     all.push_back(&o.restStride);
+  for (Value *stride : {&o.wordStride, &o.outputStride})
+    if (*stride)
+      all.push_back(stride);
   if (isInt8(shape.arithmetic))
     all.append({&o.rowScale.buffer, &o.rowScale.offset, &o.columnScale.buffer,
                 &o.columnScale.offset, &o.columnSum.buffer,
@@ -197,7 +200,9 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
   for (int64_t p = 0; p < panels; ++p)
     panelStart[p] = p ? k.add(panelStart[p - 1], o.panelStride) : o.b.offset;
   auto cPlace = [&](int64_t r, int64_t p) {
-    return Place{o.c.buffer, k.add(cRow[r], p * lanes)};
+    return Place{o.c.buffer,
+                 k.add(cRow[r], o.outputStride ? k.mul(o.outputStride, p)
+                                               : k.index(p * lanes))};
   };
 
   // Zero or the partial sums of the k blocks before this one. Built as a loop
@@ -234,6 +239,8 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t w = 0; w < words; ++w) {
         Value word = k.add(k.mul(at, words), w);
+        if (o.wordStride)
+          word = k.mul(word, o.wordStride);
         Value x =
             line.operand(k.loadScalar({o.a.buffer, k.add(aRow[r], word)}));
         for (int64_t p = 0; p < panels; ++p)
@@ -292,6 +299,10 @@ void bertc::callMicroKernel(KernelBuilder &k, const MicroShape &shape,
         "micro_{0}_{1}x{2}_lda{3}{4}", arithmeticName(shape.arithmetic), count,
         panels * lanes, shape.lda ? std::to_string(shape.lda) : "n",
         o.ahead.buffer ? "_prefetch" : "");
+    if (o.wordStride)
+      name += "_transposed";
+    if (o.outputStride)
+      name += "_panels";
     k.callKernel(name, argumentsOf(o, shape),
                  [&] { emitMicroKernel(k, block, o); });
   });

@@ -52,6 +52,11 @@ struct MicroOperands {
   Place rowScale, columnScale, columnSum;
   /// Split weights: from a line to its lower half.
   mlir::Value restStride;
+  /// A transposed, [lines * inputWords()][rows]: from one word of a row to the
+  /// next; the row stride is then 1. Null: A as above.
+  mlir::Value wordStride;
+  /// C in panels, each [rows][ldc], that lie so many words apart. Null: 16.
+  mlir::Value outputStride;
 };
 
 /// Lines in one pass of the loop, so that its counting costs nothing; more of
