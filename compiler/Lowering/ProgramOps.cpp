@@ -126,7 +126,9 @@ LogicalResult Program::prepare(Operation *op) {
           return failure();
         AttentionShape shape =
             attentionShape(o, b[o.getQkv()], b[o.getResult()]);
-        workspace.needScratch(scratchFixed(*plan), scratchPerKey(shape, *plan));
+        workspace.needScratch(scratchFixed(shape, *plan),
+                              scratchPerKey(shape, *plan));
+        usesTiles |= isTile(plan->arithmetic);
         return success();
       })
       .Case([&](enc::LinearOp o) {

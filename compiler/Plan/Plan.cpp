@@ -219,10 +219,28 @@ WeightGradientPlan bertc::planWeightGradient(const TargetInfo &target,
   return plan;
 }
 
-AttentionPlan bertc::planAttention(const TargetInfo &target, int64_t headSize) {
-  Tile scores = chooseTile(target, Arithmetic::F32, 8);
-  Tile context = chooseTile(target, Arithmetic::F32, headSize / 16);
-  return {std::min(scores.rows, context.rows), scores.panels, context.panels};
+/// bfloat16 where it is faster than float32. What linear layers multiply may
+/// be narrower: int8 would need scales of rows that are not known before they
+/// are complete.
+static Arithmetic chooseAttentionArithmetic(const TargetInfo &target,
+                                            Precision precision) {
+  if (precision == Precision::F32 || precision == Precision::F32Fast)
+    return Arithmetic::F32;
+  if (target.has(BERTC_CPU_AMX_BF16))
+    return Arithmetic::BF16Tile;
+  return target.has(BERTC_CPU_AVX512_BF16) ? Arithmetic::BF16Dot
+                                           : Arithmetic::F32;
+}
+
+AttentionPlan bertc::planAttention(const TargetInfo &target,
+                                   Precision precision, int64_t headSize) {
+  Arithmetic arithmetic = chooseAttentionArithmetic(target, precision);
+  if (isTile(arithmetic))
+    return {arithmetic, 32, 2, std::min<int64_t>(2, headSize / 16)};
+  Tile scores = chooseTile(target, arithmetic, 8);
+  Tile context = chooseTile(target, arithmetic, headSize / 16);
+  return {arithmetic, std::min(scores.rows, context.rows), scores.panels,
+          context.panels};
 }
 
 int64_t bertc::planRowSplitTokens(const TargetInfo &) { return 192; }

@@ -20,8 +20,8 @@ namespace bertc {
 
 struct TargetInfo;
 
-/// What a linear layer multiplies, and with which instructions. Sums of int8
-/// are int32, the others float32.
+/// What a linear layer or attention multiplies, and with which instructions.
+/// Sums of int8 are int32, the others float32.
 enum class Arithmetic : uint8_t {
   F32,         ///< float32, fused multiply-add.
   BF16Convert, ///< bfloat16 weights widened in registers, times float32.
@@ -69,8 +69,10 @@ struct WeightGradientPlan {
 };
 
 /// How attention is blocked: a register tile of query rows against panels of
-/// 16 keys (scores) and of 16 head columns (context).
+/// 16 keys (scores) and of 16 head columns (context). The arithmetic is f32,
+/// bf16_dot or bf16_tile.
 struct AttentionPlan {
+  Arithmetic arithmetic = Arithmetic::F32;
   int64_t rows = 0;
   int64_t keyPanels = 0;
   int64_t valuePanels = 0;
@@ -93,7 +95,8 @@ WeightGradientPlan planWeightGradient(const TargetInfo &target,
                                       int64_t columns);
 
 /// `headSize` is padded to 16.
-AttentionPlan planAttention(const TargetInfo &target, int64_t headSize);
+AttentionPlan planAttention(const TargetInfo &target, Precision precision,
+                            int64_t headSize);
 
 /// Batches of fewer tokens than this split the work by column panels and
 /// heads, larger ones by rows.

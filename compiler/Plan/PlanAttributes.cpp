@@ -78,33 +78,58 @@ static FailureOr<Plan> read(Operation *op, StringRef part,
   return result;
 }
 
-DictionaryAttr bertc::toAttribute(MLIRContext *context,
-                                  const LinearPlan &plan) {
+template <typename Plan, size_t n>
+static DictionaryAttr writeAll(MLIRContext *context, const Plan &plan,
+                               const Field<Plan> (&fields)[n]) {
   Builder b(context);
-  return write(context, plan, linearFields,
+  return write(context, plan, fields,
                b.getNamedAttr("arithmetic", b.getStringAttr(arithmeticName(
                                                 plan.arithmetic))));
 }
 DictionaryAttr bertc::toAttribute(MLIRContext *context,
-                                  const AttentionPlan &plan) {
-  return write(context, plan, attentionFields);
+                                  const LinearPlan &plan) {
+  return writeAll(context, plan, linearFields);
 }
-FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {
-  FailureOr<LinearPlan> plan = read(op, part, linearFields);
+DictionaryAttr bertc::toAttribute(MLIRContext *context,
+                                  const AttentionPlan &plan) {
+  return writeAll(context, plan, attentionFields);
+}
+
+/// The plan with its arithmetic; that of tiles wants the register tile that
+/// tiles have.
+template <typename Plan, size_t n>
+static FailureOr<Plan> readAll(Operation *op, StringRef part,
+                               const Field<Plan> (&fields)[n],
+                               int64_t Plan::*panels) {
+  FailureOr<Plan> plan = read(op, part, fields);
   if (failed(plan))
     return plan;
-  auto name = planOf(op, part).getAs<StringAttr>("arithmetic");
+  auto name = planOf(op, part).template getAs<StringAttr>("arithmetic");
   std::optional<Arithmetic> arithmetic =
       name ? findArithmetic(name) : std::nullopt;
   if (!arithmetic)
     return op->emitOpError("plan lacks an 'arithmetic' that is known");
   plan->arithmetic = *arithmetic;
-  if (isTile(*arithmetic) && (plan->rows != 32 || plan->panels > 2))
+  int64_t wide = (*plan).*panels;
+  if (isTile(*arithmetic) && (plan->rows != 32 || wide > 2))
     return op->emitOpError("plan has a register tile of ")
-           << plan->rows << " rows and " << plan->panels
+           << plan->rows << " rows and " << wide
            << " panels, expected 32 rows and 1 or 2 panels of tile registers";
   return plan;
 }
+FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {
+  return readAll(op, part, linearFields, &LinearPlan::panels);
+}
 FailureOr<AttentionPlan> bertc::attentionPlan(Operation *op) {
-  return read(op, {}, attentionFields);
+  FailureOr<AttentionPlan> plan =
+      readAll(op, {}, attentionFields, &AttentionPlan::keyPanels);
+  if (failed(plan))
+    return plan;
+  Arithmetic a = plan->arithmetic;
+  if (a != Arithmetic::F32 && a != Arithmetic::BF16Dot &&
+      a != Arithmetic::BF16Tile)
+    return op->emitOpError("plan has arithmetic '")
+           << arithmeticName(a)
+           << "', expected f32, bf16_dot or bf16_tile for attention";
+  return plan;
 }

@@ -59,7 +59,8 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
       })
       .Case([&](enc::FusedAttentionOp o) {
         int64_t size = enc::getRowShape(o.getQkv().getType())[2];
-        return toAttribute(context, planAttention(target, padded(size)));
+        return toAttribute(context,
+                           planAttention(target, precision, padded(size)));
       })
       .Case([&](enc::FusedFeedForwardOp o) {
         auto up = SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(

@@ -155,12 +155,12 @@ def polynomial(name, x, f, weight, degree, last=(), note="", scale=1e6):
     show(name, np.append(c, f32(last)), f"{note}error {best:.2g}")
 
 
-def exp2_polynomial(degree):
+def exp2_polynomial(name, degree):
     """2^f on |f| <= 1/2 with p(0) = 1, error in units of 2^-23 for f > 0 and
     2^-24 below, which are the ulps there."""
     f = 0.5 * np.cos(np.linspace(0, np.pi, 600))
     f = f[np.abs(f) > 1e-6]
-    polynomial("exp2Polynomial", f, np.expm1(f * np.log(2)) / f,
+    polynomial(name, f, np.expm1(f * np.log(2)) / f,
                np.abs(f) * np.where(f > 0, 2.0**23, 2.0**24), degree - 1, [1],
                "2^f, in ulps, ", scale=1)
 
@@ -183,7 +183,8 @@ def erf_tail(lo, hi, degree):
 
 
 if __name__ == "__main__":
-    exp2_polynomial(5)
+    exp2_polynomial("exp2Polynomial", 5)
+    exp2_polynomial("exp2Rough", 3)
     # Phi(x) - 1/2; gelu(x) = x (1/2 + that), so the error counts times x.
     odd_rational("normal", lambda x: ndtr(x) - 0.5, 5, 5, 5.5,
                  lambda x: np.minimum(x, 1))

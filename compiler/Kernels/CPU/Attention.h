@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 //
 // softmax(scale * Q K^T) V of one head of one sequence. Scores exist only for
-// the register tile of query rows at work; keys and values of the head are
-// packed into panels in the thread's scratch first.
+// the block of query rows at work; keys and values of the head are packed into
+// panels in the thread's scratch first. In bfloat16 arithmetic queries, keys,
+// values and the weights that come out of exp are rounded; sums, softmax and
+// result are float32 as ever.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_CPU_ATTENTION_H
@@ -29,7 +31,7 @@ struct AttentionShape {
 
 /// `query`, `key`, `value` and `output` point at the first row of the sequence,
 /// at the first column of the head. Computes the rows [begin, end) of
-/// `length`. `scratch` holds scratchPerKey() elements for each key of `length`
+/// `length`. `scratch` holds scratchPerKey() words for each key of `length`
 /// rounded up to 16, and scratchFixed() more.
 struct AttentionOperands {
   Place query, key, value, output, scratch;
@@ -37,7 +39,7 @@ struct AttentionOperands {
 };
 
 int64_t scratchPerKey(const AttentionShape &shape, const AttentionPlan &plan);
-int64_t scratchFixed(const AttentionPlan &plan);
+int64_t scratchFixed(const AttentionShape &shape, const AttentionPlan &plan);
 
 void callAttention(KernelBuilder &k, const AttentionShape &shape,
                    const AttentionPlan &plan,

@@ -33,6 +33,9 @@ constexpr float exp2Polynomial[] = {0.00132257445f, 0.00967179611f,
                                     0.0555089377f,  0.240222365f,
                                     0.693146825f,   1.0f};
 
+// 2^f for |f| <= 1/2, within 1200 ulp (a relative 1.4e-4).
+constexpr float exp2Rough[] = {0.0547617786f, 0.242223814f, 0.693346858f, 1.0f};
+
 // Phi(x) - 1/2 = x P(u) / Q(u), u = min(x x, 5.5^2), absolute error 1.2e-08.
 constexpr float normalLimit = 5.5f * 5.5f;
 constexpr float normalNumerator[] = {0.0190705899f, 5.27637291f, 138.824005f,
@@ -60,6 +63,11 @@ constexpr float log2eLow = static_cast<float>(log2e - log2eHigh);
 
 // Adding it rounds to an integer, which is then in the low bits of the sum.
 constexpr float roundMagic = 0x1.8p23f;
+
+// e^(scale x) for x <= 0: what is added to round leaves the integer plus 126 in
+// the low bits. Shifted up it is the exponent field of 2^(n - 1), 0 for -126.
+constexpr float softmaxMagic = roundMagic + 126.0f;
+constexpr double softmaxLowest = -126.0;
 
 // e^x is normal and finite in between, both with a hundred ulp to spare.
 constexpr float expLowest = -87.33654f;
@@ -126,6 +134,14 @@ public:
     return value;
   }
 
+  /// The float whose exponent field is in the low bits of `rounded`.
+  Value exponentField(Value rounded) {
+    Value bits = arith::BitcastOp::create(b, loc, intType, rounded);
+    Value shift = splat(intType, b.getI32IntegerAttr(23));
+    Value field = arith::ShLIOp::create(b, loc, bits, shift);
+    return arith::BitcastOp::create(b, loc, floatType, field);
+  }
+
   /// 2^f 2^n for the n held in the low bits of `rounded`. The exponent is
   /// added to that of 2^f, so results are right as long as they are normal
   /// and finite, or exactly 2^128 (infinity).
@@ -145,6 +161,22 @@ public:
     Value magic = constant(roundMagic);
     Value rounded = add(x, magic);
     return scaledExp2(sub(x, sub(rounded, magic)), rounded);
+  }
+
+  /// e^(scale x) for x <= 0, 0 where that is below 2^-125.5. The
+  /// exponent is a factor, not added: 2^-127 is written as 0 and makes 0 of
+  /// what would be subnormal.
+  Value softmaxExp(Value x, double scale, ArrayRef<float> coefficients) {
+    double slope = scale * log2e;
+    Value factor = constant(static_cast<float>(slope));
+    Value magic = constant(softmaxMagic);
+    x = atLeast(x, static_cast<float>(softmaxLowest / slope));
+    Value rounded = fma(x, factor, magic);
+    Value f = fma(x, factor, sub(magic, rounded));
+    SmallVector<float> doubled(coefficients);
+    for (float &c : doubled)
+      c *= 2;
+    return mul(polynomial(doubled, f), exponentField(rounded));
   }
 
   /// e^x for expLowest <= x <= expHighest, anything elsewhere.
@@ -193,6 +225,12 @@ Value bertc::emitExp(OpBuilder &b, Location loc, Value x) {
   Value over = e.compare(arith::CmpFPredicate::UGT, x, e.constant(expHighest));
   Value infinity = e.constant(std::numeric_limits<float>::infinity());
   return e.select(over, e.mul(x, infinity), value);
+}
+
+Value bertc::emitSoftmaxExp(OpBuilder &b, Location loc, Value x, double scale,
+                            bool rough) {
+  return Emitter(b, loc, x).softmaxExp(
+      x, scale, rough ? ArrayRef(exp2Rough) : ArrayRef(exp2Polynomial));
 }
 
 Value bertc::emitErf(OpBuilder &b, Location loc, Value x) {

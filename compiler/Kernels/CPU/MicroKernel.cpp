@@ -181,12 +181,14 @@ static SmallVector<Value *> argumentsOf(MicroOperands &o,
                 &o.columnScale.offset, &o.columnSum.buffer,
                 &o.columnSum.offset});
   else
-    all.push_back(&o.accumulate);
+    all.push_back(o.blocks ? &o.blocks : &o.accumulate);
+  if (o.rowFactor.buffer)
+    all.append({&o.rowFactor.buffer, &o.rowFactor.offset});
   return all;
 }
 
-static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
-                            const MicroOperands &o) {
+static void emitMicroBlock(KernelBuilder &k, const MicroShape &shape,
+                           const MicroOperands &o) {
   int64_t rows = shape.rows, panels = shape.panels;
   bool split = isSplit(shape.arithmetic);
   Line line(k, shape.arithmetic);
@@ -208,7 +210,7 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
   // Zero or the partial sums of the k blocks before this one. Built as a loop
   // of zero or one step, whose result needs no join of 12 to 24 values by hand.
   Values sums(rows * panels * parts, line.zero());
-  if (!isInt8(shape.arithmetic)) {
+  if (!isInt8(shape.arithmetic) && !o.blocks) {
     Value once = k.select(o.accumulate, k.index(1), k.index(0));
     sums = k.forLoop(k.index(0), once, 1, sums, [&](Value, ValueRange) {
       Values loaded;
@@ -276,13 +278,30 @@ static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
       rowScale = k.broadcast(k.loadScalar(row));
       rowZero = k.broadcast(k.loadScalar(k.at(row, 1)));
     }
+    Value factor;
+    if (o.rowFactor.buffer)
+      factor = k.broadcast(k.loadScalar(k.at(o.rowFactor, r)));
     for (int64_t p = 0; p < panels; ++p) {
       ArrayRef<Value> own =
           ArrayRef(sums).slice((r * panels + p) * parts, parts);
-      k.store(line.finish(own, rowScale, rowZero, columnScale[p], columnSum[p]),
-              cPlace(r, p));
+      Value sum =
+          line.finish(own, rowScale, rowZero, columnScale[p], columnSum[p]);
+      k.store(factor ? k.mulf(sum, factor) : sum, cPlace(r, p));
     }
   }
+}
+
+static void emitMicroKernel(KernelBuilder &k, const MicroShape &shape,
+                            const MicroOperands &o) {
+  if (!o.blocks)
+    return emitMicroBlock(k, shape, o);
+  Value step = k.mul(o.panelStride, shape.panels);
+  k.forLoop(k.index(0), o.blocks, 1, [&](Value block) {
+    MicroOperands own = o;
+    own.b = k.at(o.b, k.mul(block, step));
+    own.c = k.at(o.c, k.mul(block, shape.panels * lanes));
+    emitMicroBlock(k, shape, own);
+  });
 }
 
 void bertc::callMicroKernel(KernelBuilder &k, const MicroShape &shape,
@@ -296,9 +315,10 @@ void bertc::callMicroKernel(KernelBuilder &k, const MicroShape &shape,
     if (shape.lda)
       o.lda = k.index(shape.lda);
     std::string name = llvm::formatv(
-        "micro_{0}_{1}x{2}_lda{3}{4}", arithmeticName(shape.arithmetic), count,
-        panels * lanes, shape.lda ? std::to_string(shape.lda) : "n",
-        o.ahead.buffer ? "_prefetch" : "");
+        "micro_{0}_{1}x{2}_lda{3}{4}{5}{6}", arithmeticName(shape.arithmetic),
+        count, panels * lanes, shape.lda ? std::to_string(shape.lda) : "n",
+        o.ahead.buffer ? "_prefetch" : "", o.blocks ? "_blocks" : "",
+        o.rowFactor.buffer ? "_scaled" : "");
     if (o.wordStride)
       name += "_transposed";
     if (o.outputStride)
@@ -325,4 +345,14 @@ void bertc::forPanelGroups(KernelBuilder &k, Value begin, Value end,
   k.forLoop(begin, middle, group, [&](Value panel) { body(panel, group); });
   if (group > 1)
     k.forLoop(middle, end, 1, [&](Value panel) { body(panel, 1); });
+}
+
+void bertc::forPanelRuns(KernelBuilder &k, Value begin, Value end,
+                         int64_t group,
+                         llvm::function_ref<void(Value, int64_t, Value)> body) {
+  Value groups = k.div(k.sub(end, begin), group);
+  Value middle = k.add(begin, k.mul(groups, group));
+  k.ifThen(k.less(begin, middle), [&] { body(begin, group, groups); });
+  if (group > 1)
+    k.ifThen(k.less(middle, end), [&] { body(middle, 1, k.sub(end, middle)); });
 }

@@ -57,6 +57,12 @@ struct MicroOperands {
   mlir::Value wordStride;
   /// C in panels, each [rows][ldc], that lie so many words apart. Null: 16.
   mlir::Value outputStride;
+  /// Not for int8, without accumulate: the call computes so many blocks, each
+  /// `panels` panels of B and C behind the one before it.
+  mlir::Value blocks;
+  /// With blocks: what each row of C is multiplied with at the end, one word a
+  /// row. No factors without a buffer.
+  Place rowFactor;
 };
 
 /// Lines in one pass of the loop, so that its counting costs nothing; more of
@@ -81,6 +87,12 @@ void forBalancedRows(KernelBuilder &k, mlir::Value rows, int64_t tileRows,
 void forPanelGroups(KernelBuilder &k, mlir::Value begin, mlir::Value end,
                     int64_t group,
                     llvm::function_ref<void(mlir::Value, int64_t)> body);
+
+/// The same with one call of `body(firstPanel, panels, blocks)` for all groups
+/// and one for the rest.
+void forPanelRuns(
+    KernelBuilder &k, mlir::Value begin, mlir::Value end, int64_t group,
+    llvm::function_ref<void(mlir::Value, int64_t, mlir::Value)> body);
 
 } // namespace bertc
 

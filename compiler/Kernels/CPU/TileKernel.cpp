@@ -8,12 +8,13 @@
 //
 // Tile registers are numbered by hand: 0 to 3 hold C, 4 and 5 tiles of A, 6 and
 // 7 tiles of B. One pass of the loop is four loads and four products. The
-// function calls nothing, so nothing disturbs the registers.
+// functions call nothing, so nothing disturbs the registers.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/TileKernel.h"
 #include "compiler/Kernels/CPU/Isa.h"
+#include "compiler/Kernels/CPU/MicroKernel.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -90,5 +91,59 @@ void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
         [&] {
           emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels), o);
         });
+  });
+}
+
+static void emitTileBlock(KernelBuilder &k, int rows, int panels, Place b,
+                          Place c, const TileBlocksOperands &o) {
+  Value strideA = k.mul(o.lda, 4), strideC = k.mul(o.ldc, 4);
+  Value strideB = k.index(tileRowBytes);
+  auto sum = [&](int r, int p) { return r * 2 + p; };
+  auto rowsOf = [&](Place place, Value stride, int r) {
+    return k.at(place, k.mul(stride, r * tileRows));
+  };
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < panels; ++p)
+      emitTileZero(k, sum(r, p));
+  k.forLoop(k.index(0), o.chunks, 1, [&](Value chunk) {
+    Place aChunk = k.at(o.a, k.mul(chunk, lanes));
+    Place bChunk = k.at(b, k.mul(chunk, tileLines * lanes));
+    for (int p = 0; p < panels; ++p)
+      emitTileLoad(k, firstB + p,
+                   emitAddress(k, k.at(bChunk, k.mul(o.panelStride, p))),
+                   strideB);
+    for (int r = 0; r < rows; ++r) {
+      emitTileLoad(k, firstA + r, emitAddress(k, rowsOf(aChunk, o.lda, r)),
+                   strideA);
+      for (int p = 0; p < panels; ++p)
+        emitTileDotBF16(k, sum(r, p), firstA + r, firstB + p);
+    }
+  });
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < panels; ++p)
+      emitTileStore(k, sum(r, p),
+                    emitAddress(k, k.at(rowsOf(c, o.ldc, r), p * lanes)),
+                    strideC);
+}
+
+void bertc::callTileBlocks(KernelBuilder &k, Value rows,
+                           const TileBlocksOperands &operands) {
+  k.switchOn(k.ceilDiv(rows, tileRows), 2, [&](int64_t count) {
+    std::string name =
+        llvm::formatv("tile_bf16_tile_{0}x32_ldan_blocks", count * tileRows);
+    TileBlocksOperands o = operands;
+    k.callKernel(name,
+                 {&o.a.buffer, &o.a.offset, &o.lda, &o.b.buffer, &o.b.offset,
+                  &o.panelStride, &o.panels, &o.c.buffer, &o.c.offset, &o.ldc,
+                  &o.chunks},
+                 [&] {
+                   forPanelGroups(k, k.index(0), o.panels, 2,
+                                  [&](Value panel, int64_t panels) {
+                                    emitTileBlock(
+                                        k, int(count), int(panels),
+                                        k.at(o.b, k.mul(panel, o.panelStride)),
+                                        k.at(o.c, k.mul(panel, lanes)), o);
+                                  });
+                 });
   });
 }

@@ -45,6 +45,24 @@ void callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
                     int64_t ldc, mlir::Value rows, int64_t panels,
                     const TileOperands &operands);
 
+/// Operands of a product of few rows with many panels, in words; A and B as
+/// above, rows of A and C have run-time strides.
+struct TileBlocksOperands {
+  Place a;
+  mlir::Value lda;
+  Place b;
+  mlir::Value panelStride;
+  mlir::Value panels;
+  Place c; // whole tiles of rows
+  mlir::Value ldc;
+  mlir::Value chunks;
+};
+
+/// C = A * B in bfloat16 for `rows` (1..32, a run-time value) rows and all
+/// panels, two at a time.
+void callTileBlocks(KernelBuilder &k, mlir::Value rows,
+                    const TileBlocksOperands &operands);
+
 } // namespace bertc
 
 #endif // BERTC_COMPILER_KERNELS_CPU_TILEKERNEL_H

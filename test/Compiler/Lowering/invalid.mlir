@@ -68,7 +68,7 @@ module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
   func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets) -> (!enc.tokens<48xf32> {enc.name = "last_hidden_state"}) {
     %x = enc.embed %ids table(@table) : !enc.tokens<i32> -> !enc.tokens<48xf32>
     %qkv = enc.fused_qkv %x query(@w, @v) key(@w, @v) value(@w, @v) {plan = {arithmetic = "f32", depth_block = 48, group = 8, panels = 1, row_block = 6, rows = 6}} : !enc.tokens<48xf32> -> !enc.tokens<3x2x24xf32>
-    %c = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {key_panels = 1, rows = 6, value_panels = 1}} : !enc.tokens<3x2x24xf32> -> !enc.tokens<48xf32>
+    %c = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {arithmetic = "f32", key_panels = 1, rows = 6, value_panels = 1}} : !enc.tokens<3x2x24xf32> -> !enc.tokens<48xf32>
     // expected-error @+1 {{has no lowering on the result of attention with a head size of 24, which is padded to 32 columns}}
     %n = enc.layer_norm %c gain(@v) bias(@v) epsilon 1.0e-12 : !enc.tokens<48xf32>
     return %n : !enc.tokens<48xf32>

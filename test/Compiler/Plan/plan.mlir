@@ -34,7 +34,7 @@ enc.weight @odd = "odd" : tensor<17x768xf32>
 func.func @base(%x: !enc.tokens<768xf32>, %offsets: !enc.offsets) -> !enc.sequences<768xf32> {
   // CHECK: enc.fused_qkv {{.*}} {plan = {arithmetic = "f32", depth_block = {{[1-9][0-9]*}} : i64, group = {{[1-9][0-9]*}} : i64, panels = [[PANELS]] : i64, row_block = {{[1-9][0-9]*}} : i64, rows = [[ROWS]] : i64}}
   %qkv = enc.fused_qkv %x query(@square, @b) key(@square, @b) value(@square, @b) : !enc.tokens<768xf32> -> !enc.tokens<3x12x64xf32>
-  // CHECK: enc.fused_attention {{.*}} {plan = {key_panels = [[PANELS]] : i64, rows = [[ROWS]] : i64, value_panels = [[PANELS]] : i64}}
+  // CHECK: enc.fused_attention {{.*}} {plan = {arithmetic = "f32", key_panels = [[PANELS]] : i64, rows = [[ROWS]] : i64, value_panels = [[PANELS]] : i64}}
   %a = enc.fused_attention %qkv, %offsets scale 0.125 : !enc.tokens<3x12x64xf32> -> !enc.tokens<768xf32>
   // CHECK: enc.fused_linear_add_norm {{.*}} {plan = {arithmetic = "f32", depth_block = {{[1-9][0-9]*}} : i64, group = {{[1-9][0-9]*}} : i64, panels = [[PANELS]] : i64, row_block = {{[1-9][0-9]*}} : i64, rows = [[ROWS]] : i64}}
   %y = enc.fused_linear_add_norm %a, %x weight(@square) bias(@b) gain(@b) norm_bias(@b) epsilon 1.0 : !enc.tokens<768xf32>, !enc.tokens<768xf32> -> !enc.tokens<768xf32>
@@ -65,10 +65,10 @@ func.func @few_columns(%x: !enc.tokens<768xf32>) -> (!enc.tokens<16xf32>, !enc.t
 
 // Heads of 32 columns, as in MiniLM, and of 17.
 // CHECK-LABEL: func.func @heads(
-// V3: enc.fused_attention {{.*}} {plan = {key_panels = 1 : i64, rows = 6 : i64, value_panels = 1 : i64}} : !enc.tokens<3x12x32xf32>
-// V4: enc.fused_attention {{.*}} {plan = {key_panels = 3 : i64, rows = 8 : i64, value_panels = 2 : i64}} : !enc.tokens<3x12x32xf32>
-// V3: enc.fused_attention {{.*}} {plan = {key_panels = 1 : i64, rows = 6 : i64, value_panels = 1 : i64}} : !enc.tokens<3x2x17xf32>
-// V4: enc.fused_attention {{.*}} {plan = {key_panels = 3 : i64, rows = 8 : i64, value_panels = 2 : i64}} : !enc.tokens<3x2x17xf32>
+// V3: enc.fused_attention {{.*}} {plan = {arithmetic = "f32", key_panels = 1 : i64, rows = 6 : i64, value_panels = 1 : i64}} : !enc.tokens<3x12x32xf32>
+// V4: enc.fused_attention {{.*}} {plan = {arithmetic = "f32", key_panels = 3 : i64, rows = 8 : i64, value_panels = 2 : i64}} : !enc.tokens<3x12x32xf32>
+// V3: enc.fused_attention {{.*}} {plan = {arithmetic = "f32", key_panels = 1 : i64, rows = 6 : i64, value_panels = 1 : i64}} : !enc.tokens<3x2x17xf32>
+// V4: enc.fused_attention {{.*}} {plan = {arithmetic = "f32", key_panels = 3 : i64, rows = 8 : i64, value_panels = 2 : i64}} : !enc.tokens<3x2x17xf32>
 func.func @heads(%x: !enc.tokens<3x12x32xf32>, %y: !enc.tokens<3x2x17xf32>, %offsets: !enc.offsets) -> (!enc.tokens<384xf32>, !enc.tokens<34xf32>) {
   %0 = enc.fused_attention %x, %offsets scale 0.125 : !enc.tokens<3x12x32xf32> -> !enc.tokens<384xf32>
   %1 = enc.fused_attention %y, %offsets scale 0.125 : !enc.tokens<3x2x17xf32> -> !enc.tokens<34xf32>

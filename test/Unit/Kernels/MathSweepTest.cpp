@@ -13,6 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Kernels/CPU/Math.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "test/Unit/Kernels/MathJit.h"
 
 #include <cmath>
@@ -94,9 +96,35 @@ static double exactGeluTanh(double x) {
   return x / (1.0 + std::exp(-2.0 * y));
 }
 
+/// emitSoftmaxExp of -|x|, at scales as attention has them.
+template <bool rough, int inverseScale>
+static mlir::Value emitSoftmaxExpOf(mlir::OpBuilder &b, mlir::Location loc,
+                                    mlir::Value x) {
+  mlir::Value size = mlir::math::AbsFOp::create(b, loc, x);
+  mlir::Value minus = mlir::arith::NegFOp::create(b, loc, size);
+  return emitSoftmaxExp(b, loc, minus, 1.0 / inverseScale, rough);
+}
+template <int inverseScale> static double exactSoftmaxExp(double x) {
+  return std::exp(-std::fabs(x) / inverseScale);
+}
+template <bool rough, int inverseScale>
+static double softmaxBound(double x, double y) {
+  if (y < smallest * M_SQRT2)
+    return y; // it is 0, or below in a rounding at the limit
+  double relative =
+      std::ldexp(std::fabs(x) / inverseScale, -23) + (rough ? 1.5e-4 : 0.0);
+  return 2 * ulp(y) + relative * y;
+}
+
 static const Case cases[] = {
     {"exp", emitExp, [](double x) { return std::exp(x); },
      [](double, double y) { return y < smallest ? smallest : 2.02 * ulp(y); }},
+    {"softmax_exp", emitSoftmaxExpOf<false, 1>, exactSoftmaxExp<1>,
+     softmaxBound<false, 1>},
+    {"softmax_exp_scaled", emitSoftmaxExpOf<false, 8>, exactSoftmaxExp<8>,
+     softmaxBound<false, 8>},
+    {"softmax_exp_rough", emitSoftmaxExpOf<true, 1>, exactSoftmaxExp<1>,
+     softmaxBound<true, 1>},
     {"erf", emitErf, [](double x) { return std::erf(x); },
      [](double, double y) { return 2 * ulp(y); }},
     {"tanh", emitTanh, [](double x) { return std::tanh(x); },
