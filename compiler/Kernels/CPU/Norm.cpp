@@ -6,69 +6,24 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Sums run in four interleaved accumulators of 16 lanes, added in a fixed
-// order, then down the 16-lane tree: the order depends on the width alone.
+// Mean and variance take two passes over a row, which is in L1.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/Norm.h"
+#include "compiler/Kernels/CPU/RowLoops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
 
-/// Lanes of the last vector that hold real columns, as a constant mask; null
-/// when all do.
-static Value tailMask(KernelBuilder &k, RowShape shape) {
-  int64_t rest = shape.width % lanes;
-  return rest ? k.laneMask(k.index(rest)) : Value();
-}
-
-/// Sum over a row of term(x): `term` maps a vector of the row to a vector.
-static Value sumRow(KernelBuilder &k, RowShape shape, Place row,
-                    llvm::function_ref<Value(Value)> term) {
-  constexpr int64_t chains = 4;
-  int64_t full = shape.width / lanes;
-  int64_t body = full / chains * chains;
-  SmallVector<Value> acc(chains, k.splat(0.0));
-  acc = k.forLoop(
-      k.index(0), k.index(body * lanes), chains * lanes, acc,
-      [&](Value column, ValueRange sums) {
-        SmallVector<Value> next;
-        for (int64_t c = 0; c < chains; ++c)
-          next.push_back(k.addf(
-              sums[c], term(k.load(k.at(k.at(row, column), c * lanes)))));
-        return next;
-      });
-  for (int64_t v = body; v < shape.vectors(); ++v) {
-    Value x = term(k.load(k.at(row, v * lanes)));
-    if (v == full)
-      x = k.select(tailMask(k, shape), x, k.splat(0.0));
-    acc[v - body] = k.addf(acc[v - body], x);
-  }
-  return k.reduceAdd(k.addf(k.addf(acc[0], acc[1]), k.addf(acc[2], acc[3])));
-}
-
-static void mapRow(KernelBuilder &k, RowShape shape,
-                   llvm::function_ref<void(Value)> body) {
-  k.forLoop(k.index(0), k.index(shape.vectors() * lanes), lanes, body);
-}
-
 /// Normalises the row x into y.
 static void normRow(KernelBuilder &k, RowShape shape, Value epsilon, Place x,
                     Place y, Place gain, Place bias) {
-  Value scale = k.scalar(1.0 / static_cast<double>(shape.width));
-  Value mean = k.broadcast(
-      k.mulf(sumRow(k, shape, x, [](Value v) { return v; }), scale));
-  Value variance = k.mulf(sumRow(k, shape, x,
-                                 [&](Value v) {
-                                   Value d = k.subf(v, mean);
-                                   return k.mulf(d, d);
-                                 }),
-                          scale);
-  Value deviation = math::SqrtOp::create(k.b, k.loc, k.addf(variance, epsilon));
-  Value inverse = k.broadcast(k.divf(k.scalar(1.0), deviation));
+  Moments moments = momentsOf(k, shape, epsilon, x);
+  Value mean = k.broadcast(moments.mean);
+  Value inverse = k.broadcast(moments.inverse);
   // Padding columns: gain and bias are zero there, so y is zero.
   mapRow(k, shape, [&](Value column) {
     Value v = k.mulf(k.subf(k.load(k.at(x, column)), mean), inverse);
@@ -163,8 +118,10 @@ void bertc::callNormalize(KernelBuilder &k, RowShape shape, Place x, Place y,
           Value offset = k.mul(row, shape.stride);
           Place from = k.at({v[0], v[1]}, offset);
           Place to = k.at({v[2], v[3]}, offset);
-          Value square =
-              sumRow(k, shape, from, [&](Value e) { return k.mulf(e, e); });
+          Value square = sumRow(k, shape, [&](Value column) {
+            Value e = k.load(k.at(from, column));
+            return k.mulf(e, e);
+          });
           Value length = math::SqrtOp::create(k.b, k.loc, square);
           Value divisor = k.broadcast(k.maxf(length, k.scalar(1e-12)));
           mapRow(k, shape, [&](Value column) {

@@ -6,26 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Gradient kernels against plain loops in double precision, in every split of
-// the work that a program may make of them.
+// Gradients of weights against plain loops in double precision, in several
+// splits of the work among threads.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Kernels/CPU/WeightGradient.h"
 #include "compiler/Target/Target.h"
 #include "test/Unit/Kernels/IsaJit.h"
+#include "test/Unit/Kernels/RandomFloats.h"
 #include <cmath>
-#include <random>
 
 using namespace bertc;
 using namespace bertc::test;
-
-static std::vector<float> randomFloats(size_t count, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::vector<float> result(count);
-  for (float &value : result)
-    value = float(generator()) / 2147483648.0f - 1.0f;
-  return result;
-}
 
 namespace {
 struct WeightGradientCase {
