@@ -243,4 +243,14 @@ AttentionPlan bertc::planAttention(const TargetInfo &target,
           context.panels};
 }
 
+/// A block of rows is the depth of the products that give keys and values their
+/// gradients: eight register tiles make moving those in and out cheap.
+AttentionGradientPlan bertc::planAttentionGradient(const TargetInfo &target,
+                                                   int64_t headSize) {
+  Tile scores = chooseTile(target, Arithmetic::F32, 8);
+  Tile context = chooseTile(target, Arithmetic::F32, headSize / 16);
+  int64_t rows = std::min(scores.rows, context.rows);
+  return {rows, scores.panels, context.panels, 8 * rows};
+}
+
 int64_t bertc::planRowSplitTokens(const TargetInfo &) { return 192; }

@@ -78,6 +78,16 @@ struct AttentionPlan {
   int64_t valuePanels = 0;
 };
 
+/// How the gradient of attention is blocked: a register tile of rows against
+/// panels of 16 keys and of 16 head columns, and the query rows whose weights
+/// exist at a time.
+struct AttentionGradientPlan {
+  int64_t rows = 0;
+  int64_t keyPanels = 0;
+  int64_t headPanels = 0;
+  int64_t rowBlock = 0;
+};
+
 /// `depth` and `columns` are the padded sizes of the weight.
 LinearPlan planLinear(const TargetInfo &target, Precision precision,
                       int64_t depth, int64_t columns);
@@ -97,6 +107,9 @@ WeightGradientPlan planWeightGradient(const TargetInfo &target,
 /// `headSize` is padded to 16.
 AttentionPlan planAttention(const TargetInfo &target, Precision precision,
                             int64_t headSize);
+
+AttentionGradientPlan planAttentionGradient(const TargetInfo &target,
+                                            int64_t headSize);
 
 /// Batches of fewer tokens than this split the work by column panels and
 /// heads, larger ones by rows.

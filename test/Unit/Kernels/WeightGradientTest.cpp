@@ -38,8 +38,8 @@ static const WeightGradientCase weightGradientCases[] = {
     {700, 32, 272, {0, 3, 3, 17}}};
 
 TEST_P(WeightGradient, SumsOverRows) {
-  auto [target, index] = GetParam();
-  const WeightGradientCase &c = weightGradientCases[index];
+  const char *target = std::get<0>(GetParam());
+  const WeightGradientCase &c = weightGradientCases[std::get<1>(GetParam())];
   WeightGradientPlan plan = planWeightGradient(*findTarget(target), c.columns);
   WeightGradientShape shape{c.depth, c.columns, c.depth + 16, c.columns + 32,
                             c.bias};
