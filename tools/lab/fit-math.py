@@ -175,6 +175,17 @@ def small_odd(name, function, slope, limit, degree):
                f"x + x p(x x) below {limit}, relative ")
 
 
+def log_polynomial(degree):
+    """log(1 + f) = f + f f p(f) for 1 + f from sqrt(1/2) to sqrt(2), error
+    relative to the logarithm."""
+    low, high = np.sqrt(0.5) - 1, np.sqrt(2) - 1
+    f = grid(low, high)
+    f = f[np.abs(f) > 1e-4]
+    polynomial("logPolynomial", f, (np.log1p(f) - f) / f**2,
+               np.abs(f**2 / np.log1p(f)), degree, (),
+               "log(1 + f) = f + f f p(f), relative ")
+
+
 def erf_tail(lo, hi, degree):
     """log2(erfc(x)) on [lo, hi], weighted by its effect on erf."""
     x = grid(lo, hi)
@@ -191,3 +202,4 @@ if __name__ == "__main__":
     small_odd("erfSmall", erf, 2 / np.sqrt(np.pi), 0.9, 5)
     erf_tail(0.9, 4.0, 5)
     small_odd("tanhSmall", np.tanh, 1, 0.7, 5)
+    log_polynomial(8)

@@ -57,6 +57,20 @@ constexpr float tanhLimit = 20.0f;
 constexpr float tanhSmall[] = {-0.00513865612f, 0.0200919751f, -0.05355886f,
                                0.13329114f, -0.333331913f};
 
+// log(1 + f) = f + f f p(f) for 1 + f from sqrt(1/2) to sqrt(2), relative error
+// 4.5e-09. The upper part of log(2) has few bits: times an exponent it is
+// exact.
+constexpr float logPolynomial[] = {
+    -0.0762129426f, 0.12904042f,   -0.132429987f, 0.141819373f, -0.166091219f,
+    0.200019732f,   -0.250015825f, 0.333333254f,  -0.499999881f};
+constexpr int32_t halfRootBits = 0x3f3504f3; // sqrt(1/2)
+constexpr float log2High = 0.693359375f;
+constexpr float log2Low = -2.12194440e-4f;
+
+// Beyond it a derivative has reached its limit.
+constexpr float derivativeLimit = 13.0f;
+constexpr float siluLimit = 80.0f;
+
 constexpr double log2e = 1.44269504088896340736;
 constexpr float log2eHigh = static_cast<float>(log2e);
 constexpr float log2eLow = static_cast<float>(log2e - log2eHigh);
@@ -179,6 +193,36 @@ public:
     return mul(polynomial(doubled, f), exponentField(rounded));
   }
 
+  /// log(x) for a normal positive x.
+  Value log(Value x) {
+    auto integer = [&](int32_t value) {
+      return splat(intType, b.getI32IntegerAttr(value));
+    };
+    Value bits = arith::BitcastOp::create(b, loc, intType, x);
+    Value above = arith::SubIOp::create(b, loc, bits, integer(halfRootBits));
+    Value n = arith::ShRSIOp::create(b, loc, above, integer(23));
+    Value shifted = arith::ShLIOp::create(b, loc, n, integer(23));
+    Value rest = arith::SubIOp::create(b, loc, bits, shifted);
+    Value f =
+        sub(arith::BitcastOp::create(b, loc, floatType, rest), constant(1.0f));
+    Value exponent = arith::SIToFPOp::create(b, loc, floatType, n);
+    Value low = mul(mul(f, f), polynomial(logPolynomial, f));
+    low = fma(exponent, constant(log2Low), low);
+    return fma(exponent, constant(log2High), add(f, low));
+  }
+
+  Value within(Value x, float limit) {
+    return atMost(atLeast(x, -limit), limit);
+  }
+  /// Phi(x) - 1/2.
+  Value normal(Value x) {
+    Value u = atMost(mul(x, x), normalLimit);
+    Value square = mul(u, u);
+    Value numerator = mul(x, pairs(normalNumerator, u, square));
+    Value value = div(numerator, pairs(normalDenominator, u, square));
+    return within(value, 0.5f);
+  }
+
   /// e^x for expLowest <= x <= expHighest, anything elsewhere.
   Value exp(Value x) {
     Value high = constant(log2eHigh), magic = constant(roundMagic);
@@ -233,6 +277,10 @@ Value bertc::emitSoftmaxExp(OpBuilder &b, Location loc, Value x, double scale,
       x, scale, rough ? ArrayRef(exp2Rough) : ArrayRef(exp2Polynomial));
 }
 
+Value bertc::emitLog(OpBuilder &b, Location loc, Value x) {
+  return Emitter(b, loc, x).log(x);
+}
+
 Value bertc::emitErf(OpBuilder &b, Location loc, Value x) {
   Emitter e(b, loc, x);
   Value small = e.fma(x, e.polynomial(erfSmall, e.mul(x, x)), x);
@@ -261,12 +309,7 @@ Value bertc::emitTanh(OpBuilder &b, Location loc, Value x) {
 
 Value bertc::emitGelu(OpBuilder &b, Location loc, Value x) {
   Emitter e(b, loc, x);
-  Value u = e.atMost(e.mul(x, x), normalLimit);
-  Value square = e.mul(u, u);
-  Value numerator = e.mul(x, e.pairs(normalNumerator, u, square));
-  Value normal = e.div(numerator, e.pairs(normalDenominator, u, square));
-  normal = e.atMost(e.atLeast(normal, -0.5f), 0.5f);
-  return e.fma(x, normal, e.mul(x, e.constant(0.5f)));
+  return e.fma(x, e.normal(x), e.mul(x, e.constant(0.5f)));
 }
 
 Value bertc::emitGeluTanh(OpBuilder &b, Location loc, Value x) {
@@ -291,4 +334,58 @@ Value bertc::emitRelu(OpBuilder &b, Location loc, Value x) {
 Value bertc::emitRsqrt(OpBuilder &b, Location loc, Value x) {
   Emitter e(b, loc, x);
   return e.div(e.constant(1.0f), e.sqrt(x));
+}
+
+//===----------------------------------------------------------------------===//
+// Derivatives
+//===----------------------------------------------------------------------===//
+
+Value bertc::emitGeluDerivative(OpBuilder &b, Location loc, Value x) {
+  Emitter e(b, loc, x);
+  x = e.within(x, derivativeLimit);
+  // Phi(x) + x phi(x), phi(x) = e^(-x x / 2) / sqrt(2 pi).
+  Value power = e.mul(e.mul(x, x), e.constant(-0.5f));
+  Value density = e.mul(e.exp(power), e.constant(0.398942280401432678f));
+  return e.fma(x, density, e.add(e.normal(x), e.constant(0.5f)));
+}
+
+Value bertc::emitGeluTanhDerivative(OpBuilder &b, Location loc, Value x) {
+  Emitter e(b, loc, x);
+  x = e.within(x, derivativeLimit);
+  // s + x s (1 - s) 2 y', t = e^-2y and s = 1 / (1 + t) as in emitGeluTanh;
+  // 1 - s is s t.
+  constexpr double slope = 2.0 * 0.79788456080286535588, cubic = 0.044715;
+  Value square = e.mul(x, x);
+  Value z = e.fma(square, e.constant(float(-slope * log2e * cubic)),
+                  e.constant(float(-slope * log2e)));
+  z = e.atMost(e.mul(x, z), 126.0f);
+  Value one = e.constant(1.0f);
+  Value t = e.exp2(z);
+  Value s = e.div(one, e.add(t, one));
+  Value inner = e.fma(square, e.constant(float(3.0 * slope * cubic)),
+                      e.constant(float(slope)));
+  return e.fma(e.mul(x, inner), e.mul(s, e.mul(s, t)), s);
+}
+
+Value bertc::emitSiluDerivative(OpBuilder &b, Location loc, Value x) {
+  Emitter e(b, loc, x);
+  x = e.within(x, siluLimit);
+  Value one = e.constant(1.0f);
+  Value t = e.exp(e.sub(e.constant(0.0f), x));
+  Value s = e.div(one, e.add(t, one)); // and 1 - s is s t
+  return e.fma(e.mul(x, s), e.mul(s, t), s);
+}
+
+Value bertc::emitTanhDerivative(OpBuilder &b, Location loc, Value x) {
+  Emitter e(b, loc, x);
+  Value y = emitTanh(b, loc, x);
+  // 1 - y y loses nothing that counts: where y is near 1 the result is near 0.
+  return e.fma(e.sub(e.constant(0.0f), y), y, e.constant(1.0f));
+}
+
+Value bertc::emitReluDerivative(OpBuilder &b, Location loc, Value x) {
+  Emitter e(b, loc, x);
+  Value zero = e.constant(0.0f);
+  Value above = e.compare(arith::CmpFPredicate::OGT, x, zero);
+  return e.select(above, e.constant(1.0f), zero);
 }

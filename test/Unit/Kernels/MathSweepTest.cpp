@@ -15,6 +15,8 @@
 #include "compiler/Kernels/CPU/Math.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "test/Unit/Kernels/MathJit.h"
 
 #include <cmath>
@@ -116,6 +118,52 @@ static double softmaxBound(double x, double y) {
   return 2 * ulp(y) + relative * y;
 }
 
+/// emitLog of |x| within the normal floats, of 1 for NaN.
+static mlir::Value emitLogOf(mlir::OpBuilder &b, mlir::Location loc,
+                             mlir::Value x) {
+  auto limit = [&](float value) -> mlir::Value {
+    mlir::TypedAttr attribute = b.getF32FloatAttr(value);
+    if (auto shaped = mlir::dyn_cast<mlir::ShapedType>(x.getType()))
+      attribute =
+          mlir::DenseElementsAttr::get(shaped, mlir::Attribute(attribute));
+    return mlir::arith::ConstantOp::create(b, loc, attribute);
+  };
+  mlir::Value number = mlir::arith::CmpFOp::create(
+      b, loc, mlir::arith::CmpFPredicate::ORD, x, x);
+  x = mlir::arith::SelectOp::create(b, loc, number, x, limit(1.0f));
+  x = mlir::math::AbsFOp::create(b, loc, x);
+  x = mlir::arith::MaximumFOp::create(b, loc, x, limit(0x1p-126f));
+  x = mlir::arith::MinimumFOp::create(b, loc, x, limit(0x1.fffffep127f));
+  return emitLog(b, loc, x);
+}
+static double exactLog(double x) {
+  x = std::isnan(x) ? 1.0 : std::fabs(x);
+  return std::log(std::min(std::max(x, smallest), 0x1.fffffep127));
+}
+
+static double exactGeluDerivative(double x) {
+  return 0.5 * std::erfc(-x / M_SQRT2) +
+         (std::isinf(x) ? 0.0 : x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI));
+}
+static double exactGeluTanhDerivative(double x) {
+  if (std::fabs(x) > 100)
+    return x > 0;
+  double slope = std::sqrt(2.0 / M_PI);
+  double s = 1 / (1 + std::exp(-2 * slope * (x + 0.044715 * x * x * x)));
+  return s + x * s * (1 - s) * 2 * slope * (1 + 3 * 0.044715 * x * x);
+}
+static double exactSiluDerivative(double x) {
+  if (std::fabs(x) > 700)
+    return x > 0;
+  double s = 1 / (1 + std::exp(-x));
+  return s + x * s * (1 - s);
+}
+static double exactTanhDerivative(double x) {
+  double c = std::cosh(x);
+  return 1 / (c * c);
+}
+static double derivativeBound(double, double) { return 3e-7; }
+
 static const Case cases[] = {
     {"exp", emitExp, [](double x) { return std::exp(x); },
      [](double, double y) { return y < smallest ? smallest : 2.02 * ulp(y); }},
@@ -141,6 +189,18 @@ static const Case cases[] = {
      [](double x, double y) {
        return x >= -87 ? 4 * ulp(y) : std::fabs(y) + smallest;
      }},
+    {"log", emitLogOf, exactLog, [](double, double y) { return ulp(y); }},
+    {"gelu_derivative", emitGeluDerivative, exactGeluDerivative,
+     derivativeBound},
+    {"gelu_tanh_derivative", emitGeluTanhDerivative, exactGeluTanhDerivative,
+     derivativeBound},
+    {"silu_derivative", emitSiluDerivative, exactSiluDerivative,
+     derivativeBound},
+    {"tanh_derivative", emitTanhDerivative, exactTanhDerivative,
+     derivativeBound},
+    {"relu_derivative", emitReluDerivative,
+     [](double x) { return x > 0 ? 1.0 : 0.0; },
+     [](double, double) { return 0.0; }},
     {"relu", emitRelu, [](double x) { return std::max(x, 0.0); },
      [](double, double) { return 0.0; }},
     {"rsqrt", emitRsqrt, [](double x) { return 1.0 / std::sqrt(x); },
