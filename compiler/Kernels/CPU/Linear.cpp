@@ -17,50 +17,12 @@
 
 #include "compiler/Kernels/CPU/Linear.h"
 #include "compiler/Kernels/CPU/LinearBlock.h"
-#include "compiler/Kernels/CPU/Math.h"
 #include "compiler/Kernels/CPU/Stage.h"
 #include "compiler/Kernels/CPU/TileKernel.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
-
-llvm::StringRef bertc::activationFunctionName(ActivationFunction activation) {
-  switch (activation) {
-  case ActivationFunction::None:
-    return "none";
-  case ActivationFunction::Gelu:
-    return "gelu";
-  case ActivationFunction::GeluTanh:
-    return "gelu_tanh";
-  case ActivationFunction::Relu:
-    return "relu";
-  case ActivationFunction::Silu:
-    return "silu";
-  case ActivationFunction::Tanh:
-    return "tanh";
-  }
-  return "none";
-}
-
-Value bertc::emitActivation(KernelBuilder &k, ActivationFunction activation,
-                            Value x) {
-  switch (activation) {
-  case ActivationFunction::None:
-    return x;
-  case ActivationFunction::Gelu:
-    return emitGelu(k.b, k.loc, x);
-  case ActivationFunction::GeluTanh:
-    return emitGeluTanh(k.b, k.loc, x);
-  case ActivationFunction::Relu:
-    return emitRelu(k.b, k.loc, x);
-  case ActivationFunction::Silu:
-    return emitSilu(k.b, k.loc, x);
-  case ActivationFunction::Tanh:
-    return emitTanh(k.b, k.loc, x);
-  }
-  return x;
-}
 
 /// Words before the staged rows, for their scales; of the staged rows, in whole
 /// tiles; and of the sums of a panel group.

@@ -12,17 +12,11 @@
 #ifndef BERTC_COMPILER_KERNELS_CPU_LINEAR_H
 #define BERTC_COMPILER_KERNELS_CPU_LINEAR_H
 
+#include "compiler/Kernels/CPU/Activation.h"
 #include "compiler/Kernels/CPU/MicroKernel.h"
 #include "compiler/Plan/Plan.h"
 
 namespace bertc {
-
-enum class ActivationFunction { None, Gelu, GeluTanh, Relu, Silu, Tanh };
-llvm::StringRef activationFunctionName(ActivationFunction activation);
-
-/// Emits the activation on a vector or scalar of f32.
-mlir::Value emitActivation(KernelBuilder &k, ActivationFunction activation,
-                           mlir::Value x);
 
 /// What is fixed when the kernel is generated. Sizes are padded ones.
 struct LinearShape {

@@ -18,7 +18,7 @@
 using namespace mlir;
 using namespace bertc;
 
-static llvm::StringRef poolingName(Pooling mode) {
+llvm::StringRef bertc::poolingName(Pooling mode) {
   switch (mode) {
   case Pooling::Cls:
     return "cls";
@@ -30,6 +30,18 @@ static llvm::StringRef poolingName(Pooling mode) {
     return "mean_sqrt_len";
   }
   return "";
+}
+
+Value bertc::poolDivisor(KernelBuilder &k, Pooling mode, Value count) {
+  if (mode == Pooling::Cls || mode == Pooling::Max)
+    return {};
+  Value integer =
+      arith::IndexCastOp::create(k.b, k.loc, k.b.getI32Type(), count);
+  Value divisor =
+      arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), integer);
+  if (mode == Pooling::MeanSqrtLen)
+    divisor = math::SqrtOp::create(k.b, k.loc, divisor);
+  return k.broadcast(divisor);
 }
 
 void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
@@ -45,15 +57,7 @@ void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
       Value count = k.sub(last, first);
       if (mode == Pooling::Cls)
         last = k.add(first, 1);
-      Value divisor;
-      if (mode == Pooling::Mean || mode == Pooling::MeanSqrtLen) {
-        Value asInt =
-            arith::IndexCastOp::create(k.b, k.loc, k.b.getI32Type(), count);
-        divisor = arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), asInt);
-        if (mode == Pooling::MeanSqrtLen)
-          divisor = math::SqrtOp::create(k.b, k.loc, divisor);
-        divisor = k.broadcast(divisor);
-      }
+      Value divisor = poolDivisor(k, mode, count);
       Place rows{v[1], v[2]},
           out = k.at({v[3], v[4]}, k.mul(sequence, yShape.stride));
       k.forLoop(k.index(0), k.index(xShape.vectors() * lanes), lanes,
@@ -82,8 +86,7 @@ void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
   k.call(kernel, {offsets, x.buffer, x.offset, y.buffer, y.offset, begin, end});
 }
 
-/// A kernel that computes each vector of y from the vectors of the inputs.
-static void callMap(KernelBuilder &k, llvm::StringRef name, RowShape from,
+void bertc::callMap(KernelBuilder &k, llvm::StringRef name, RowShape from,
                     RowShape to, ArrayRef<Place> inputs, Place y, Value rows,
                     llvm::function_ref<Value(ArrayRef<Value>)> map) {
   SmallVector<Type> types;

@@ -13,12 +13,21 @@
 #ifndef BERTC_COMPILER_KERNELS_CPU_ROWS_H
 #define BERTC_COMPILER_KERNELS_CPU_ROWS_H
 
-#include "compiler/Kernels/CPU/Linear.h"
+#include "compiler/Kernels/CPU/Activation.h"
 #include "compiler/Kernels/CPU/Norm.h"
 
 namespace bertc {
 
 enum class Pooling { Cls, Mean, Max, MeanSqrtLen };
+llvm::StringRef poolingName(Pooling mode);
+
+/// What the sum of `count` rows is divided by, broadcast; null for cls and max.
+mlir::Value poolDivisor(KernelBuilder &k, Pooling mode, mlir::Value count);
+
+/// A kernel that computes each vector of y from those of the inputs.
+void callMap(KernelBuilder &k, llvm::StringRef name, RowShape from, RowShape to,
+             llvm::ArrayRef<Place> inputs, Place y, mlir::Value rows,
+             llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)> map);
 
 /// y[s] = pooled rows [offsets[s], offsets[s + 1]) of x, s in [begin, end).
 void callPool(KernelBuilder &k, RowShape x, RowShape y, Pooling mode,

@@ -59,6 +59,24 @@ build(const IsaBody &body, uint64_t emulated, llvm::LLVMContext &llvmContext) {
   return translateToLLVM(*module, llvmContext);
 }
 
+Value bertc::test::asIntegers(KernelBuilder &k, Value floats) {
+  // Descriptors of both types are the same struct.
+  return UnrealizedConversionCastOp::create(
+             k.b, k.loc, k.intBufferType(),
+             UnrealizedConversionCastOp::create(
+                 k.b, k.loc,
+                 LLVM::LLVMStructType::getLiteral(
+                     k.b.getContext(),
+                     {LLVM::LLVMPointerType::get(k.b.getContext()),
+                      LLVM::LLVMPointerType::get(k.b.getContext()),
+                      k.b.getI64Type(),
+                      LLVM::LLVMArrayType::get(k.b.getI64Type(), 1),
+                      LLVM::LLVMArrayType::get(k.b.getI64Type(), 1)}),
+                 floats)
+                 .getResult(0))
+      .getResult(0);
+}
+
 static llvm::orc::JITTargetMachineBuilder machineFor(const TargetInfo &target) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();

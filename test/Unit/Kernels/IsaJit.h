@@ -30,6 +30,9 @@ namespace bertc::test {
 /// Emits the body of a function of three buffers, memref<?xf32>.
 using IsaBody = std::function<void(KernelBuilder &, mlir::ValueRange)>;
 
+/// The buffer of that memory which has integers, memref<?xi32>.
+mlir::Value asIntegers(KernelBuilder &k, mlir::Value floats);
+
 /// Assembly of `body` for the target of that name. Fails the test, with what
 /// went wrong as the result, if there is none.
 std::string assembly(const IsaBody &body, const std::string &target);
