@@ -59,22 +59,23 @@ build(const IsaBody &body, uint64_t emulated, llvm::LLVMContext &llvmContext) {
   return translateToLLVM(*module, llvmContext);
 }
 
-Value bertc::test::asIntegers(KernelBuilder &k, Value floats) {
+Value bertc::test::asIntegers(KernelBuilder &k, Value floats, int64_t first) {
   // Descriptors of both types are the same struct.
-  return UnrealizedConversionCastOp::create(
-             k.b, k.loc, k.intBufferType(),
-             UnrealizedConversionCastOp::create(
-                 k.b, k.loc,
-                 LLVM::LLVMStructType::getLiteral(
-                     k.b.getContext(),
-                     {LLVM::LLVMPointerType::get(k.b.getContext()),
-                      LLVM::LLVMPointerType::get(k.b.getContext()),
-                      k.b.getI64Type(),
-                      LLVM::LLVMArrayType::get(k.b.getI64Type(), 1),
-                      LLVM::LLVMArrayType::get(k.b.getI64Type(), 1)}),
-                 floats)
-                 .getResult(0))
-      .getResult(0);
+  MLIRContext *context = k.b.getContext();
+  Type pointer = LLVM::LLVMPointerType::get(context), i64 = k.b.getI64Type();
+  Type one = LLVM::LLVMArrayType::get(i64, 1);
+  auto type = LLVM::LLVMStructType::getLiteral(
+      context, {pointer, pointer, i64, one, one});
+  auto cast = [&](Type to, Value from) {
+    return UnrealizedConversionCastOp::create(k.b, k.loc, to, from)
+        .getResult(0);
+  };
+  Value descriptor = cast(type, floats);
+  Value data = LLVM::ExtractValueOp::create(k.b, k.loc, descriptor, 1);
+  data = LLVM::GEPOp::create(k.b, k.loc, pointer, k.b.getI32Type(), data,
+                             ArrayRef<LLVM::GEPArg>{int32_t(first)});
+  descriptor = LLVM::InsertValueOp::create(k.b, k.loc, descriptor, data, 1);
+  return cast(k.intBufferType(), descriptor);
 }
 
 static llvm::orc::JITTargetMachineBuilder machineFor(const TargetInfo &target) {

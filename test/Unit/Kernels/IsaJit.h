@@ -30,8 +30,8 @@ namespace bertc::test {
 /// Emits the body of a function of three buffers, memref<?xf32>.
 using IsaBody = std::function<void(KernelBuilder &, mlir::ValueRange)>;
 
-/// The buffer of that memory which has integers, memref<?xi32>.
-mlir::Value asIntegers(KernelBuilder &k, mlir::Value floats);
+/// The memory of that buffer from word `first` on, as memref<?xi32>.
+mlir::Value asIntegers(KernelBuilder &k, mlir::Value floats, int64_t first = 0);
 
 /// Assembly of `body` for the target of that name. Fails the test, with what
 /// went wrong as the result, if there is none.
