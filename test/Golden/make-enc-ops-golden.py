@@ -246,6 +246,270 @@ cases[-1]["module"] = (
 for i, (wi, bi) in enumerate(zip(ws, bs)):
     cases[-1]["weights"].update({f"l.{i}.w": numbers(wi), f"l.{i}.b": numbers(bi)})
 
+# Training: the gradient of every weight, by autograd. The test generates the
+# backward pass of the function, so these cases cover the gradient ops.
+def training(name, signature, body, arguments, weights, loss):
+    """`body` makes the loss %y; `loss` computes it from weights that require
+    gradients."""
+    for tensor in weights.values():
+        tensor.requires_grad_(True)
+        tensor.grad = None
+    value = loss(weights)
+    value.backward()
+    plain = {n: w.detach() for n, w in weights.items()}
+    case(name, f"{signature} -> !enc.scalar<f32>", body, arguments,
+         value.detach(), plain)
+    cases[-1]["gradients"] = {n: numbers(w.grad) for n, w in weights.items()}
+
+
+def philox(counter, seed):
+    """Philox4x32-10 of one counter of four words."""
+    c, k = list(counter), [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(10):
+        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(b >> 32) ^ c[1] ^ k[0], b & 0xFFFFFFFF,
+             (a >> 32) ^ c[3] ^ k[1], a & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+# The published known answers (Random123, kat_vectors).
+assert philox([0] * 4, 0) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+assert philox([0xFFFFFFFF] * 4, 2**64 - 1) == [
+    0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
+
+SEED, STEP = 2**40 + 77, 9
+random = torch.tensor([SEED, STEP], dtype=torch.float64)
+
+
+def kept(site, rate, row, column, layer=0, head=0):
+    draw = philox([column // 4, row, site + 256 * layer + (head << 20), STEP],
+                  SEED)[column % 4]
+    return (draw >= rate * 2**32) / (1 - rate)
+
+
+def dropout(x, site, rate, layer=0):
+    """Of rows."""
+    mask = [[kept(site, rate, i, j, layer) for j in range(x.shape[1])]
+            for i in range(x.shape[0])]
+    return x * torch.tensor(mask, dtype=torch.float64)
+
+
+def attend(qkv, scale, drop=None, layer=0):
+    """[T, 3, heads, size] sequence by sequence; `drop` is (site, rate)."""
+    out = []
+    for first, last in zip(OFFSETS, OFFSETS[1:]):
+        q, k, v = qkv[first:last].permute(1, 2, 0, 3)
+        p = torch.softmax(scale * q @ k.transpose(1, 2), -1)
+        if drop:
+            p = p * torch.tensor(
+                [[[kept(*drop, i, j, layer, n) for j in range(last - first)]
+                  for i in range(first, last)] for n in range(p.shape[0])],
+                dtype=torch.float64)
+        out.append((p @ v).transpose(0, 1).flatten(1))
+    return torch.cat(out)
+
+
+R = "%r: !enc.random"
+x, target = values(TOKENS, 6), values(TOKENS, 6)
+L6 = f"%x: {T6}, %l: {T6}"
+FIRST = f"%h = enc.linear %x weight(@a) bias(@ab) : {T6} -> {T6}\n"
+LAST = f"%y = enc.mse %z, %l : {T6} -> !enc.scalar<f32>"
+
+
+def first_layer():
+    return {"a": weight(6, 6), "ab": weight(6)}
+
+
+case("dropout", f"%x: {T6}, {R} -> {T6}",
+     f"%y = enc.dropout %x, %r site 200 rate 0.3 : {T6}", [x, random],
+     dropout(x, 200, 0.3))
+case("dropout of scores", f"%q: {H}, %k: {H}, %v: {H}, %o: !enc.offsets, {R} -> {H}",
+     f"%s = enc.scores %q, %k, %o scale 0.7 : {H}, {H} -> !enc.scores<2xf32>\n"
+     "%p = enc.softmax %s : !enc.scores<2xf32>\n"
+     "%d = enc.dropout %p, %r site 3 rate 0.4 : !enc.scores<2xf32>\n"
+     f"%y = enc.context %d, %v, %o : !enc.scores<2xf32>, {H} -> {H}",
+     [q, k, v, offsets, random], attend(qkv, 0.7, (3, 0.4)).view(TOKENS, 2, 4))
+
+for name, function in activations.items():
+    training(f"training of {name}", L6,
+             FIRST + f"%z = enc.{name} %h : {T6}\n" + LAST, [x, target],
+             first_layer(),
+             lambda w: F.mse_loss(function(F.linear(x, w["a"], w["ab"])), target))
+training("training of sums and dropout", f"{L6}, {R}",
+         FIRST + f"%d = enc.dropout %h, %r site 7 rate 0.25 : {T6}\n"
+         f"%s = enc.add %d, %h : {T6}\n%z = enc.add %s, %s : {T6}\n" + LAST,
+         [x, target, random], first_layer(),
+         lambda w: F.mse_loss(2 * (dropout(F.linear(x, w["a"], w["ab"]), 7, 0.25)
+                                   + F.linear(x, w["a"], w["ab"])), target))
+training("training of layer_norm", L6,
+         FIRST + f"%z = enc.layer_norm %h gain(@g) bias(@b) epsilon 1.0e-3 : {T6}\n"
+         + LAST, [x, target],
+         {**first_layer(), "g": weight(6), "b": weight(6)},
+         lambda w: F.mse_loss(norm(F.linear(x, w["a"], w["ab"]), w["g"], w["b"],
+                                   1e-3), target))
+training("training of embed", f"%i: {I}, %l: {T6}",
+         f"%z = enc.embed %i table(@w) : {I} -> {T6}\n" + LAST, [ids, target],
+         {"w": weight(5, 6)},
+         lambda w: F.mse_loss(F.embedding(ids, w["w"]), target))
+training("training of fused_embed_norm", f"%i: {I}, %t: {I}, %p: {I}, %l: {T6}",
+         "%z = enc.fused_embed_norm %i, %t, %p word(@word) type(@type) "
+         f"position(@position) gain(@g) bias(@b) epsilon 1.0e-6 : {I}, {I}, {I} -> {T6}\n"
+         + LAST, [ids, types, positions, target],
+         {"word": weight(5, 6), "type": weight(2, 6), "position": weight(5, 6),
+          "g": weight(6), "b": weight(6)},
+         lambda w: F.mse_loss(
+             norm(F.embedding(ids, w["word"]) + F.embedding(types, w["type"])
+                  + F.embedding(positions, w["position"]), w["g"], w["b"], 1e-6),
+             target))
+
+rows = values(3, 6)
+starts = torch.tensor(OFFSETS[:-1])
+
+
+def pooled(x, mode):
+    parts = torch.split(x, LENGTHS)
+    return torch.stack({
+        "cls": [p[0] for p in parts],
+        "mean": [p.mean(0) for p in parts],
+        "max": [p.max(0).values for p in parts],
+        "mean_sqrt_len": [p.sum(0) / len(p) ** 0.5 for p in parts],
+    }[mode])
+
+
+S6 = "!enc.sequences<6xf32>"
+for mode in pools:
+    training(f"training of pool {mode}", f"%x: {T6}, %o: !enc.offsets, %l: {S6}",
+             FIRST + f"%p = enc.pool {mode} %h, %o : {T6} -> {S6}\n"
+             f"%z = enc.normalize %p : {S6}\n"
+             f"%y = enc.mse %z, %l : {S6} -> !enc.scalar<f32>",
+             [x, offsets, rows], first_layer(),
+             lambda w: F.mse_loss(
+                 F.normalize(pooled(F.linear(x, w["a"], w["ab"]), mode), dim=1),
+                 rows))
+
+
+def attention_weights():
+    return {n + s: weight(8, 6) if s == "w" else weight(8)
+            for n in "qkv" for s in ("w", "b")}
+
+
+def project(x, w):
+    return torch.stack([F.linear(x, w[n + "w"], w[n + "b"]).view(TOKENS, 2, 4)
+                        for n in "qkv"], 1)
+
+
+Q = "!enc.tokens<3x2x4xf32>"
+target8 = values(TOKENS, 8)
+for drop, text in ((None, ""), ((5, 0.25), " dropout(%r, site 5, rate 0.25)")):
+    suffix = " with dropout" if drop else ""
+    training("training of attention" + suffix,
+             f"%x: {T6}, %o: !enc.offsets, %l: !enc.tokens<8xf32>, {R}",
+             FIRST + "%q = enc.fused_qkv %h query(@qw, @qb) key(@kw, @kb) "
+             f"value(@vw, @vb) : {T6} -> {Q}\n"
+             f"%z = enc.fused_attention %q, %o scale 0.5{text} : {Q} -> !enc.tokens<8xf32>\n"
+             "%y = enc.mse %z, %l : !enc.tokens<8xf32> -> !enc.scalar<f32>",
+             [x, offsets, target8, random],
+             {**first_layer(), **attention_weights()},
+             lambda w: F.mse_loss(
+                 attend(project(F.linear(x, w["a"], w["ab"]), w), 0.5, drop),
+                 target8))
+    maybe = (lambda y: dropout(y, *drop)) if drop else (lambda y: y)
+    training("training of fused_linear_add_norm" + suffix, f"{L6}, {R}",
+             FIRST + "%z = enc.fused_linear_add_norm %h, %x weight(@w) bias(@b) "
+             f"gain(@g) norm_bias(@nb) epsilon 1.0e-12{text} : {T6}, {T6} -> {T6}\n"
+             + LAST, [x, target, random],
+             {**first_layer(), "w": weight(6, 6), "b": weight(6), "g": weight(6),
+              "nb": weight(6)},
+             lambda w: F.mse_loss(
+                 norm(maybe(F.linear(F.linear(x, w["a"], w["ab"]), w["w"], w["b"]))
+                      + x, w["g"], w["nb"], 1e-12), target))
+    for name, function in activations.items():
+        def block(w):
+            h = F.linear(x, w["a"], w["ab"])
+            inner = function(F.linear(h, w["u"], w["ub"]))
+            return norm(maybe(F.linear(inner, w["d"], w["db"])) + h, w["g"],
+                        w["nb"], 1e-5)
+        training(f"training of fused_feed_forward {name}" + suffix, f"{L6}, {R}",
+                 FIRST + f"%z = enc.fused_feed_forward %h activation({name}) "
+                 "up(@u, @ub) down(@d, @db) gain(@g) norm_bias(@nb) "
+                 f"epsilon 1.0e-5{text} : {T6}\n" + LAST, [x, target, random],
+                 {**first_layer(), "u": weight(20, 6), "ub": weight(20),
+                  "d": weight(6, 20), "db": weight(6), "g": weight(6),
+                  "nb": weight(6)},
+                 lambda w: F.mse_loss(block(w), target))
+
+# Losses. A label of -100 does not count.
+C5 = "!enc.tokens<5xf32>"
+HEAD = f"%z = enc.linear %x weight(@w) bias(@b) : {T6} -> "
+head = lambda n: {"w": weight(n, 6), "b": weight(n)}
+classes = torch.tensor([4, -100, 2, 0, -100, 3, 3, 0, 4])
+training("training of cross_entropy", f"%x: {T6}, %l: {I}",
+         HEAD + f"{C5}\n%y = enc.cross_entropy %z, %l : {C5}, {I} -> !enc.scalar<f32>",
+         [x, classes], head(5),
+         lambda w: F.cross_entropy(F.linear(x, w["w"], w["b"]), classes))
+answers = torch.rand(TOKENS, 5, dtype=torch.float64)
+training("training of binary_cross_entropy", f"%x: {T6}, %l: {C5}",
+         HEAD + f"{C5}\n%y = enc.binary_cross_entropy %z, %l : {C5} -> !enc.scalar<f32>",
+         [x, answers], head(5),
+         lambda w: F.binary_cross_entropy_with_logits(
+             F.linear(x, w["w"], w["b"]), answers))
+# The begin of the second answer and the end of the third lie outside.
+spans = torch.tensor([[0, 2], [1, 0], [4, 5]])
+
+
+def span_loss(logits):
+    total = 0
+    for side in range(2):
+        found = [F.cross_entropy(part[None, :, side], label[None, side])
+                 for part, label in zip(torch.split(logits, LENGTHS), spans)
+                 if 0 <= label[side] < len(part)]
+        total = total + torch.stack(found).mean() / 2
+    return total
+
+
+training("training of span_loss",
+         f"%x: {T6}, %l: !enc.sequences<2xi32>, %o: !enc.offsets",
+         HEAD + "!enc.tokens<2xf32>\n%y = enc.span_loss %z, %l, %o : "
+         "!enc.tokens<2xf32>, !enc.sequences<2xi32> -> !enc.scalar<f32>",
+         [x, spans, offsets], head(2),
+         lambda w: span_loss(F.linear(x, w["w"], w["b"])))
+training("training of sequences", f"%x: {S6}, %l: !enc.sequences<i32>",
+         f"%h = enc.linear %x weight(@a) bias(@ab) : {S6} -> {S6}\n"
+         f"%t = enc.tanh %h : {S6}\n"
+         f"%z = enc.linear %t weight(@w) bias(@b) : {S6} -> !enc.sequences<5xf32>\n"
+         "%y = enc.cross_entropy %z, %l : !enc.sequences<5xf32>, "
+         "!enc.sequences<i32> -> !enc.scalar<f32>",
+         [rows, classes[:3]], {**first_layer(), **head(5)},
+         lambda w: F.cross_entropy(
+             F.linear(torch.tanh(F.linear(rows, w["a"], w["ab"])), w["w"],
+                      w["b"]), classes[:3]))
+
+# Layers: gradients by layer, dropout that differs between them.
+stack = {f"l.{i}.{n}": w for i in range(3)
+         for n, w in (("w", weight(6, 6)), ("b", weight(6)))}
+
+
+def stacked(w):
+    h = x
+    for i in range(3):
+        h = dropout(torch.tanh(F.linear(h, w[f"l.{i}.w"], w[f"l.{i}.b"])), 8, 0.25,
+                    layer=i) + h
+    return F.mse_loss(h, target)
+
+
+training("training of layers", f"{L6}, {R}",
+         f"%z = enc.layers 3 (%s = %x) : {T6} {{\n"
+         f"%a = enc.linear %s weight(@w) bias(@b) : {T6} -> {T6}\n"
+         f"%t = enc.tanh %a : {T6}\n"
+         f"%d = enc.dropout %t, %r site 8 rate 0.25 : {T6}\n"
+         f"%n = enc.add %d, %s : {T6}\nenc.yield %n : {T6}\n}}\n" + LAST,
+         [x, target, random], stack, stacked)
+cases[-1]["module"] = (
+    'enc.weight layers 3 @w = "l.{layer}.w" : tensor<6x6xf32>\n'
+    'enc.weight layers 3 @b = "l.{layer}.b" : tensor<6xf32>\n'
+    + cases[-1]["module"].split("\n", 6)[-1])
+
 path = pathlib.Path(__file__).parent / "enc-ops.json"
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{path.name}: {len(cases)} cases, {path.stat().st_size // 1024} KB")

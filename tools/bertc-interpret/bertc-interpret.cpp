@@ -68,19 +68,17 @@ static std::string formatShape(ArrayRef<int64_t> shape) {
                        llvm::make_range(shape.begin(), shape.end()));
 }
 
-static void print(const Results &results) {
-  for (const NamedTensor &result : results) {
-    double square = 0;
-    for (double value : result.tensor.data)
-      square += value * value;
-    size_t count = std::max<size_t>(result.tensor.data.size(), 1);
-    llvm::outs() << result.name << ": " << formatShape(result.tensor.shape)
-                 << llvm::formatv(", rms {0:F6}, first",
-                                  std::sqrt(square / count));
-    for (double value : ArrayRef(result.tensor.data).take_front(4))
-      llvm::outs() << llvm::formatv(" {0:F6}", value);
-    llvm::outs() << "\n";
-  }
+static void print(const Twine &name, const Tensor &tensor) {
+  double square = 0;
+  for (double value : tensor.data)
+    square += value * value;
+  size_t count = std::max<size_t>(tensor.data.size(), 1);
+  llvm::outs() << name << ": " << formatShape(tensor.shape)
+               << llvm::formatv(", rms {0:F6}, first",
+                                std::sqrt(square / count));
+  for (double value : ArrayRef(tensor.data).take_front(4))
+    llvm::outs() << llvm::formatv(" {0:F6}", value);
+  llvm::outs() << "\n";
 }
 
 static double difference(const Tensor &before, const Tensor &after) {
@@ -156,14 +154,19 @@ static LogicalResult runTool() {
   }
 
   RandomWeights weights(seed);
+  WeightGradients gradients;
   InterpreterOptions options;
   options.roundToFloat = roundToFloat;
+  options.gradients = &gradients;
   std::vector<Tensor> arguments = randomArguments(find(), sequences, seed);
   FailureOr<Results> before = interpret(find(), arguments, weights, options);
   if (failed(before))
     return failure();
   if (passes.empty()) {
-    print(*before);
+    for (const NamedTensor &result : *before)
+      print(result.name, result.tensor);
+    for (const auto &[name, gradient] : gradients)
+      print("gradient of " + name, gradient);
     return success();
   }
 
@@ -176,8 +179,15 @@ static LogicalResult runTool() {
     llvm::errs() << "error: the passes removed function '" << entry << "'\n";
     return failure();
   }
+  for (auto &[name, gradient] : gradients)
+    before->push_back({"gradient of " + name, std::move(gradient)});
+  gradients.clear();
   FailureOr<Results> after = interpret(find(), arguments, weights, options);
-  return failed(after) ? failure() : compare(*before, *after);
+  if (failed(after))
+    return failure();
+  for (auto &[name, gradient] : gradients)
+    after->push_back({"gradient of " + name, std::move(gradient)});
+  return compare(*before, *after);
 }
 
 int main(int argc, char **argv) {

@@ -142,6 +142,36 @@ ScoresType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
   return verifyShaped(emitError, {heads}, elementType, 1);
 }
 
+LogicalResult
+ScalarType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                   Type elementType) {
+  return verifyShaped(emitError, {}, elementType, 0);
+}
+
+Type StackType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape;
+  Type elementType;
+  SMLoc loc = parser.getCurrentLocation();
+  if (failed(parseShaped(parser, shape, elementType)))
+    return {};
+  auto rows = dyn_cast<TokensType>(elementType);
+  if (shape.size() != 1 || !rows) {
+    parser.emitError(loc, "expected a number of trips and tokens");
+    return {};
+  }
+  return parser.getChecked<StackType>(parser.getContext(), shape[0], rows);
+}
+void StackType::print(AsmPrinter &printer) const {
+  printShaped(printer, {getCount()}, getRows());
+}
+LogicalResult
+StackType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                  int64_t count, TokensType) {
+  if (count >= 1)
+    return success();
+  return emitError() << "expected at least 1 trip, got " << count;
+}
+
 ArrayRef<int64_t> enc::getRowShape(Type type) {
   return llvm::TypeSwitch<Type, ArrayRef<int64_t>>(type)
       .Case<TokensType, SequencesType>([](auto t) { return t.getShape(); })
@@ -150,7 +180,7 @@ ArrayRef<int64_t> enc::getRowShape(Type type) {
 
 Type enc::getRowElementType(Type type) {
   return llvm::TypeSwitch<Type, Type>(type)
-      .Case<TokensType, SequencesType, ScoresType>(
+      .Case<TokensType, SequencesType, ScoresType, ScalarType>(
           [](auto t) { return t.getElementType(); })
       .Default([](Type) { return Type(); });
 }

@@ -7,11 +7,20 @@
 //===----------------------------------------------------------------------===//
 //
 // Fused ops: what the kernels compute in one go. Each equals the unfused ops in
-// its description.
+// its description. Optional results exist for the backward pass only: what it
+// reads and the kernel has in registers anyway.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_DIALECTS_ENC_IR_ENCFUSEDOPS_TD
 #define BERTC_DIALECTS_ENC_IR_ENCFUSEDOPS_TD
+
+/// Dropout inside of a fused op; the three are given together.
+class Enc_WithDropout<dag before, dag after> {
+  dag arguments = !con(before, (ins Optional<Enc_RandomType>:$random), after,
+                       (ins OptionalAttr<I64Attr>:$site,
+                            OptionalAttr<F64Attr>:$rate,
+                            OptionalAttr<AnyAttr>:$plan));
+}
 
 def Enc_FusedEmbedNormOp : Enc_WeightedOp<"fused_embed_norm"> {
   let summary = "sum of three embeddings, normalised";
@@ -85,18 +94,34 @@ def Enc_FusedAttentionOp : Enc_InferredOp<"fused_attention"> {
     * (fused_attention_c1) qkv is `!enc.tokens<3xNxDxf>`.
     * (fused_attention_c2) the result is `!enc.tokens<N*Dxf>`.
     * (fused_attention_c3) scale is finite and positive.
+    * (fused_attention_c4) with `log_sum_exp`, the logarithm of each softmax's
+      denominator is a result of type `!enc.tokens<Nxf>`.
+    * (fused_attention_c5) with `dropout`, the probabilities pass `enc.dropout`
+      of that site and rate, of at most 4096 heads.
 
     ```mlir
     %y = enc.fused_attention %qkv, %offsets scale 0.125
         : !enc.tokens<3x12x64xf32> -> !enc.tokens<768xf32>
     ```
   }];
-  let arguments = (ins Enc_TokensType:$qkv, Enc_OffsetsType:$offsets,
-                       F64Attr:$scale, OptionalAttr<AnyAttr>:$plan);
-  let results = (outs Enc_TokensType:$result);
+  let arguments = Enc_WithDropout<
+      (ins Enc_TokensType:$qkv, Enc_OffsetsType:$offsets),
+      (ins F64Attr:$scale)>.arguments;
+  let results = (outs Enc_TokensType:$result, Optional<Enc_TokensType>:$logSumExp);
   let assemblyFormat = [{
-    $qkv `,` $offsets `scale` $scale attr-dict `:` qualified(type($qkv)) `->`
-    qualified(type($result))
+    $qkv `,` $offsets `scale` $scale
+    (`dropout` `(` $random^ `,` `site` $site `,` `rate` $rate `)`)?
+    attr-dict `:` qualified(type($qkv)) `->` qualified(type($result))
+    (`log_sum_exp` qualified(type($logSumExp))^)?
+  }];
+  let builders = [OpBuilder<(ins "Value":$qkv, "Value":$offsets,
+                                 "FloatAttr":$scale, "Attribute":$plan), [{
+    build($_builder, $_state, qkv, offsets, Value(), scale, IntegerAttr(),
+          FloatAttr(), plan);
+  }]>];
+  let extraClassDeclaration = [{
+    /// Of the first result.
+    Type getType() { return getResult().getType(); }
   }];
   let hasVerifier = 1;
 }
@@ -111,6 +136,10 @@ def Enc_FusedLinearAddNormOp
     * (fused_linear_add_norm_c2) the weight is `[N, K]`; bias, gain and norm
       bias are `[N]`.
     * (fused_linear_add_norm_c3) epsilon is finite and positive.
+    * (fused_linear_add_norm_c4) with `sum`, the input of the norm is a result of
+      the type of the first.
+    * (fused_linear_add_norm_c5) with `dropout`, the linear layer's result passes
+      `enc.dropout` of that site and rate.
 
     ```mlir
     %y = enc.fused_linear_add_norm %x, %residual weight(@w) bias(@b) gain(@gain)
@@ -118,22 +147,38 @@ def Enc_FusedLinearAddNormOp
         : !enc.tokens<3072xf32>, !enc.tokens<768xf32> -> !enc.tokens<768xf32>
     ```
   }];
-  let arguments = (ins Enc_TokensType:$input, Enc_TokensType:$residual,
-                       FlatSymbolRefAttr:$weight, FlatSymbolRefAttr:$bias,
-                       FlatSymbolRefAttr:$gain, FlatSymbolRefAttr:$normBias,
-                       F64Attr:$epsilon, OptionalAttr<AnyAttr>:$plan);
-  let results = (outs Enc_TokensType:$result);
+  let arguments = Enc_WithDropout<
+      (ins Enc_TokensType:$input, Enc_TokensType:$residual),
+      (ins FlatSymbolRefAttr:$weight, FlatSymbolRefAttr:$bias,
+           FlatSymbolRefAttr:$gain, FlatSymbolRefAttr:$normBias,
+           F64Attr:$epsilon)>.arguments;
+  let results = (outs Enc_TokensType:$result, Optional<Enc_TokensType>:$sum);
   let assemblyFormat = [{
     $input `,` $residual `weight` `(` $weight `)` `bias` `(` $bias `)` `gain`
-    `(` $gain `)` `norm_bias` `(` $normBias `)` `epsilon` $epsilon attr-dict
+    `(` $gain `)` `norm_bias` `(` $normBias `)` `epsilon` $epsilon
+    (`dropout` `(` $random^ `,` `site` $site `,` `rate` $rate `)`)? attr-dict
     `:` qualified(type($input)) `,` qualified(type($residual)) `->`
-    qualified(type($result))
+    qualified(type($result)) (`sum` qualified(type($sum))^)?
+  }];
+  let builders = [OpBuilder<(ins "Value":$input, "Value":$residual,
+                                 "FlatSymbolRefAttr":$weight,
+                                 "FlatSymbolRefAttr":$bias,
+                                 "FlatSymbolRefAttr":$gain,
+                                 "FlatSymbolRefAttr":$normBias,
+                                 "FloatAttr":$epsilon, "Attribute":$plan), [{
+    build($_builder, $_state, input, residual, Value(), weight, bias, gain,
+          normBias, epsilon, IntegerAttr(), FloatAttr(), plan);
+  }]>];
+  let extraClassDeclaration = [{
+    /// Of the first result.
+    Type getType() { return getResult().getType(); }
   }];
   let hasVerifier = 1;
 }
 
 def Enc_FusedFeedForwardOp
-    : Enc_WeightedOp<"fused_feed_forward", [SameOperandsAndResultType]> {
+    : Enc_WeightedOp<"fused_feed_forward", [AllTypesMatch<["input", "result"]>,
+                                            AttrSizedResultSegments]> {
   let summary = "layer_norm(linear(activation(linear(x))) + x)";
   let description = [{
     The feed-forward block with its residual and norm.
@@ -142,6 +187,11 @@ def Enc_FusedFeedForwardOp
     * (fused_feed_forward_c2) up is `[I, H]`, its bias `[I]`, down `[H, I]`, its
       bias, gain and norm bias `[H]`.
     * (fused_feed_forward_c3) epsilon is finite and positive.
+    * (fused_feed_forward_c4) with `sum`, the input of the norm is a result of
+      the type of the first; with `up`, the input of the activation is one of
+      type `!enc.tokens<Ixf>`.
+    * (fused_feed_forward_c5) with `dropout`, the second linear layer's result
+      passes `enc.dropout` of that site and rate.
 
     ```mlir
     %y = enc.fused_feed_forward %x activation(gelu) up(@up, @up_bias)
@@ -149,16 +199,25 @@ def Enc_FusedFeedForwardOp
         : !enc.tokens<768xf32>
     ```
   }];
-  let arguments = (ins Enc_TokensType:$input, Enc_ActivationAttr:$activation,
-                       FlatSymbolRefAttr:$up, FlatSymbolRefAttr:$upBias,
-                       FlatSymbolRefAttr:$down, FlatSymbolRefAttr:$downBias,
-                       FlatSymbolRefAttr:$gain, FlatSymbolRefAttr:$normBias,
-                       F64Attr:$epsilon, OptionalAttr<AnyAttr>:$plan);
-  let results = (outs Enc_TokensType:$result);
+  let arguments = Enc_WithDropout<
+      (ins Enc_TokensType:$input),
+      (ins Enc_ActivationAttr:$activation, FlatSymbolRefAttr:$up,
+           FlatSymbolRefAttr:$upBias, FlatSymbolRefAttr:$down,
+           FlatSymbolRefAttr:$downBias, FlatSymbolRefAttr:$gain,
+           FlatSymbolRefAttr:$normBias, F64Attr:$epsilon)>.arguments;
+  let results = (outs Enc_TokensType:$result, Optional<Enc_TokensType>:$sum,
+                      Optional<Enc_TokensType>:$upResult);
   let assemblyFormat = [{
     $input `activation` `(` custom<Activation>($activation) `)` `up` `(` $up `,` $upBias `)` `down`
     `(` $down `,` $downBias `)` `gain` `(` $gain `)` `norm_bias` `(` $normBias
-    `)` `epsilon` $epsilon attr-dict `:` qualified(type($input))
+    `)` `epsilon` $epsilon
+    (`dropout` `(` $random^ `,` `site` $site `,` `rate` $rate `)`)? attr-dict `:`
+    qualified(type($input)) (`sum` qualified(type($sum))^)?
+    (`up` qualified(type($upResult))^)?
+  }];
+  let extraClassDeclaration = [{
+    /// Of the first result.
+    Type getType() { return getResult().getType(); }
   }];
   let hasVerifier = 1;
 }

@@ -79,48 +79,82 @@ void WeightOp::build(OpBuilder &b, OperationState &state, StringRef name,
 //===----------------------------------------------------------------------===//
 
 void LayersOp::build(OpBuilder &b, OperationState &state, Value init,
-                     int64_t tripCount, ArrayRef<int64_t> collect) {
+                     int64_t tripCount, ArrayRef<int64_t> collect,
+                     IntegerAttr from, IntegerAttr to, TypeRange stacks) {
   state.addOperands(init);
   state.addAttribute(getTripCountAttrName(state.name),
                      b.getI64IntegerAttr(tripCount));
   state.addAttribute(getCollectAttrName(state.name),
                      b.getDenseI64ArrayAttr(collect));
+  if (from)
+    state.addAttribute(getFromAttrName(state.name), from);
+  if (to)
+    state.addAttribute(getToAttrName(state.name), to);
   state.addTypes(SmallVector<Type>(1 + collect.size(), init.getType()));
+  state.addTypes(stacks);
   Region *body = state.addRegion();
   body->emplaceBlock().addArgument(init.getType(), state.location);
 }
 
-ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &result) {
+/// `12 from 6 to 9 (`, of both loops.
+template <typename Loop>
+static ParseResult parseTrips(OpAsmParser &parser, OperationState &result) {
   Builder &b = parser.getBuilder();
-  int64_t tripCount;
+  int64_t count;
+  if (parser.parseInteger(count))
+    return failure();
+  result.addAttribute(Loop::getTripCountAttrName(result.name),
+                      b.getI64IntegerAttr(count));
+  auto parseBound = [&](StringRef keyword, StringAttr name) -> ParseResult {
+    int64_t bound;
+    if (failed(parser.parseOptionalKeyword(keyword)))
+      return success();
+    if (parser.parseInteger(bound))
+      return failure();
+    result.addAttribute(name, b.getI64IntegerAttr(bound));
+    return success();
+  };
+  return failure(parseBound("from", Loop::getFromAttrName(result.name)) ||
+                 parseBound("to", Loop::getToAttrName(result.name)) ||
+                 parser.parseLParen());
+}
+
+template <typename Loop> static void printTrips(OpAsmPrinter &p, Loop op) {
+  p << ' ' << op.getTripCount();
+  if (op.getFrom())
+    p << " from " << *op.getFrom();
+  if (op.getTo())
+    p << " to " << *op.getTo();
+  p << " (";
+}
+
+ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &result) {
   OpAsmParser::Argument carried;
   OpAsmParser::UnresolvedOperand init;
   SmallVector<int64_t> collect;
-  Type type;
-  if (parser.parseInteger(tripCount) || parser.parseLParen() ||
-      parser.parseArgument(carried) || parser.parseEqual() ||
-      parser.parseOperand(init) || parser.parseRParen())
+  SmallVector<Type> types;
+  if (parseTrips<LayersOp>(parser, result) || parser.parseArgument(carried) ||
+      parser.parseEqual() || parser.parseOperand(init) || parser.parseRParen())
     return failure();
   if (succeeded(parser.parseOptionalKeyword("collect")) &&
       parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, [&] {
         return parser.parseInteger(collect.emplace_back());
       }))
     return failure();
-  if (parser.parseColonType(type) ||
-      parser.resolveOperand(init, type, result.operands))
+  if (parser.parseColonTypeList(types) ||
+      parser.resolveOperand(init, types.front(), result.operands))
     return failure();
-  result.addAttribute(getTripCountAttrName(result.name),
-                      b.getI64IntegerAttr(tripCount));
   result.addAttribute(getCollectAttrName(result.name),
-                      b.getDenseI64ArrayAttr(collect));
-  result.addTypes(SmallVector<Type>(1 + collect.size(), type));
-  carried.type = type;
+                      parser.getBuilder().getDenseI64ArrayAttr(collect));
+  result.addTypes(SmallVector<Type>(1 + collect.size(), types.front()));
+  result.addTypes(ArrayRef(types).drop_front());
+  carried.type = types.front();
   return failure(parser.parseRegion(*result.addRegion(), {carried}) ||
                  parser.parseOptionalAttrDict(result.attributes));
 }
 
 void LayersOp::print(OpAsmPrinter &p) {
-  p << ' ' << getTripCount() << " (";
+  printTrips(p, *this);
   p.printRegionArgument(getBody().getArgument(0), {}, /*omitType=*/true);
   p << " = " << getInit() << ')';
   if (!getCollect().empty()) {
@@ -128,10 +162,14 @@ void LayersOp::print(OpAsmPrinter &p) {
     llvm::interleaveComma(getCollect(), p);
     p << ']';
   }
-  p << " : " << getInit().getType() << ' ';
+  p << " : " << getInit().getType();
+  for (Value stack : getStacks())
+    p << ", " << stack.getType();
+  p << ' ';
   p.printRegion(getBody(), /*printEntryBlockArgs=*/false);
   p.printOptionalAttrDict((*this)->getAttrs(),
-                          {getTripCountAttrName(), getCollectAttrName()});
+                          {getTripCountAttrName(), getCollectAttrName(),
+                           getFromAttrName(), getToAttrName()});
 }
 
 namespace {
@@ -144,15 +182,17 @@ struct DropUnusedStates : OpRewritePattern<LayersOp> {
     SmallVector<int64_t> used;
     SmallVector<Value> kept = {op.getResult(0)};
     for (auto [state, value] :
-         llvm::zip_equal(op.getCollect(), op.getResults().drop_front()))
+         llvm::zip_first(op.getCollect(), op.getResults().drop_front()))
       if (!value.use_empty()) {
         used.push_back(state);
         kept.push_back(value);
       }
     if (used.size() == op.getCollect().size())
       return failure();
+    llvm::append_range(kept, op.getStacks());
     auto smaller = LayersOp::create(rewriter, op.getLoc(), op.getInit(),
-                                    op.getTripCount(), used);
+                                    op.getTripCount(), used, op.getFromAttr(),
+                                    op.getToAttr(), op.getStacks().getTypes());
     smaller->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.eraseBlock(&smaller.getBody().front());
     rewriter.inlineRegionBefore(op.getBody(), smaller.getBody(),
@@ -169,6 +209,97 @@ void LayersOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
   patterns.add<DropUnusedStates>(context);
 }
+
+//===----------------------------------------------------------------------===//
+// LayersBackwardOp
+//===----------------------------------------------------------------------===//
+
+ParseResult LayersBackwardOp::parse(OpAsmParser &parser,
+                                    OperationState &result) {
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<Type> types;
+  auto parseBinding = [&]() -> ParseResult {
+    return failure(parser.parseArgument(arguments.emplace_back()) ||
+                   parser.parseEqual() ||
+                   parser.parseOperand(operands.emplace_back()));
+  };
+  if (parseTrips<LayersBackwardOp>(parser, result) || parseBinding() ||
+      parser.parseRParen())
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("saved")) &&
+      parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
+                                     parseBinding))
+    return failure();
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseColonTypeList(types) ||
+      parser.resolveOperands(operands, types, loc, result.operands))
+    return failure();
+  result.addTypes(types.front());
+  for (auto [argument, type] : llvm::zip_equal(arguments, types)) {
+    auto stack = dyn_cast<StackType>(type);
+    argument.type = stack ? Type(stack.getRows()) : type;
+  }
+  return failure(parser.parseRegion(*result.addRegion(), arguments) ||
+                 parser.parseOptionalAttrDict(result.attributes));
+}
+
+void LayersBackwardOp::print(OpAsmPrinter &p) {
+  printTrips(p, *this);
+  auto printBinding = [&](auto pair) {
+    p.printRegionArgument(std::get<0>(pair), {}, /*omitType=*/true);
+    p << " = " << std::get<1>(pair);
+  };
+  auto arguments = getBody().getArguments();
+  printBinding(std::pair<BlockArgument, Value>(arguments.front(), getInit()));
+  p << ')';
+  if (!getSaved().empty()) {
+    p << " saved(";
+    llvm::interleaveComma(llvm::zip_equal(arguments.drop_front(), getSaved()),
+                          p, printBinding);
+    p << ')';
+  }
+  p << " : ";
+  llvm::interleaveComma(getOperandTypes(), p);
+  p << ' ';
+  p.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+  p.printOptionalAttrDict(
+      (*this)->getAttrs(),
+      {getTripCountAttrName(), getFromAttrName(), getToAttrName()});
+}
+
+//===----------------------------------------------------------------------===//
+// Gradients of weights
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What gradient ops add to: one tensor for each weight.
+struct GradientResource : public SideEffects::Resource::Base<GradientResource> {
+  StringRef getName() final { return "gradients"; }
+};
+} // namespace
+
+/// Without weights to add to, an op is as good as pure.
+static void
+accumulationEffects(ArrayAttr into,
+                    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  if (into.empty())
+    return;
+  effects.emplace_back(MemoryEffects::Read::get(), GradientResource::get());
+  effects.emplace_back(MemoryEffects::Write::get(), GradientResource::get());
+}
+
+#define ACCUMULATES(op)                                                        \
+  void op::getEffects(                                                         \
+      SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {               \
+    accumulationEffects(getInto(), effects);                                   \
+  }
+ACCUMULATES(EmbedGradientOp)
+ACCUMULATES(LinearWeightGradientOp)
+ACCUMULATES(LayerNormGradientOp)
+ACCUMULATES(FusedEmbedNormGradientOp)
+ACCUMULATES(FusedQKVWeightGradientOp)
+#undef ACCUMULATES
 
 //===----------------------------------------------------------------------===//
 // Folders
@@ -247,6 +378,19 @@ INFER_RESULT(FusedAttentionOp) {
   ArrayRef<int64_t> shape = getRowShape(in);
   return TokensType::get({product(shape.drop_front(!shape.empty()))},
                          getRowElementType(in));
+}
+
+INFER_RESULT(CrossEntropyOp) {
+  return ScalarType::get(getRowElementType(adaptor.getInput().getType()));
+}
+INFER_RESULT(MseOp) {
+  return ScalarType::get(getRowElementType(adaptor.getInput().getType()));
+}
+INFER_RESULT(BinaryCrossEntropyOp) {
+  return ScalarType::get(getRowElementType(adaptor.getInput().getType()));
+}
+INFER_RESULT(SpanLossOp) {
+  return ScalarType::get(getRowElementType(adaptor.getInput().getType()));
 }
 
 INFER_RESULT(FusedLinearAddNormOp) { return adaptor.getResidual().getType(); }

@@ -76,14 +76,21 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope,
     Runs the body `trip_count` times on the carried value. Weights of the body
     that have `layers` are indexed by the trip. The first result is the final
     value; each entry i of `collect` adds a result: the carried value before
-    trip i, or the final one for i = trip_count (hidden state i).
+    trip i, or the final one for i = trip_count (hidden state i). Each value
+    that the body yields after `saving` adds a result after those: that value of
+    every trip, stacked.
+
+    With `from` and `to`, only the trips [from, to) of the `trip_count` layers
+    run; they default to 0 and `trip_count`.
 
     * (layers_c1) the trip count is 1 to 1000.
     * (layers_c2) the body has one argument of the type of `init`.
     * (layers_c3) the body yields one value of that type.
     * (layers_c4) there are 1 + |collect| results of that type.
-    * (layers_c5) entries of `collect` lie in [0, trip_count] and rise.
+    * (layers_c5) entries of `collect` lie in [from, to] and rise.
     * (layers_c6) loops do not nest.
+    * (layers_c7) 0 <= from < to <= trip_count.
+    * (layers_c8) the results after those are stacks of the saved values.
 
     ```mlir
     %last, %first = enc.layers 12 (%h = %x) collect [0] : !enc.tokens<768xf32> {
@@ -94,27 +101,52 @@ def Enc_LayersOp : Enc_Op<"layers", [SingleBlock, AutomaticAllocationScope,
     ```
   }];
   let arguments = (ins Enc_TokensType:$init, I64Attr:$tripCount,
-                       DenseI64ArrayAttr:$collect);
-  let results = (outs Variadic<Enc_TokensType>:$results);
+                       DenseI64ArrayAttr:$collect, OptionalAttr<I64Attr>:$from,
+                       OptionalAttr<I64Attr>:$to);
+  let results = (outs Variadic<AnyTypeOf<[Enc_TokensType, Enc_StackType]>>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasCanonicalizer = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let builders = [OpBuilder<(ins "Value":$init, "int64_t":$tripCount,
-                                 CArg<"ArrayRef<int64_t>", "{}">:$collect)>];
+                                 CArg<"ArrayRef<int64_t>", "{}">:$collect,
+                                 CArg<"IntegerAttr", "{}">:$from,
+                                 CArg<"IntegerAttr", "{}">:$to,
+                                 CArg<"TypeRange", "{}">:$stacks)>];
   let skipDefaultBuilders = 1;
+  let extraClassDeclaration = [{
+    /// The trips that run: [first, end) of getTripCount().
+    int64_t getFirstTrip() { return getFrom().value_or(0); }
+    int64_t getEndTrip() { return getTo().value_or(getTripCount()); }
+    /// One stack for each value that the body saves.
+    ResultRange getStacks() {
+      return getResults().drop_front(1 + getCollect().size());
+    }
+  }];
 }
 
-def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"LayersOp">]> {
+def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike,
+                                   ParentOneOf<["LayersOp", "LayersBackwardOp"]>]> {
   let summary = "the carried value of the next layer";
   let description = [{
+    With `saving`, also what the loop's backward pass will read; only in
+    `enc.layers`.
+
     ```mlir
     enc.yield %next : !enc.tokens<768xf32>
+    enc.yield %next saving %x, %qkv
+        : !enc.tokens<768xf32>, !enc.tokens<768xf32>, !enc.tokens<3x12x64xf32>
     ```
   }];
-  let arguments = (ins Enc_TokensType:$value);
-  let assemblyFormat = "$value attr-dict `:` qualified(type($value))";
+  let arguments = (ins Enc_TokensType:$value, Variadic<Enc_TokensType>:$saved);
+  let assemblyFormat = [{
+    $value (`saving` $saved^)? attr-dict `:` qualified(type($value))
+    (`,` qualified(type($saved))^)?
+  }];
+  let builders = [OpBuilder<(ins "Value":$value), [{
+    build($_builder, $_state, value, ValueRange());
+  }]>];
 }
 
 //===----------------------------------------------------------------------===//
@@ -415,5 +447,7 @@ def Enc_NormalizeOp : Enc_Op<"normalize", [Pure, SameOperandsAndResultType]> {
 }
 
 include "dialects/Enc/IR/EncFusedOps.td"
+include "dialects/Enc/IR/EncTrainingOps.td"
+include "dialects/Enc/IR/EncGradientOps.td"
 
 #endif // BERTC_DIALECTS_ENC_IR_ENCOPS_TD

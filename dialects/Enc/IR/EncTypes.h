@@ -27,7 +27,7 @@ namespace mlir::enc {
 
 /// Shape of a tokens or sequences type, without the leading T or B.
 llvm::ArrayRef<int64_t> getRowShape(Type type);
-/// Element type of a tokens, sequences or scores type.
+/// Element type of a tokens, sequences, scores or scalar type.
 Type getRowElementType(Type type);
 
 } // namespace mlir::enc

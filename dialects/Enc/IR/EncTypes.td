@@ -66,4 +66,38 @@ def Enc_OffsetsType : Enc_Type<"Offsets", "offsets"> {
   let description = [{`[B + 1]` of i32: 0, then the end of each sequence.}];
 }
 
+def Enc_ScalarType : Enc_Type<"Scalar", "scalar"> {
+  let summary = "one number for the whole batch";
+  let description = [{`!enc.scalar<f32>` is what a loss computes.}];
+  let parameters = (ins "Type":$elementType);
+  let assemblyFormat = "`<` $elementType `>`";
+  let genVerifyDecl = 1;
+  let builders = [TypeBuilderWithInferredContext<(ins "Type":$elementType), [{
+    return $_get(elementType.getContext(), elementType);
+  }]>];
+}
+
+def Enc_StackType : Enc_Type<"Stack", "stack"> {
+  let summary = "rows of tokens, once for each trip of a loop";
+  let description = [{
+    `!enc.stack<6x!enc.tokens<768xf32>>` is what six trips of `enc.layers` saved
+    for `enc.layers_backward`.
+  }];
+  let parameters = (ins "int64_t":$count, "::mlir::enc::TokensType":$rows);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let builders = [TypeBuilderWithInferredContext<
+      (ins "int64_t":$count, "::mlir::enc::TokensType":$rows), [{
+    return $_get(rows.getContext(), count, rows);
+  }]>];
+}
+
+def Enc_RandomType : Enc_Type<"Random", "random"> {
+  let summary = "what random numbers are drawn from: a seed and a step";
+  let description = [{
+    Two integers: the seed of the run and the number of the training step. See
+    `enc.dropout` for how they become bits.
+  }];
+}
+
 #endif // BERTC_DIALECTS_ENC_IR_ENCTYPES_TD

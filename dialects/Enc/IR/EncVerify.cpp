@@ -12,78 +12,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/Enc/IR/EncChecks.h"
 #include "dialects/Enc/IR/EncOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::enc;
-
-//===----------------------------------------------------------------------===//
-// Shared checks
-//===----------------------------------------------------------------------===//
-
-static bool isIds(Type type) {
-  auto tokens = dyn_cast<TokensType>(type);
-  return tokens && tokens.getShape().empty() &&
-         tokens.getElementType().isInteger(32);
-}
-
-/// Rows of one dimension of floats.
-static bool isRow(Type type) {
-  return getRowShape(type).size() == 1 &&
-         isa<FloatType>(getRowElementType(type));
-}
-
-static LogicalResult verifyPositive(Operation *op, StringRef label,
-                                    StringRef name, const APFloat &value) {
-  double number = value.convertToDouble();
-  if (std::isfinite(number) && number > 0)
-    return success();
-  return op->emitOpError(label) << ": expected " << name
-                                << " to be finite and positive, got " << number;
-}
-
-/// The weight behind `symbol` has `shape` and the element type; -1 stands for
-/// any number of rows. A layered weight belongs to a loop of as many trips.
-static LogicalResult verifyWeight(Operation *op, SymbolTableCollection &table,
-                                  StringRef label, StringRef role,
-                                  FlatSymbolRefAttr symbol,
-                                  ArrayRef<int64_t> shape, Type elementType) {
-  auto weight = table.lookupNearestSymbolFrom<WeightOp>(op, symbol);
-  if (!weight)
-    return op->emitOpError("refers to ")
-           << symbol << " as " << role << ", which is no enc.weight";
-  auto type = cast<RankedTensorType>(weight.getType());
-  bool matches = type.getElementType() == elementType &&
-                 type.getShape().size() == shape.size();
-  for (size_t i = 0; matches && i < shape.size(); ++i)
-    matches = shape[i] == -1 || type.getShape()[i] == shape[i];
-  if (!matches) {
-    InFlightDiagnostic error = op->emitOpError(label);
-    error << ": expected " << role << ' ' << symbol << " to be a tensor of [";
-    llvm::interleaveComma(shape, error, [&](int64_t size) {
-      if (size == -1)
-        error << "rows";
-      else
-        error << size;
-    });
-    error << "] " << elementType << ", got " << type;
-    error.attachNote(weight.getLoc()) << "declared here";
-    return error;
-  }
-  std::optional<int64_t> layers = weight.getLayers();
-  auto loop = op->getParentOfType<LayersOp>();
-  if (layers && !loop)
-    return op->emitOpError("uses ")
-           << symbol
-           << ", which has one tensor per layer, outside of enc.layers";
-  if (layers && static_cast<int64_t>(loop.getTripCount()) != *layers)
-    return op->emitOpError("uses ")
-           << symbol << " of " << *layers << " layers in a loop of "
-           << loop.getTripCount() << " trips";
-  return success();
-}
 
 //===----------------------------------------------------------------------===//
 // Attributes of functions
@@ -135,32 +69,33 @@ LogicalResult WeightOp::verify() {
 }
 
 LogicalResult LayersOp::verify() {
-  constexpr int64_t most = 1000;
-  int64_t trips = getTripCount();
-  if (trips < 1 || trips > most)
-    return emitOpError("layers_c1: expected 1 to ")
-           << most << " trips, got " << trips;
+  int64_t from = getFirstTrip(), to = getEndTrip();
+  if (failed(verifyTrips(*this, "layers_c1", "layers_c7", getTripCount(), from,
+                         to)))
+    return failure();
   Type type = getInit().getType();
-  if (getNumResults() != 1 + getCollect().size() ||
-      llvm::any_of(getResultTypes(), [&](Type t) { return t != type; }))
+  size_t states = 1 + getCollect().size();
+  auto isState = [&](Type t) { return t == type; };
+  auto isStack = [](Type t) { return isa<StackType>(t); };
+  if (getNumResults() < states ||
+      !llvm::all_of(getResults().take_front(states).getTypes(), isState) ||
+      !llvm::all_of(getResults().drop_front(states).getTypes(), isStack))
     return emitOpError("layers_c4: expected ")
-           << 1 + getCollect().size() << " results of type " << type;
-  int64_t previous = -1;
+           << states << " results of type " << type;
+  int64_t previous = from - 1;
   for (int64_t index : getCollect()) {
-    if (index <= previous || index > trips)
-      return emitOpError(
-                 "layers_c5: expected collected states to rise within 0 "
-                 "to ")
-             << trips << ", got " << index;
+    if (index <= previous || index > to)
+      return emitOpError("layers_c5: expected collected states to rise within ")
+             << from << " to " << to << ", got " << index;
     previous = index;
   }
-  if (auto outer = (*this)->getParentOfType<LayersOp>()) {
-    InFlightDiagnostic error = emitOpError("layers_c6: expected no loop around "
-                                           "a loop of layers");
-    error.attachNote(outer.getLoc()) << "the outer loop";
-    return error;
-  }
-  return success();
+  return verifyNoLoopAround(*this, "layers_c6");
+}
+
+/// What a loop of trips saves of `rows`.
+static bool stacks(Type type, int64_t trips, Type rows) {
+  auto stack = dyn_cast<StackType>(type);
+  return stack && stack.getCount() == trips && stack.getRows() == rows;
 }
 
 LogicalResult LayersOp::verifyRegions() {
@@ -173,6 +108,49 @@ LogicalResult LayersOp::verifyRegions() {
   if (!yield || yield.getValue().getType() != type)
     return emitOpError(
                "layers_c3: expected the body to yield one value of type ")
+           << type;
+  int64_t trips = getEndTrip() - getFirstTrip();
+  OperandRange saved = yield.getSaved();
+  if (saved.size() != getStacks().size())
+    return emitOpError("layers_c8: expected ")
+           << getStacks().size() << " saved values, got " << saved.size();
+  for (auto [stack, value] : llvm::zip_equal(getStacks(), saved))
+    if (!stacks(stack.getType(), trips, value.getType()))
+      return emitOpError("layers_c8: expected a result of ")
+             << trips << " times " << value.getType() << ", got "
+             << stack.getType();
+  return success();
+}
+
+LogicalResult LayersBackwardOp::verify() {
+  int64_t from = getFirstTrip(), to = getEndTrip();
+  if (failed(verifyTrips(*this, "layers_backward_c1", "layers_backward_c1",
+                         getTripCount(), from, to)))
+    return failure();
+  for (Value stack : getSaved())
+    if (cast<StackType>(stack.getType()).getCount() != to - from)
+      return emitOpError("layers_backward_c2: expected stacks of ")
+             << to - from << " trips, got " << stack.getType();
+  return verifyNoLoopAround(*this, "layers_backward_c5");
+}
+
+LogicalResult LayersBackwardOp::verifyRegions() {
+  Type type = getInit().getType();
+  Block &body = getBody().front();
+  SmallVector<Type> expected = {type};
+  for (Value stack : getSaved())
+    expected.push_back(cast<StackType>(stack.getType()).getRows());
+  if (!llvm::equal(body.getArgumentTypes(), expected)) {
+    InFlightDiagnostic error = emitOpError("layers_backward_c3: expected body "
+                                           "arguments of types ");
+    llvm::interleaveComma(expected, error);
+    return error;
+  }
+  auto yield = dyn_cast_or_null<YieldOp>(body.empty() ? nullptr : &body.back());
+  if (!yield || yield.getValue().getType() != type ||
+      !yield.getSaved().empty() || getType() != type)
+    return emitOpError("layers_backward_c4: expected the body to yield one "
+                       "value, and a result, of type ")
            << type;
   return success();
 }
@@ -372,13 +350,6 @@ LogicalResult FusedEmbedNormOp::verifySymbolUses(SymbolTableCollection &table) {
                  check("bias", getBiasAttr(), {n}));
 }
 
-/// [3, N, D] of floats.
-static bool isQKV(Type type) {
-  ArrayRef<int64_t> shape = getRowShape(type);
-  return shape.size() == 3 && shape[0] == 3 &&
-         isa<FloatType>(getRowElementType(type));
-}
-
 LogicalResult FusedQKVOp::verify() {
   Type in = getInput().getType();
   if (isQKV(getType()) && isRow(in) &&
@@ -412,22 +383,41 @@ LogicalResult FusedAttentionOp::verify() {
     return emitOpError("fused_attention_c1: expected tokens of 3 x N x D, got ")
            << in;
   ArrayRef<int64_t> shape = getRowShape(in);
-  if (!isRow(getType()) || getRowShape(getType())[0] != shape[1] * shape[2] ||
-      getRowElementType(in) != getRowElementType(getType()))
+  Type element = getRowElementType(in), out = getResult().getType();
+  if (out != TokensType::get({shape[1] * shape[2]}, element))
     return emitOpError("fused_attention_c2: expected a result of ")
-           << shape[1] * shape[2] << " columns of " << getRowElementType(in)
-           << ", got " << getType();
+           << shape[1] * shape[2] << " columns of " << element << ", got "
+           << out;
+  if (getLogSumExp() &&
+      getLogSumExp().getType() != TokensType::get({shape[1]}, element))
+    return emitOpError("fused_attention_c4: expected log_sum_exp of type ")
+           << TokensType::get({shape[1]}, element) << ", got "
+           << getLogSumExp().getType();
+  if (failed(verifyDropout(*this, "fused_attention_c5", getRandom(), getSite(),
+                           getRate())))
+    return failure();
+  if (getRandom() && shape[1] > 4096)
+    return emitOpError("fused_attention_c5: expected at most 4096 heads with "
+                       "dropout, got ")
+           << shape[1];
   return verifyPositive(*this, "fused_attention_c3", "scale", getScale());
 }
 
 LogicalResult FusedLinearAddNormOp::verify() {
   Type in = getInput().getType(), residual = getResidual().getType();
-  if (!isRow(in) || !isRow(getType()) || residual != getType() ||
-      getRowElementType(in) != getRowElementType(getType()))
+  Type out = getResult().getType();
+  if (!isRow(in) || !isRow(out) || residual != out ||
+      getRowElementType(in) != getRowElementType(out))
     return emitOpError("fused_linear_add_norm_c1: expected input, residual and "
                        "result of one dimension and element type, the last two "
                        "of one type, got ")
-           << in << ", " << residual << " and " << getType();
+           << in << ", " << residual << " and " << out;
+  if (getSum() && getSum().getType() != out)
+    return emitOpError("fused_linear_add_norm_c4: expected sum of type ")
+           << out << ", got " << getSum().getType();
+  if (failed(verifyDropout(*this, "fused_linear_add_norm_c5", getRandom(),
+                           getSite(), getRate())))
+    return failure();
   return verifyPositive(*this, "fused_linear_add_norm_c3", "epsilon",
                         getEpsilon());
 }
@@ -435,8 +425,8 @@ LogicalResult FusedLinearAddNormOp::verify() {
 LogicalResult
 FusedLinearAddNormOp::verifySymbolUses(SymbolTableCollection &table) {
   int64_t k = getRowShape(getInput().getType())[0];
-  int64_t n = getRowShape(getType())[0];
-  Type element = getRowElementType(getType());
+  int64_t n = getRowShape(getResult().getType())[0];
+  Type element = getRowElementType(getResult().getType());
   auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
                    ArrayRef<int64_t> shape) {
     return failed(verifyWeight(*this, table, "fused_linear_add_norm_c2", role,
@@ -449,18 +439,25 @@ FusedLinearAddNormOp::verifySymbolUses(SymbolTableCollection &table) {
 }
 
 LogicalResult FusedFeedForwardOp::verify() {
-  if (!isRow(getType()))
+  Type type = getResult().getType();
+  if (!isRow(type))
     return emitOpError("fused_feed_forward_c1: expected tokens of one "
                        "dimension, got ")
-           << getType();
+           << type;
+  if (getSum() && getSum().getType() != type)
+    return emitOpError("fused_feed_forward_c4: expected sum of type ")
+           << type << ", got " << getSum().getType();
+  if (failed(verifyDropout(*this, "fused_feed_forward_c5", getRandom(),
+                           getSite(), getRate())))
+    return failure();
   return verifyPositive(*this, "fused_feed_forward_c3", "epsilon",
                         getEpsilon());
 }
 
 LogicalResult
 FusedFeedForwardOp::verifySymbolUses(SymbolTableCollection &table) {
-  int64_t h = getRowShape(getType())[0];
-  Type element = getRowElementType(getType());
+  int64_t h = getRowShape(getResult().getType())[0];
+  Type element = getRowElementType(getResult().getType());
   auto up = table.lookupNearestSymbolFrom<WeightOp>(*this, getUpAttr());
   int64_t i = up ? cast<RankedTensorType>(up.getType()).getShape()[0] : -1;
   auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
@@ -468,6 +465,10 @@ FusedFeedForwardOp::verifySymbolUses(SymbolTableCollection &table) {
     return failed(verifyWeight(*this, table, "fused_feed_forward_c2", role,
                                symbol, shape, element));
   };
+  Type wide = i < 1 ? Type() : TokensType::get({i}, element);
+  if (getUpResult() && wide && getUpResult().getType() != wide)
+    return emitOpError("fused_feed_forward_c4: expected up of type ")
+           << wide << ", got " << getUpResult().getType();
   return failure(check("up", getUpAttr(), {i, h}) ||
                  check("up bias", getUpBiasAttr(), {i}) ||
                  check("down", getDownAttr(), {h, i}) ||

@@ -103,6 +103,19 @@ static LogicalResult checkRows(func::FuncOp function, unsigned index,
   return agree(function, index, "sequences", sizes.sequences, tensor.rows());
 }
 
+/// Integers that a double holds exactly.
+static LogicalResult checkRandom(func::FuncOp function, unsigned index,
+                                 const Tensor &tensor) {
+  auto isSeed = [](double value) {
+    return value >= 0 && value < 0x1p53 && value == std::floor(value);
+  };
+  if (tensor.data.size() == 2 && llvm::all_of(tensor.data, isSeed))
+    return success();
+  return function.emitError("argument ")
+         << index << " is expected to hold a seed and a step of 0 to 2^53, got "
+         << tensor.data.size() << " numbers";
+}
+
 LogicalResult reference::checkArguments(func::FuncOp function,
                                         ArrayRef<Tensor> arguments) {
   if (!function.getBody().hasOneBlock())
@@ -128,10 +141,13 @@ LogicalResult reference::checkArguments(func::FuncOp function,
     } else if (isa<TokensType, SequencesType>(type)) {
       if (failed(checkRows(function, index, arguments[index], type, sizes)))
         return failure();
+    } else if (isa<RandomType>(type)) {
+      if (failed(checkRandom(function, index, arguments[index])))
+        return failure();
     } else {
       return function.emitError("argument ")
              << index << " has type " << type
-             << ", expected enc tokens, sequences or offsets";
+             << ", expected enc tokens, sequences, offsets or random";
     }
   }
   return success();

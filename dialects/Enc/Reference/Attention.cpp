@@ -10,27 +10,16 @@
 // heads and rows with the same helper, so the layout is written down once.
 //
 //===----------------------------------------------------------------------===//
-#include "dialects/Enc/Reference/Functions.h"
+#include "dialects/Enc/Reference/TrainingFunctions.h"
 
-#include "llvm/ADT/STLFunctionalExtras.h"
 #include <algorithm>
 #include <cmath>
 
 using namespace mlir::enc;
 using namespace mlir::enc::reference;
 
-/// One row of scores: a token, its head, and the tokens [first, first + count)
-/// that it attends to.
-struct ScoreRow {
-  int64_t token;
-  int64_t head;
-  int64_t first;
-  int64_t count;
-  int64_t at; ///< Index of the row's first score.
-};
-
-static void forScoreRows(const std::vector<int64_t> &lengths, int64_t heads,
-                         llvm::function_ref<void(const ScoreRow &)> body) {
+void reference::forScoreRows(const std::vector<int64_t> &lengths, int64_t heads,
+                             llvm::function_ref<void(const ScoreRow &)> body) {
   ScoreRow row{0, 0, 0, 0, 0};
   for (int64_t length : lengths) {
     row.count = length;

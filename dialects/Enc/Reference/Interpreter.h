@@ -14,7 +14,7 @@
 #ifndef BERTC_DIALECTS_ENC_REFERENCE_INTERPRETER_H
 #define BERTC_DIALECTS_ENC_REFERENCE_INTERPRETER_H
 
-#include "dialects/Enc/Reference/Tensor.h"
+#include "dialects/Enc/Reference/WeightGradients.h"
 #include "mlir/Support/LLVM.h"
 #include <functional>
 #include <string>
@@ -49,6 +49,9 @@ struct InterpreterOptions {
   /// Round every result of every op to float, as an implementation in f32
   /// with perfect kernels would.
   bool roundToFloat = false;
+  /// Where gradients of weights are added up. A function that has some does not
+  /// run without.
+  WeightGradients *gradients = nullptr;
   /// Called after each op, in order of execution, for comparisons op by op.
   std::function<void(Operation *, ArrayRef<Tensor>)> observer;
 };

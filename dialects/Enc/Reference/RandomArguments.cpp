@@ -34,11 +34,26 @@ static std::optional<StringRef> getTable(OpOperand &use) {
   return tables[use.getOperandNumber()];
 }
 
-/// The rows of the smallest table that `ids` index; 1 if there is none.
+/// What the labels of a loss range over, if `use` is one.
+static std::optional<int64_t> countClasses(OpOperand &use) {
+  if (use.getOperandNumber() != 1)
+    return std::nullopt;
+  if (isa<CrossEntropyOp, CrossEntropyGradientOp>(use.getOwner()))
+    return getRowShape(use.getOwner()->getOperand(0).getType())[0];
+  // Places in a sequence: some lie outside of it, and so do not count.
+  if (isa<SpanLossOp, SpanLossGradientOp>(use.getOwner()))
+    return 6;
+  return std::nullopt;
+}
+
+/// The rows of the smallest table that `ids` index, or the classes that they
+/// are labels of; 1 if there is neither.
 static int64_t countRows(Value ids) {
   int64_t rows = std::numeric_limits<int64_t>::max();
   for (OpOperand &use : ids.getUses())
-    if (auto table = getTable(use))
+    if (auto classes = countClasses(use))
+      rows = std::min(rows, *classes);
+    else if (auto table = getTable(use))
       if (auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(
               use.getOwner(), StringAttr::get(ids.getContext(), *table)))
         rows = std::min(rows,
@@ -75,6 +90,10 @@ std::vector<Tensor> reference::randomArguments(func::FuncOp function,
       std::partial_sum(lengths.begin(), lengths.end(),
                        offsets.data.begin() + 1);
       arguments.push_back(std::move(offsets));
+    } else if (isa<RandomType>(type)) {
+      Tensor random({2});
+      random.data = {static_cast<double>(seed), 7.0};
+      arguments.push_back(std::move(random));
     } else if (isa<TokensType, SequencesType>(type)) {
       arguments.push_back(randomRows(
           argument, isa<TokensType>(type) ? tokens : sequences, numbers));

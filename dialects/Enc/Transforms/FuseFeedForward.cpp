@@ -55,12 +55,13 @@ static void fuse(FusedLinearAddNormOp down, FusionReport &report) {
 
   OpBuilder b(down);
   auto fused = FusedFeedForwardOp::create(
-      b, down.getLoc(), down.getType(), up.getInput(),
+      b, down.getLoc(), down.getResult().getType(), /*sum=*/Type(),
+      /*up=*/Type(), up.getInput(), down.getRandom(),
       ActivationKindAttr::get(b.getContext(), *activation), up.getWeightAttr(),
       up.getBiasAttr(), down.getWeightAttr(), down.getBiasAttr(),
       down.getGainAttr(), down.getNormBiasAttr(), down.getEpsilonAttr(),
-      /*plan=*/Attribute());
-  down.replaceAllUsesWith(fused.getResult());
+      down.getSiteAttr(), down.getRateAttr(), /*plan=*/Attribute());
+  down.getResult().replaceAllUsesWith(fused.getResult());
   eraseChain({up, producer, down});
   report.passed(fused);
 }

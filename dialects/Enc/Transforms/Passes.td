@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Fusion passes, and the contract that closes the fused stage.
+// Fusion passes, the contract that closes the fused stage, and the backward pass.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_DIALECTS_ENC_TRANSFORMS_PASSES_TD
@@ -85,6 +85,50 @@ def VerifyFusedPass : Pass<"enc-verify-fused", "::mlir::func::FuncOp"> {
     Only `enc` ops with a kernel, on f32 rows, may remain. Each other op is an
     error: attention in parts, views of heads, ops of other dialects.
   }];
+}
+
+def GenerateBackwardPass : Pass<"enc-generate-backward", "::mlir::ModuleOp"> {
+  let summary = "a function that computes a loss and all gradients";
+  let description = [{
+    Adds `@train` to a module whose fused `@forward` returns a loss: the forward
+    pass with the values saved that the backward pass reads, then the ops of the
+    forward pass in reverse, each by its entry in the table of backward rules.
+    Gradients of weights are added to, as an effect; arguments and results are
+    those of `@forward`.
+
+    ```mlir
+    %last = enc.layers 12 (%h = %x) { ... }
+    %logits = enc.linear %last weight(@w) bias(@b)
+    %loss = enc.cross_entropy %logits, %labels
+    return %loss
+    // becomes
+    %last, %stack... = enc.layers 12 (%h = %x) { ... enc.yield %n saving ... }
+    %logits = enc.linear %last weight(@w) bias(@b)
+    %loss = enc.cross_entropy %logits, %labels
+    %d0 = enc.cross_entropy_gradient %logits, %labels
+    enc.linear_weight_gradient %d0, %last weight(@w) bias(@b) into [@w, @b]
+    %d1 = enc.linear_input_gradient %d0 weight(@w)
+    %d2 = enc.layers_backward 12 (%d = %d1) saved(%s = %stack...) { ... }
+    return %loss
+    ```
+    What is frozen has no gradient ops, and the walk ends where nothing that
+    learns lies behind. A loop whose layers do not all learn the same is split
+    into one for each range that does.
+
+    With `activation-memory`, what layers save is given up until it fits, cheapest
+    first: outputs of norms, inputs of activations, projections of attention, then
+    all but the input of each layer; that is computed again in the backward loop.
+  }];
+  let dependentDialects = ["::mlir::enc::EncDialect"];
+  let options = [
+    Option<"function", "function", "std::string", "\"forward\"",
+           "the function to differentiate">,
+    ListOption<"freeze", "freeze", "std::string",
+               "what does not learn: embeddings, encoder, layers[0-5], regular "
+               "expressions for names of weights">,
+    Option<"activationMemory", "activation-memory", "int64_t", "0",
+           "bytes a token that layers may save; 0 for no limit">
+  ];
 }
 
 #endif // BERTC_DIALECTS_ENC_TRANSFORMS_PASSES_TD

@@ -166,7 +166,7 @@ func.func @layers_c6(%x: !enc.tokens<8xf32>) {
 // -----
 
 func.func @yield_outside(%x: !enc.tokens<8xf32>) {
-  // expected-error @below {{'enc.yield' op expects parent op 'enc.layers'}}
+  // expected-error @below {{'enc.yield' op expects parent op to be one of 'enc.layers, enc.layers_backward'}}
   enc.yield %x : !enc.tokens<8xf32>
 }
 

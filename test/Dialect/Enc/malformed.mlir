@@ -88,7 +88,7 @@ func.func @no_results(%x: !enc.tokens<8xf32>) {
 func.func @yield_nothing(%x: !enc.tokens<8xf32>) {
   %0 = "enc.layers"(%x) <{tripCount = 2 : i64, collect = array<i64>}> ({
   ^bb0(%h: !enc.tokens<8xf32>):
-    // expected-error @below {{requires a single operand}}
+    // expected-error @below {{expected 1 or more operands, but found 0}}
     "enc.yield"() : () -> ()
   }) : (!enc.tokens<8xf32>) -> !enc.tokens<8xf32>
   return

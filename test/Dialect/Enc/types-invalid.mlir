@@ -64,3 +64,23 @@ func.func private @f(!enc.tokens<8xf32, 3>)
 
 // expected-error @below {{unknown  type `matrix` in dialect `enc`}}
 func.func private @f(!enc.matrix<8xf32>)
+
+// -----
+
+// expected-error @below {{expected a number of trips and tokens}}
+func.func private @f(!enc.stack<3xf32>)
+
+// -----
+
+// expected-error @below {{expected a number of trips and tokens}}
+func.func private @f(!enc.stack<!enc.tokens<8xf32>>)
+
+// -----
+
+// expected-error @below {{expected at least 1 trip, got 0}}
+func.func private @f(!enc.stack<0x!enc.tokens<8xf32>>)
+
+// -----
+
+// expected-error @below {{expected an integer or float element type, got 'index'}}
+func.func private @f(!enc.scalar<index>)

@@ -78,8 +78,9 @@ TEST_F(EncBuilders, InferAttention) {
   EXPECT_EQ(context.getType(), tokens({5, 7}));
   Value merged = enc::MergeHeadsOp::create(b, loc(), context);
   EXPECT_EQ(merged.getType(), tokens({35}));
-  Value fused = enc::FusedAttentionOp::create(
+  auto fused = enc::FusedAttentionOp::create(
       b, loc(), qkv, o, b.getF64FloatAttr(0.5), Attribute());
+  EXPECT_EQ(fused->getNumResults(), 1u);
   EXPECT_EQ(fused.getType(), tokens({35}));
   EXPECT_TRUE(verifies());
 }
@@ -89,8 +90,10 @@ TEST_F(EncBuilders, InferRows) {
   Block *block =
       function({tokens({9}), tokens({5}), enc::OffsetsType::get(&context)});
   Value x = block->getArgument(0), residual = block->getArgument(1);
-  Value y = enc::FusedLinearAddNormOp::create(
-      b, loc(), x, residual, w, v, v, v, b.getF64FloatAttr(1e-5), Attribute());
+  Value y =
+      enc::FusedLinearAddNormOp::create(b, loc(), x, residual, w, v, v, v,
+                                        b.getF64FloatAttr(1e-5), Attribute())
+          .getResult();
   EXPECT_EQ(y.getType(), tokens({5}));
   Value pooled = enc::PoolOp::create(b, loc(), y, block->getArgument(2),
                                      enc::PoolMode::Max, Attribute());

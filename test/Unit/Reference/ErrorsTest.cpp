@@ -148,7 +148,30 @@ TEST_F(InterpreterErrors, OpsItDoesNotKnow) {
                  "expected a function of one block");
   EXPECT_MESSAGE(
       run("func.func @f(%x: i32) { return }", std::vector<Tensor>{Tensor({1})}),
-      "has type 'i32', expected enc tokens, sequences or offsets");
+      "has type 'i32', expected enc tokens, sequences, offsets or random");
+}
+
+TEST_F(InterpreterErrors, Training) {
+  Tensor labels({2}), random({2});
+  labels.data = {-100, 4};
+  EXPECT_MESSAGE(run("func.func @f(%x: !enc.tokens<4xf32>, %l: "
+                     "!enc.tokens<i32>) { %y = enc.cross_entropy %x, %l : "
+                     "!enc.tokens<4xf32>, !enc.tokens<i32> -> "
+                     "!enc.scalar<f32> return }",
+                     std::vector<Tensor>{Tensor({2, 4}), labels}),
+                 "expects labels of 0 to 3 or -100, got 4 in row 1");
+  random.data = {-1, 0};
+  EXPECT_MESSAGE(run("func.func @f(%r: !enc.random) { return }",
+                     std::vector<Tensor>{random}),
+                 "argument 0 is expected to hold a seed and a step of 0 to "
+                 "2^53");
+  EXPECT_MESSAGE(run("enc.weight @w = \"w\" : tensor<4x4xf32>\n"
+                     "func.func @f(%x: !enc.tokens<4xf32>) { "
+                     "enc.linear_weight_gradient %x, %x weight(@w) into [@w] : "
+                     "!enc.tokens<4xf32>, !enc.tokens<4xf32> return }",
+                     std::vector<Tensor>{Tensor({2, 4})}),
+                 "accumulates gradients, but the caller of the interpreter "
+                 "keeps none");
 }
 
 } // namespace

@@ -8,16 +8,18 @@
 //
 // The oracle against PyTorch: every case of enc-ops.json, to 1e-12. The cases
 // are data (IR, arguments, weights, results), so a new op needs no code here;
-// a last test sees to it that no op is left out.
+// a last test sees to it that no op is left out. Cases with gradients are run
+// through their backward pass, which is what brings in the gradient ops.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Enc/IR/EncOps.h"
 #include "dialects/Enc/Reference/Interpreter.h"
 #include "dialects/Enc/Reference/WeightProvider.h"
+#include "dialects/Enc/Transforms/Passes.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <cctype>
@@ -51,6 +53,30 @@ static Tensor toTensor(const llvm::json::Object &object) {
   return tensor;
 }
 
+/// The module of a case, with its backward pass if it has gradients.
+static OwningOpRef<ModuleOp> load(const llvm::json::Object &golden,
+                                  MLIRContext *context) {
+  auto module = parseSourceString<ModuleOp>(*golden.getString("module"),
+                                            ParserConfig(context));
+  if (!module || !golden.getObject("gradients"))
+    return module;
+  enc::GenerateBackwardPassOptions options;
+  options.function = "f";
+  PassManager manager(context);
+  manager.addPass(enc::createGenerateBackwardPass(options));
+  return succeeded(manager.run(*module)) ? std::move(module) : nullptr;
+}
+
+/// Relative to numbers above 1.
+static double difference(const Tensor &got, const Tensor &expected) {
+  double worst = 0;
+  for (auto [a, b] : llvm::zip_equal(got.data, expected.data)) {
+    double one = std::fabs(a - b) / std::max(1.0, std::fabs(b));
+    worst = one <= worst ? worst : one; // A NaN counts.
+  }
+  return worst;
+}
+
 class EncOps : public testing::TestWithParam<size_t> {
 protected:
   EncOps() { context.loadDialect<enc::EncDialect, func::FuncDialect>(); }
@@ -59,8 +85,7 @@ protected:
 
 TEST_P(EncOps, EqualsPyTorch) {
   const llvm::json::Object &golden = *cases()[GetParam()].getAsObject();
-  auto module = parseSourceString<ModuleOp>(*golden.getString("module"),
-                                            ParserConfig(&context));
+  OwningOpRef<ModuleOp> module = load(golden, &context);
   ASSERT_TRUE(module) << golden.getString("module")->str();
 
   MapWeights weights;
@@ -72,20 +97,35 @@ TEST_P(EncOps, EqualsPyTorch) {
   for (const llvm::json::Value &value : *golden.getArray("arguments"))
     arguments.push_back(toTensor(*value.getAsObject()));
 
-  auto function = *module->getOps<func::FuncOp>().begin();
-  auto results = interpret(function, arguments, weights);
+  const llvm::json::Object *expectedGradients = golden.getObject("gradients");
+  WeightGradients gradients;
+  InterpreterOptions options;
+  options.gradients = &gradients;
+  auto function =
+      module->lookupSymbol<func::FuncOp>(expectedGradients ? "train" : "f");
+  auto results = interpret(function, arguments, weights, options);
   ASSERT_TRUE(succeeded(results));
   ASSERT_EQ(results->size(), 1u);
   const Tensor &got = results->front().tensor;
   Tensor expected = toTensor(*golden.getObject("result"));
   ASSERT_EQ(ArrayRef(got.shape), ArrayRef(expected.shape));
-  double worst = 0;
-  for (auto [a, b] : llvm::zip_equal(got.data, expected.data)) {
-    ASSERT_TRUE(std::isfinite(a));
-    worst = std::max(worst, std::fabs(a - b) / std::max(1.0, std::fabs(b)));
-  }
+  double worst = difference(got, expected);
   std::printf("largest difference %.1e\n", worst);
   EXPECT_LE(worst, 1e-12);
+
+  if (!expectedGradients)
+    return;
+  EXPECT_EQ(gradients.size(), expectedGradients->size());
+  for (const auto &[name, value] : *expectedGradients) {
+    Tensor expected = toTensor(*value.getAsObject());
+    ASSERT_TRUE(gradients.count(name.str())) << name.str();
+    const Tensor &gradient = gradients[name.str()];
+    ASSERT_EQ(ArrayRef(gradient.shape), ArrayRef(expected.shape));
+    double worst = difference(gradient, expected);
+    std::printf("gradient of %s: largest difference %.1e\n", name.str().c_str(),
+                worst);
+    EXPECT_LE(worst, 1e-12) << name.str();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -104,8 +144,7 @@ TEST(EncOpsGolden, CoversEveryOp) {
   context.loadDialect<enc::EncDialect, func::FuncDialect>();
   std::set<std::string> seen;
   for (const llvm::json::Value &value : cases()) {
-    auto module = parseSourceString<ModuleOp>(
-        *value.getAsObject()->getString("module"), ParserConfig(&context));
+    OwningOpRef<ModuleOp> module = load(*value.getAsObject(), &context);
     ASSERT_TRUE(module);
     module->walk([&](Operation *op) {
       seen.insert(op->getName().getStringRef().str());

@@ -26,8 +26,9 @@ LABEL = r"([a-z][a-z_]*_c[0-9]+)\b"
 def main(root):
     root = pathlib.Path(root)
     stated = set(re.findall(r"\* \(" + LABEL, reference(root)))
-    verifier = (root / "dialects/Enc/IR/EncVerify.cpp").read_text()
-    reported = set(re.findall('"' + LABEL, verifier))
+    verifiers = sorted((root / "dialects/Enc/IR").glob("EncVerify*.cpp"))
+    reported = {label for verifier in verifiers
+                for label in re.findall('"' + LABEL, verifier.read_text())}
     expected = set()
     for test in (root / "test/Dialect/Enc").glob("*.mlir"):
         expected |= set(re.findall(r"expected-error.*\{\{" + LABEL,

@@ -8,7 +8,7 @@
 """Print a module of all examples in the descriptions of ops, one function each.
 
 Operands become arguments. Their types are those that the example ends with;
-offsets have only one type, so no op spells it.
+offsets and random have only one type, so no op spells it.
 
 usage: doc-examples.py ROOT, the folder of the sources
 """
@@ -27,15 +27,15 @@ VECTORS = ["gain", "bias", "b", "norm_bias", "down_bias", "q_bias", "k_bias",
 def function(name, example):
     """A function around one op, whose syntax ends in `: types [-> types]`."""
     head = example.partition("{")[0]  # of a region
-    operands = re.findall(r"%\w+", head.partition(" = ")[2])
+    operands = re.findall(r"%\w+", re.sub(r"^%[\w, %]* = ", "", head))
     types = head.rpartition(" : ")[2] if " : " in head else ""
-    types = re.findall(r"!enc\.\w+<[^>]*>", types.partition("->")[0])
-    if "(%h = " in head:
-        operands.remove("%h")
+    types = re.findall(r"!enc\.\w+<[^<>]*(?:<[^>]*>)?>", types.partition("->")[0])
+    for argument in re.findall(r"\((%\w+) = ", head):
+        operands.remove(argument)
     arguments = []
     for operand in dict.fromkeys(operands):
-        if operand == "%offsets":
-            arguments.append(f"{operand}: !enc.offsets")
+        if operand in ["%offsets", "%random"]:
+            arguments.append(f"{operand}: !enc.{operand[1:]}")
         else:
             arguments.append(f"{operand}: {types[0]}")
             types = types[1:] or types

@@ -22,7 +22,7 @@
 // ENTRY-NEXT: help: --entry names another one
 
 // RUN: not bertc-interpret %s --entry=integers 2>&1 | FileCheck %s --check-prefix=INTEGERS
-// INTEGERS: error: argument 0 has type 'i32', expected enc tokens, sequences or offsets
+// INTEGERS: error: argument 0 has type 'i32', expected enc tokens, sequences, offsets or random
 
 // RUN: not bertc-interpret %s.missing 2>&1 | FileCheck %s --check-prefix=MISSING
 // MISSING: error: could not open input file {{.*}}.missing
