@@ -236,7 +236,7 @@ TEST_P(MathSweep, StaysWithinItsBound) {
     } else {
       double error = std::fabs(out[i] - y);
       ok = error <= c.bound(x, y);
-      if (std::fabs(y) >= smallest && error / ulp(y) > worstUlp)
+      if (std::fabs(y) >= 2 * smallest && error / ulp(y) > worstUlp)
         worstUlp = error / ulp(y), worstUlpAt = x;
       double scaled = error / std::max(1.0, std::fabs(x));
       if (std::fabs(y) < 1e6 && scaled > worstAbsolute)
