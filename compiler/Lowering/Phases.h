@@ -22,8 +22,9 @@
 namespace bertc {
 
 /// How a buffer is divided among the threads during a phase. Two accesses with
-/// the same split (other than Whole and Columns) stay within one thread.
-enum class Split { Whole, Rows, Heads, Columns, Sequences };
+/// the same split (other than Whole and Columns) stay within one thread. Pairs
+/// are the rows of a sequence and a head.
+enum class Split { Whole, Rows, Heads, Columns, Sequences, Pairs };
 
 struct Access {
   int64_t slot; // memory, not value: two values may share a slot

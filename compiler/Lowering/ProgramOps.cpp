@@ -398,6 +398,56 @@ void Program::emitQKV(enc::FusedQKVOp op) {
   });
 }
 
+using Values = SmallVector<Value>;
+
+/// Runs `body(firstToken, length, carried)`, which returns what it carries on.
+static Values
+forSequences(KernelBuilder &k, CallFrame &frame, ValueRange start,
+             llvm::function_ref<Values(Value, Value, ValueRange)> body) {
+  return k.forLoop(k.index(0), frame.sequences, 1, start,
+                   [&](Value s, ValueRange carried) {
+                     Value first = k.loadIndex(frame.offsets, s);
+                     Value end = k.loadIndex(frame.offsets, k.add(s, 1));
+                     return body(first, k.sub(end, first), carried);
+                   });
+}
+
+/// Shares the work of attention, sequence after sequence and head after head,
+/// in equal parts. A head that falls to two threads is cut at a multiple of
+/// `unit` rows; both of them pack its keys. Runs `body(head, firstToken,
+/// length, begin, end)` for the rows of each head that fall to this thread.
+static void
+forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
+            llvm::function_ref<void(Value, Value, Value, Value, Value)> body) {
+  auto square = [&](Value length) { return k.mul(length, length); };
+  auto limit = [&](Value x, Value low, Value high) {
+    return k.sub(k.min(k.max(x, low), high), low);
+  };
+  // A row costs as much as its sequence is long.
+  Value work = forSequences(k, frame, k.index(0),
+                            [&](Value, Value length, ValueRange sum) -> Values {
+                              return {k.add(sum[0], square(length))};
+                            })[0];
+  auto [ownBegin, ownEnd] =
+      k.share(k.mul(work, heads), frame.tid, frame.threads);
+  auto visit = [&, ownBegin = ownBegin, ownEnd = ownEnd](
+                   Value first, Value length, ValueRange before) -> Values {
+    Value after = k.add(before[0], k.mul(square(length), heads));
+    auto rowOf = [&](Value position) {
+      Value row = k.div(limit(position, before[0], after), length);
+      Value head = k.mul(k.div(row, length), length);
+      return k.add(head, k.mul(k.div(k.sub(row, head), unit), unit));
+    };
+    Value begin = rowOf(ownBegin), end = rowOf(ownEnd);
+    k.forLoop(k.div(begin, length), k.ceilDiv(end, length), 1, [&](Value head) {
+      Value low = k.mul(head, length), high = k.add(low, length);
+      body(head, first, length, limit(begin, low, high), limit(end, low, high));
+    });
+    return {after};
+  };
+  forSequences(k, frame, k.index(0), visit);
+}
+
 void Program::emitAttention(enc::FusedAttentionOp op) {
   KernelBuilder &k = e->k;
   const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getResult()];
@@ -424,39 +474,23 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
     o.end = end;
     callAttention(k, shape, plan, o);
   };
-  auto forSequences =
-      [&](llvm::function_ref<void(Value first, Value last)> body) {
-        k.forLoop(k.index(0), e->frame.sequences, 1, [&](Value s) {
-          body(k.loadIndex(e->frame.offsets, s),
-               k.loadIndex(e->frame.offsets, k.add(s, 1)));
-        });
-      };
-
   if (splitBy == SplitBy::Panels) {
     e->phases.run({{in.slot, Split::Heads}}, {{out.slot, Split::Heads}}, [&] {
       auto [begin, end] =
           k.share(k.index(heads), e->frame.tid, e->frame.threads);
-      forSequences([&, begin = begin, end = end](Value first, Value last) {
-        Value length = k.sub(last, first);
-        k.forLoop(begin, end, 1, [&](Value head) {
-          attend(head, first, length, k.index(0), length);
-        });
-      });
+      forSequences(k, e->frame, {},
+                   [&, begin = begin, end = end](Value first, Value length,
+                                                 ValueRange) -> Values {
+                     k.forLoop(begin, end, 1, [&](Value head) {
+                       attend(head, first, length, k.index(0), length);
+                     });
+                     return {};
+                   });
     });
     return;
   }
-  e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Rows}}, [&] {
-    forSequences([&](Value first, Value last) {
-      Value begin = k.max(first, e->tokenBegin);
-      Value end = k.min(last, e->tokenEnd);
-      k.ifThen(k.less(begin, end), [&] {
-        k.forLoop(k.index(0), k.index(heads), 1, [&](Value head) {
-          attend(head, first, k.sub(last, first), k.sub(begin, first),
-                 k.sub(end, first));
-        });
-      });
-    });
-  });
+  e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Pairs}},
+                [&] { forOwnHeads(k, e->frame, heads, plan.rows, attend); });
 }
 
 //===----------------------------------------------------------------------===//

@@ -100,7 +100,7 @@ DictionaryAttr bertc::toAttribute(MLIRContext *context,
 template <typename Plan, size_t n>
 static FailureOr<Plan> readAll(Operation *op, StringRef part,
                                const Field<Plan> (&fields)[n],
-                               int64_t Plan::*panels) {
+                               llvm::function_ref<int64_t(Plan)> widest) {
   FailureOr<Plan> plan = read(op, part, fields);
   if (failed(plan))
     return plan;
@@ -110,7 +110,7 @@ static FailureOr<Plan> readAll(Operation *op, StringRef part,
   if (!arithmetic)
     return op->emitOpError("plan lacks an 'arithmetic' that is known");
   plan->arithmetic = *arithmetic;
-  int64_t wide = (*plan).*panels;
+  int64_t wide = widest(*plan);
   if (isTile(*arithmetic) && (plan->rows != 32 || wide > 2))
     return op->emitOpError("plan has a register tile of ")
            << plan->rows << " rows and " << wide
@@ -118,11 +118,14 @@ static FailureOr<Plan> readAll(Operation *op, StringRef part,
   return plan;
 }
 FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {
-  return readAll(op, part, linearFields, &LinearPlan::panels);
+  return readAll<LinearPlan>(op, part, linearFields,
+                             [](LinearPlan plan) { return plan.panels; });
 }
 FailureOr<AttentionPlan> bertc::attentionPlan(Operation *op) {
   FailureOr<AttentionPlan> plan =
-      readAll(op, {}, attentionFields, &AttentionPlan::keyPanels);
+      readAll<AttentionPlan>(op, {}, attentionFields, [](AttentionPlan plan) {
+        return std::max(plan.keyPanels, plan.valuePanels);
+      });
   if (failed(plan))
     return plan;
   Arithmetic a = plan->arithmetic;

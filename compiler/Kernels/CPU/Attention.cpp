@@ -74,7 +74,7 @@ struct Product {
 static void callProduct(KernelBuilder &k, const AttentionPlan &plan, Value rows,
                         const Product &p) {
   if (isTile(plan.arithmetic))
-    return callTileBlocks(k, rows,
+    return callTileBlocks(k, rows, p.group,
                           {p.a, p.strideA, p.b, p.panelStride, p.panels, p.c,
                            p.strideC, k.div(p.lines, tileLines)});
   MicroShape shape{plan.arithmetic, plan.rows, p.group, p.fixedStrideA};

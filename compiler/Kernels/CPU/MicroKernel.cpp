@@ -221,7 +221,10 @@ static void emitMicroBlock(KernelBuilder &k, const MicroShape &shape,
     });
   }
 
-  int64_t pass = linesPerPass(shape.arithmetic);
+  // LLVM loads all lines of a pass first; with addresses of rows to hold, too,
+  // 24 sums leave no room for four.
+  bool crowded = !shape.lda && rows * panels > 16;
+  int64_t pass = linesPerPass(shape.arithmetic) / (crowded ? 2 : 1);
   auto prefetch = [&](Value at) {
     Value ahead = k.add(o.ahead.offset, k.mul(k.div(at, pass), o.aheadStep));
     for (int64_t p = 0; p < panels; ++p) {

@@ -126,24 +126,24 @@ static void emitTileBlock(KernelBuilder &k, int rows, int panels, Place b,
                     strideC);
 }
 
-void bertc::callTileBlocks(KernelBuilder &k, Value rows,
+void bertc::callTileBlocks(KernelBuilder &k, Value rows, int64_t group,
                            const TileBlocksOperands &operands) {
   k.switchOn(k.ceilDiv(rows, tileRows), 2, [&](int64_t count) {
-    std::string name =
-        llvm::formatv("tile_bf16_tile_{0}x32_ldan_blocks", count * tileRows);
+    std::string name = llvm::formatv("tile_bf16_tile_{0}x{1}_ldan_blocks",
+                                     count * tileRows, group * lanes);
     TileBlocksOperands o = operands;
+    auto body = [&] {
+      forPanelGroups(k, k.index(0), o.panels, group,
+                     [&](Value panel, int64_t panels) {
+                       emitTileBlock(k, int(count), int(panels),
+                                     k.at(o.b, k.mul(panel, o.panelStride)),
+                                     k.at(o.c, k.mul(panel, lanes)), o);
+                     });
+    };
     k.callKernel(name,
                  {&o.a.buffer, &o.a.offset, &o.lda, &o.b.buffer, &o.b.offset,
                   &o.panelStride, &o.panels, &o.c.buffer, &o.c.offset, &o.ldc,
                   &o.chunks},
-                 [&] {
-                   forPanelGroups(k, k.index(0), o.panels, 2,
-                                  [&](Value panel, int64_t panels) {
-                                    emitTileBlock(
-                                        k, int(count), int(panels),
-                                        k.at(o.b, k.mul(panel, o.panelStride)),
-                                        k.at(o.c, k.mul(panel, lanes)), o);
-                                  });
-                 });
+                 body);
   });
 }

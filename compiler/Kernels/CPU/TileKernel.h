@@ -59,8 +59,8 @@ struct TileBlocksOperands {
 };
 
 /// C = A * B in bfloat16 for `rows` (1..32, a run-time value) rows and all
-/// panels, two at a time.
-void callTileBlocks(KernelBuilder &k, mlir::Value rows,
+/// panels, `group` (1 or 2) at a time.
+void callTileBlocks(KernelBuilder &k, mlir::Value rows, int64_t group,
                     const TileBlocksOperands &operands);
 
 } // namespace bertc

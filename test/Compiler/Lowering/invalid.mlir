@@ -74,3 +74,27 @@ module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
     return %n : !enc.tokens<48xf32>
   }
 }
+
+// -----
+
+// What attention can be told to multiply.
+module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
+  enc.weight @table = "table" : tensor<100x32xf32>
+  enc.weight @w = "w" : tensor<32x32xf32>
+  enc.weight @v = "v" : tensor<32xf32>
+  func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets) -> (!enc.tokens<32xf32> {enc.name = "last_hidden_state"}) {
+    %x = enc.embed %ids table(@table) : !enc.tokens<i32> -> !enc.tokens<32xf32>
+    %qkv = enc.fused_qkv %x query(@w, @v) key(@w, @v) value(@w, @v) {plan = {arithmetic = "f32", depth_block = 32, group = 8, panels = 1, row_block = 6, rows = 6}} : !enc.tokens<32xf32> -> !enc.tokens<3x2x16xf32>
+    // expected-error @+1 {{plan lacks an 'arithmetic' that is known}}
+    %a = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {key_panels = 1, rows = 6, value_panels = 1}} : !enc.tokens<3x2x16xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan has arithmetic 'int8_dot', expected f32, bf16_dot or bf16_tile for attention}}
+    %b = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {arithmetic = "int8_dot", key_panels = 1, rows = 6, value_panels = 1}} : !enc.tokens<3x2x16xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan has a register tile of 6 rows and 1 panels, expected 32 rows and 1 or 2 panels of tile registers}}
+    %c = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {arithmetic = "bf16_tile", key_panels = 1, rows = 6, value_panels = 1}} : !enc.tokens<3x2x16xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan has a register tile of 32 rows and 3 panels, expected 32 rows and 1 or 2 panels of tile registers}}
+    %e = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {arithmetic = "bf16_tile", key_panels = 2, rows = 32, value_panels = 3}} : !enc.tokens<3x2x16xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan lacks the integer 'value_panels'}}
+    %d = enc.fused_attention %qkv, %offsets scale 0.25 {plan = {arithmetic = "f32", key_panels = 1, rows = 6}} : !enc.tokens<3x2x16xf32> -> !enc.tokens<32xf32>
+    return %a : !enc.tokens<32xf32>
+  }
+}

@@ -2,7 +2,7 @@
 // RUN:   | FileCheck %s --implicit-check-not='llvm.call %'
 
 // Two ways through the function: few tokens are split by panels, many by rows.
-// A barrier is an indirect call: there are six a layer in the first, two in the
+// A barrier is an indirect call: there are six a layer in the first, three in the
 // second, and one before each loop.
 
 enc.weight @table = "table" : tensor<100x32xf32>
@@ -41,7 +41,9 @@ enc.weight layers 3 @down = "{layer}.down" : tensor<32x64xf32>
 // CHECK: scf.for
 // CHECK: call @linear_f32_32x96_
 // CHECK: llvm.call %
+// Attention has a split of its own: equal shares of the squares of lengths.
 // CHECK: call @attention_f32_16_
+// CHECK: llvm.call %
 // CHECK: call @linear_f32_32x32_
 // CHECK: call @layer_norm_32
 // Inside a block of rows each kernel is a phase of a profile.
