@@ -86,10 +86,6 @@ llvm::Error Compilation::checkOptions() {
                                 " for --require-fusion, expected some of " +
                                 llvm::join(fusionNames(), ", "),
                             suggestion(name, fusionNames()));
-  if (!hasKernels(options.precision))
-    return makeUsageError("--precision=" + precisionName(options.precision) +
-                              " is not yet available",
-                          "leave --precision out to compute in f32");
   bool text = options.output.empty() || options.output == "-";
   if (text && options.emit >= Stage::Object)
     return makeUsageError("expected the file to write, got none",

@@ -274,7 +274,7 @@ int64_t Program::layersOf(StringAttr symbol) {
 
 static PackedWeight::Element elementOf(Arithmetic arithmetic) {
   return arithmetic == Arithmetic::F32 ? PackedWeight::Element::F32
-         : isInt8(arithmetic)          ? PackedWeight::Element::Int8
+         : isInt8Weight(arithmetic)    ? PackedWeight::Element::Int8
          : isSplit(arithmetic)         ? PackedWeight::Element::BF16Split
                                        : PackedWeight::Element::BF16;
 }
@@ -288,19 +288,21 @@ Program::LinearWeights Program::panels(ArrayRef<StringAttr> symbols,
   packed.columns = columns;
   packed.depth = depth;
   packed.layers = layersOf(symbols.front());
+  PackedWeight::Element packedElement = elementOf(arithmetic);
   usesTiles |= isTile(arithmetic);
   LinearWeights indices;
-  if (isInt8(arithmetic)) {
+  if (packedElement == PackedWeight::Element::Int8) {
     packed.derived = PackedWeight::Derived::Scale;
     indices.columnScale = weights.add(packed);
+    // Of int8 inputs only, but weights are laid out once for all variants.
     packed.derived = PackedWeight::Derived::ColumnSum;
     indices.columnSum = weights.add(packed);
     packed.derived = PackedWeight::Derived::Smoothing;
     indices.smoothing = weights.add(packed);
-    packed.derived = PackedWeight::Derived::None;
   }
+  packed.derived = PackedWeight::Derived::None;
   packed.layout = PackedWeight::Layout::Panels16;
-  packed.element = elementOf(arithmetic);
+  packed.element = packedElement;
   indices.weight = weights.add(std::move(packed));
   return indices;
 }

@@ -67,7 +67,7 @@ private:
   void emitNormalize(mlir::enc::NormalizeOp op);
 
   // Shared by several ops.
-  /// Indices of packed weights; the last three with int8 only.
+  /// Indices of packed weights; the last three of int8 weights only.
   struct LinearWeights {
     int64_t weight = 0;
     std::optional<int64_t> bias, columnScale, columnSum, smoothing;

@@ -31,8 +31,9 @@ struct Tile {
 } // namespace
 
 static constexpr llvm::StringRef arithmeticNames[] = {
-    "f32",        "bf16_convert", "bf16_dot",     "bf16_tile", "split",
-    "split_tile", "int8_madd",    "int8_madd512", "int8_dot",  "int8_tile"};
+    "f32",       "bf16_convert", "bf16_dot", "bf16_tile",
+    "split",     "split_tile",   "w8_dot",   "w8_tile",
+    "int8_madd", "int8_madd512", "int8_dot", "int8_tile"};
 
 llvm::StringRef bertc::arithmeticName(Arithmetic arithmetic) {
   return arithmeticNames[static_cast<size_t>(arithmetic)];
@@ -46,7 +47,18 @@ std::optional<Arithmetic> bertc::findArithmetic(llvm::StringRef name) {
 }
 
 int64_t bertc::depthPerLine(Arithmetic arithmetic) {
-  return arithmetic == Arithmetic::F32 ? 1 : isInt8(arithmetic) ? 4 : 2;
+  return arithmetic == Arithmetic::F32 ? 1 : isInt8Weight(arithmetic) ? 4 : 2;
+}
+
+Arithmetic bertc::productOf(Arithmetic arithmetic) {
+  switch (arithmetic) {
+  case Arithmetic::W8Dot:
+    return Arithmetic::BF16Dot;
+  case Arithmetic::W8Tile:
+    return Arithmetic::BF16Tile;
+  default:
+    return arithmetic;
+  }
 }
 
 /// Instructions of one line (16 columns) of a register tile.
@@ -116,11 +128,15 @@ static Arithmetic chooseArithmetic(const TargetInfo &target,
            : has(BERTC_CPU_AVX512_BF16) ? Arithmetic::BF16Dot
                                         : Arithmetic::BF16Convert;
   case Precision::Int8:
-  case Precision::BF16W8:
     return has(BERTC_CPU_AMX_INT8)      ? Arithmetic::Int8Tile
            : has(BERTC_CPU_AVX512_VNNI) ? Arithmetic::Int8Dot
            : has(BERTC_CPU_X86_64_V4)   ? Arithmetic::Int8Madd512
                                         : Arithmetic::Int8Madd;
+  case Precision::BF16W8:
+    if (has(BERTC_CPU_AVX512_BF16))
+      return has(BERTC_CPU_AMX_BF16) ? Arithmetic::W8Tile : Arithmetic::W8Dot;
+    // Twice as fast as float32, and x has more bits than in bfloat16.
+    return chooseArithmetic(target, Precision::Int8);
   }
   llvm_unreachable("all precisions listed");
 }
@@ -135,6 +151,8 @@ static int64_t inputBytes(Arithmetic arithmetic) {
     return 4;
   case Arithmetic::BF16Dot:
   case Arithmetic::BF16Tile:
+  case Arithmetic::W8Dot:
+  case Arithmetic::W8Tile:
   case Arithmetic::Int8Madd:
   case Arithmetic::Int8Madd512:
     return 2;
@@ -145,8 +163,9 @@ static int64_t inputBytes(Arithmetic arithmetic) {
   llvm_unreachable("all listed");
 }
 
+/// Bytes of one weight as it is multiplied.
 static int64_t weightBytes(Arithmetic arithmetic) {
-  return isSplit(arithmetic) ? 4 : 4 / depthPerLine(arithmetic);
+  return isSplit(arithmetic) ? 4 : 4 / depthPerLine(productOf(arithmetic));
 }
 
 LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
@@ -166,6 +185,12 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   // The sums of integers leave the registers once, as float32.
   if (isInt8(plan.arithmetic) && !isTile(plan.arithmetic))
     most = depth;
+  // Three quarters of L1 for what is widened, no more than a register tile
+  // multiplies: through L2 it would cost more than its bytes do in memory.
+  if (isWidened(plan.arithmetic))
+    most =
+        std::min(most, target.l1Bytes * 3 / 4 /
+                           (tile.panels * 16 * weightBytes(plan.arithmetic)));
   int64_t blocks = (depth + most - 1) / most;
   constexpr int64_t whole = 64; // k steps of a tile register
   plan.depthBlock = ((depth + blocks - 1) / blocks + whole - 1) / whole * whole;
@@ -173,6 +198,8 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   // meanwhile, and on many machines a neighbour takes its part.
   int64_t panels = target.l2Bytes * 3 / 8 /
                    (plan.depthBlock * 16 * weightBytes(plan.arithmetic));
+  if (isWidened(plan.arithmetic))
+    panels = tile.panels;
   int64_t most16 = (columns / 16 + tile.panels - 1) / tile.panels;
   plan.group =
       std::clamp<int64_t>(panels / tile.panels, 1, most16) * tile.panels;

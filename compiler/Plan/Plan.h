@@ -29,6 +29,8 @@ enum class Arithmetic : uint8_t {
   BF16Tile,    ///< tdpbf16ps.
   Split,       ///< weights of two bfloat16, added in registers, times float32.
   SplitTile,   ///< tdpbf16ps of each half of x and each half of the weights.
+  W8Dot,       ///< int8 weights widened in scratch, then as BF16Dot.
+  W8Tile,      ///< int8 weights widened in scratch, then as BF16Tile.
   Int8Madd,    ///< int8 widened to int16, vpmaddwd of 256 bits.
   Int8Madd512, ///< The same with 512 bits.
   Int8Dot,     ///< vpdpbusd.
@@ -39,13 +41,22 @@ llvm::StringRef arithmeticName(Arithmetic arithmetic);
 std::optional<Arithmetic> findArithmetic(llvm::StringRef name);
 /// k steps that lie together in the packed weight: 1, 2 or 4.
 int64_t depthPerLine(Arithmetic arithmetic);
+/// Whether weights are widened in scratch before they are multiplied; and what
+/// multiplies them then, otherwise the arithmetic itself.
+inline bool isWidened(Arithmetic a) {
+  return a == Arithmetic::W8Dot || a == Arithmetic::W8Tile;
+}
+Arithmetic productOf(Arithmetic arithmetic);
+/// Whether weights are int8, with a scale for each column.
+inline bool isInt8Weight(Arithmetic a) { return a >= Arithmetic::W8Dot; }
+/// Whether x is int8, too, and sums are int32.
 inline bool isInt8(Arithmetic a) { return a >= Arithmetic::Int8Madd; }
 inline bool isSplit(Arithmetic a) {
   return a == Arithmetic::Split || a == Arithmetic::SplitTile;
 }
 inline bool isTile(Arithmetic a) {
   return a == Arithmetic::BF16Tile || a == Arithmetic::SplitTile ||
-         a == Arithmetic::Int8Tile;
+         a == Arithmetic::W8Tile || a == Arithmetic::Int8Tile;
 }
 
 /// How a linear layer is blocked, see Kernels/CPU/Linear.cpp.

@@ -118,8 +118,16 @@ static FailureOr<Plan> readAll(Operation *op, StringRef part,
   return plan;
 }
 FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {
-  return readAll<LinearPlan>(op, part, linearFields,
-                             [](LinearPlan plan) { return plan.panels; });
+  FailureOr<LinearPlan> plan = readAll<LinearPlan>(
+      op, part, linearFields, [](LinearPlan plan) { return plan.panels; });
+  if (failed(plan))
+    return plan;
+  constexpr int64_t wholeTile = 32; // k steps; in quads as they are stored
+  if (isWidened(plan->arithmetic) && plan->depthBlock % wholeTile != 0)
+    return op->emitOpError("plan has 'depth_block' = ")
+           << plan->depthBlock << ", expected a multiple of " << wholeTile
+           << " where weights are widened";
+  return plan;
 }
 FailureOr<AttentionPlan> bertc::attentionPlan(Operation *op) {
   FailureOr<AttentionPlan> plan =

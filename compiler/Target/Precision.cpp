@@ -24,10 +24,6 @@ llvm::StringRef bertc::precisionName(Precision precision) {
   return names[static_cast<size_t>(precision)];
 }
 
-bool bertc::hasKernels(Precision precision) {
-  return precision != Precision::BF16W8;
-}
-
 std::optional<Precision> bertc::findPrecision(llvm::StringRef name) {
   const auto *found = llvm::find(names, name);
   if (found == std::end(names))

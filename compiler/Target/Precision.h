@@ -24,7 +24,7 @@ enum class Precision : uint8_t {
   F32,     ///< float32 weights and products.
   BF16,    ///< bfloat16 weights; products of bfloat16, sums in float32.
   Int8,    ///< int8 weights by column, int8 activations by token.
-  BF16W8,  ///< int8 weights by column, bfloat16 activations.
+  BF16W8,  ///< int8 weights by column, times bfloat16 or float32.
   F32Fast, ///< float32 as the sum of two bfloat16 (relative error 1e-5).
 };
 
@@ -32,10 +32,6 @@ enum class Precision : uint8_t {
 llvm::StringRef precisionName(Precision precision);
 std::optional<Precision> findPrecision(llvm::StringRef name);
 llvm::ArrayRef<llvm::StringRef> precisionNames();
-
-/// Whether there are kernels of `precision` for every variant; compiling for
-/// one that has none is refused.
-bool hasKernels(Precision precision);
 
 } // namespace bertc
 

@@ -79,27 +79,6 @@ def has_pooler(name):
 
 
 @functools.lru_cache(None)
-def has_kernels(precision):
-    """Whether the compiler has kernels of a precision: it refuses the others,
-    and says so."""
-    target = WORK / f"has-{precision}.so"
-    done = subprocess.run(
-        [str(BERTC), "compile", str(model("head16-gelu")), "-o", str(target),
-         f"--precision={precision}"], capture_output=True, text=True)
-    if done.returncode == USAGE and "is not yet available" in done.stderr:
-        return False
-    if done.returncode != OK:
-        raise AssertionError(f"--precision={precision}: {done.stderr}")
-    return True
-
-
-def need_kernels(test, precision):
-    """Skip `test` where there are no kernels of a precision."""
-    if not has_kernels(precision):
-        test.skipTest(f"no kernels of {precision} yet")
-
-
-@functools.lru_cache(None)
 def compiled(name, *options, precision="f32", emulate=False):
     """The library of a model. Without options it has every output there is.
     With `emulate` every processor runs all VARIANTS of it."""

@@ -68,8 +68,6 @@ class Invariance:
 
     @classmethod
     def setUpClass(cls):
-        if not harness.has_kernels(cls.precision):
-            raise unittest.SkipTest(f"no kernels of {cls.precision} yet")
         cls.case = Case(cls.name, cls.precision, cls.emulated)
 
     @classmethod
@@ -208,7 +206,7 @@ for each in ("minilm", "head17-odd", "head24-relu",
              "head64-gelu-pytorch-tanh"):
     for kind in harness.PRECISIONS:
         add(each, kind)
-for kind in ("bf16", "int8"):
+for kind in ("bf16", "int8", "bf16-w8"):
     for cpu in harness.VARIANTS[2:]:
         add("head17-odd", kind, cpu)
 

@@ -11,7 +11,7 @@ content."""
 # The arithmetic that a model of a precision may use, and how many of its products
 # make one: the ceiling is the fastest on this machine, as in `bertc bench`.
 ARITHMETIC = {"f32": {"f32": 1}, "bf16": {"bf16": 1, "f32": 1},
-              "int8": {"int8": 1}, "bf16-w8": {"bf16": 1, "f32": 1},
+              "int8": {"int8": 1}, "bf16-w8": {"bf16": 1},
               "f32-fast": {"f32": 1, "bf16": 4}}
 
 
@@ -35,6 +35,9 @@ def ceiling(result, row):
     """GFLOP/s of this machine for a row, or None."""
     measured = result["ceilings"].get(str(row["threads"]), {}).get("rates", [])
     products = ARITHMETIC[row["precision"]]
+    if row["precision"] == "bf16-w8" and not any(
+            r["gops"] and r["precision"] == "bf16" for r in measured):
+        products = ARITHMETIC["int8"]  # without bfloat16, the program of int8
     rates = [r["gops"] / products[r["precision"]] for r in measured
              if r["gops"] and r["precision"] in products]
     return max(rates, default=None)

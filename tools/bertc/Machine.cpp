@@ -83,8 +83,8 @@ static double cost(Precision precision, llvm::StringRef arithmetic) {
   switch (precision) {
   case Precision::F32:
     return arithmetic == "f32" ? 1 : 0;
-  case Precision::BF16:
-  case Precision::BF16W8: // also widened to float32
+  case Precision::BF16: // also widened to float32
+  case Precision::BF16W8:
     return arithmetic == "bf16" || arithmetic == "f32" ? 1 : 0;
   case Precision::Int8:
     return arithmetic == "int8" ? 1 : 0;
@@ -99,6 +99,9 @@ Ceiling tool::measureCeiling(Precision precision, llvm::StringRef variant,
   uint64_t features = usableFeatures();
   if (const TargetInfo *target = findTarget(variant))
     features &= target->features;
+  // Without bfloat16 products it runs the program of int8.
+  if (precision == Precision::BF16W8 && !(features & BERTC_CPU_AVX512_BF16))
+    precision = Precision::Int8;
   Ceiling best;
   for (const MachineKernel &kernel : machineKernels()) {
     double each = cost(precision, kernel.precision);

@@ -10,8 +10,10 @@
 // L2), row tile (its k block of x stays in L1), panels. The weights stream from
 // L2 through the register tile, which hides that latency easily; holding them
 // in L1 instead is as fast on an idle machine and 10 to 20 percent slower when
-// a neighbour shares the caches. Partial sums of a k block rest in y; bias,
-// activation and residual are applied to a tile right after its last k block.
+// a neighbour shares the caches. Weights that are widened are so block by
+// block, and the widened block is what stays in L2. Partial sums of a k block
+// rest in y; bias, activation and residual are applied to a tile right after
+// its last k block.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,35 +21,47 @@
 #include "compiler/Kernels/CPU/LinearBlock.h"
 #include "compiler/Kernels/CPU/Stage.h"
 #include "compiler/Kernels/CPU/TileKernel.h"
+#include "compiler/Kernels/CPU/Widen.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
 
+static bool usesScratch(Arithmetic arithmetic) {
+  return isStaged(productOf(arithmetic)) || isWidened(arithmetic);
+}
+
 /// Words before the staged rows, for their scales; of the staged rows, in whole
-/// tiles; and of the sums of a panel group.
+/// tiles; of the sums of a panel group; and of its widened block.
 static int64_t scaleBlockWords(const LinearPlan &plan) {
   return roundUp(plan.rowBlock * scaleWords, lanes);
 }
 static int64_t stagedBlockWords(const LinearPlan &plan, int64_t depth) {
-  return roundUp(plan.rowBlock, 2 * tileLines) *
-         stagedStride(plan.arithmetic, depth);
+  Arithmetic product = productOf(plan.arithmetic);
+  return isStaged(product) ? roundUp(plan.rowBlock, 2 * tileLines) *
+                                 stagedStride(product, depth)
+                           : 0;
 }
 static int64_t sumWords(const LinearPlan &plan) {
   return isTile(plan.arithmetic)
              ? roundUp(plan.rowBlock, 2 * tileLines) * plan.group * lanes
              : 0;
 }
+static int64_t widenedWords(const LinearPlan &plan) {
+  return isWidened(plan.arithmetic) ? plan.group * widenedStride(plan) : 0;
+}
 
 int64_t bertc::linearScratch(const LinearPlan &plan, int64_t depth) {
-  if (!isStaged(plan.arithmetic))
+  if (!usesScratch(plan.arithmetic))
     return 0;
-  return scaleBlockWords(plan) + stagedBlockWords(plan, depth) + sumWords(plan);
+  return scaleBlockWords(plan) + stagedBlockWords(plan, depth) +
+         sumWords(plan) + widenedWords(plan);
 }
 
 static void emitLinear(KernelBuilder &k, const LinearShape &shape,
                        const LinearPlan &plan, const LinearOperands &o) {
-  int64_t perLine = depthPerLine(plan.arithmetic);
+  Arithmetic product = productOf(plan.arithmetic);
+  int64_t perLine = depthPerLine(product), stored = storedLine(plan.arithmetic);
   Value lines = k.index(shape.depth / perLine);
   // int8 outside of tiles has no partial sums to go on from; a plan may count
   // on fewer k steps than there are where heads are padded.
@@ -56,14 +70,17 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
   Value nextGroup = k.index(plan.group * panelWords(shape, plan.arithmetic));
   Place staged = k.at(o.scratch, scaleBlockWords(plan));
   Place sums = k.at(staged, stagedBlockWords(plan, shape.depth));
+  WidenOperands widen;
+  if (isWidened(plan.arithmetic))
+    widen.to = k.at(sums, sumWords(plan));
   forBalancedRows(k, o.rows, plan.rowBlock, [&](Value row, Value rows) {
     Input input{k.at(o.x, k.mul(row, shape.inputStride)), shape.inputStride,
                 o.scratch};
-    if (isStaged(plan.arithmetic)) {
-      callStage(k, plan.arithmetic, shape.depth, shape.inputStride,
+    if (isStaged(product)) {
+      callStage(k, product, shape.depth, shape.inputStride,
                 {input.place, staged, o.smoothing, o.scratch, rows});
       input.place = staged;
-      input.stride = stagedStride(plan.arithmetic, shape.depth);
+      input.stride = stagedStride(product, shape.depth);
     }
     k.forLoop(k.index(0), k.index(shape.parts), 1, [&](Value part) {
       Value shift = k.mul(part, shape.partStride);
@@ -76,8 +93,17 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
           w.first = first;
           w.lines = k.min(k.index(block), k.sub(lines, first));
           w.last = k.equal(k.add(first, w.lines), lines);
-          w.distance = k.select(w.last, k.sub(nextGroup, k.mul(first, lanes)),
-                                k.index(block * lanes));
+          w.distance = k.select(w.last, k.sub(nextGroup, k.mul(first, stored)),
+                                k.index(block * stored));
+          if (isWidened(plan.arithmetic)) {
+            int64_t size = panelWords(shape, plan.arithmetic);
+            w.widened = widen.to;
+            widen.from =
+                k.at(k.at(o.weight, k.mul(group, size)), k.mul(first, stored));
+            widen.panels = k.sub(w.groupEnd, group);
+            widen.lines = w.lines;
+            callWiden(k, plan.arithmetic, size, widenedStride(plan), widen);
+          }
           if (isTile(plan.arithmetic))
             emitTileBlock(k, shape, plan, o, input, sums, row, rows, w);
           else
@@ -99,7 +125,9 @@ static SmallVector<Value *> argumentsOf(LinearOperands &o,
     places.push_back(&o.bias);
   if (isInt8(plan.arithmetic))
     places.append({&o.columnScale, &o.columnSum, &o.smoothing});
-  if (isStaged(plan.arithmetic))
+  else if (isInt8Weight(plan.arithmetic))
+    places.push_back(&o.columnScale);
+  if (usesScratch(plan.arithmetic))
     places.push_back(&o.scratch);
   SmallVector<Value *> all;
   for (Place *place : places)
@@ -128,7 +156,7 @@ void bertc::callLinear(KernelBuilder &k, const LinearShape &shape,
       o.residual = o.y;
     if (!shape.bias)
       o.bias = o.weight;
-    if (!isStaged(plan.arithmetic))
+    if (!usesScratch(plan.arithmetic))
       o.scratch = o.x;
     emitLinear(k, shape, plan, o);
   });

@@ -35,8 +35,8 @@ struct LinearShape {
 
 /// Operands of one call: `rows` rows of x, the column panels
 /// [panelBegin, panelEnd) of each part. `residual` has its own stride; it and
-/// `bias` are unused where the shape has none, the scales of columns and their
-/// sums (int32) where the arithmetic is not of int8.
+/// `bias` are unused where the shape has none, the scales of columns where the
+/// weights are not int8, and their sums (int32) where x is not.
 struct LinearOperands {
   Place x;
   Place y;
@@ -52,7 +52,8 @@ struct LinearOperands {
   mlir::Value panelEnd;
 };
 
-/// Words of scratch of one thread, for rows as they are staged.
+/// Words of scratch of one thread, for rows as they are staged and weights as
+/// they are widened.
 int64_t linearScratch(const LinearPlan &plan, int64_t depth);
 
 void callLinear(KernelBuilder &k, const LinearShape &shape,

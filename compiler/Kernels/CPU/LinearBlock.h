@@ -18,11 +18,12 @@
 
 namespace bertc {
 
-/// Sums of a block: float32, or int32 to be scaled by row and column.
+/// Sums of a block: float32, to be scaled by column if there is a
+/// `columnScale`, or int32 to be scaled by row and column.
 struct Sums {
   Place place;
   int64_t stride;
-  Place rowScale, columnScale, columnSum; // int32 only
+  Place rowScale, columnScale, columnSum;
 };
 
 /// One k block of one panel group, in lines.
@@ -31,6 +32,9 @@ struct WeightBlock {
   mlir::Value first, lines;
   mlir::Value last;     // i1: the sums are complete after it
   mlir::Value distance; // words from here to the block that comes next
+  /// Where it was widened to, `widenedStride` words a panel; no buffer: as it
+  /// is in the packed weight.
+  Place widened;
 };
 
 /// x of a row block as the micro-kernel reads it.
@@ -44,6 +48,11 @@ struct Input {
 /// the arithmetic is of split weights; and of both.
 int64_t partWords(const LinearShape &shape, Arithmetic arithmetic);
 int64_t panelWords(const LinearShape &shape, Arithmetic arithmetic);
+/// Words of the packed weight that become a line of a panel as it is
+/// multiplied; a line itself, unless weights are widened.
+int64_t storedLine(Arithmetic arithmetic);
+/// Words from one panel of a widened block to the next.
+int64_t widenedStride(const LinearPlan &plan);
 
 /// y = activation(sums + bias) + residual for a finished block.
 void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,

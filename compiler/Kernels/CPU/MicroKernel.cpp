@@ -171,6 +171,8 @@ static SmallVector<Value *> argumentsOf(MicroOperands &o,
       &o.panelStride, &o.c.buffer, &o.c.offset, &o.ldc,      &o.lines};
   if (o.ahead.buffer)
     all.append({&o.ahead.buffer, &o.ahead.offset, &o.aheadStep});
+  if (o.aheadStride)
+    all.push_back(&o.aheadStride);
   if (isSplit(shape.arithmetic))
     all.push_back(&o.restStride);
   for (Value *stride : {&o.wordStride, &o.outputStride})
@@ -231,7 +233,7 @@ static void emitMicroBlock(KernelBuilder &k, const MicroShape &shape,
       k.prefetch({o.ahead.buffer, ahead});
       if (split)
         k.prefetch({o.ahead.buffer, k.add(ahead, o.restStride)});
-      ahead = k.add(ahead, o.panelStride);
+      ahead = k.add(ahead, o.aheadStride ? o.aheadStride : o.panelStride);
     }
   };
   auto multiplyLine = [&](Value at, MutableArrayRef<Value> sums) {
@@ -326,6 +328,8 @@ void bertc::callMicroKernel(KernelBuilder &k, const MicroShape &shape,
       name += "_transposed";
     if (o.outputStride)
       name += "_panels";
+    if (o.aheadStride)
+      name += "_apart";
     k.callKernel(name, argumentsOf(o, shape),
                  [&] { emitMicroKernel(k, block, o); });
   });

@@ -47,6 +47,7 @@ struct MicroOperands {
   /// without a buffer.
   Place ahead;
   mlir::Value aheadStep;
+  mlir::Value aheadStride; // instead of `panelStride`, if any
   /// int8: scale and zero (int32) of each of A's rows, as staged; the scales of
   /// B's columns, and their sums (int32).
   Place rowScale, columnScale, columnSum;

@@ -69,7 +69,8 @@ static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
     k.forLoop(k.index(0), o.aheadLines, 1, [&](Value line) {
       for (int p = 0; p < panels; ++p)
         k.prefetch(
-            k.at(k.at(ahead, k.mul(line, lanes)), k.mul(o.panelStride, p)));
+            k.at(k.at(ahead, k.mul(line, lanes)),
+                 k.mul(o.aheadStride ? o.aheadStride : o.panelStride, p)));
     });
   });
   forSums([&](int tile, Value at) { emitTileStore(k, tile, at, strideC); });
@@ -83,14 +84,17 @@ void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
         "tile_{0}_{1}x{2}_lda{3}_ldc{4}", arithmeticName(arithmetic),
         count * tileRows, panels * lanes, lda, ldc);
     TileOperands o = operands;
-    k.callKernel(
-        name,
-        {&o.a.buffer, &o.a.offset, &o.b.buffer, &o.b.offset, &o.panelStride,
-         &o.c.buffer, &o.c.offset, &o.chunks, &o.accumulate, &o.ahead.buffer,
-         &o.ahead.offset, &o.aheadLines},
-        [&] {
-          emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels), o);
-        });
+    SmallVector<Value *> slots = {
+        &o.a.buffer,    &o.a.offset,     &o.b.buffer,     &o.b.offset,
+        &o.panelStride, &o.c.buffer,     &o.c.offset,     &o.chunks,
+        &o.accumulate,  &o.ahead.buffer, &o.ahead.offset, &o.aheadLines};
+    if (o.aheadStride) {
+      name += "_apart";
+      slots.push_back(&o.aheadStride);
+    }
+    k.callKernel(name, slots, [&] {
+      emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels), o);
+    });
   });
 }
 

@@ -34,10 +34,11 @@ struct TileOperands {
   Place b;
   mlir::Value panelStride;
   Place c;
-  mlir::Value chunks;     // of 16 lines
-  mlir::Value accumulate; // i1: start from C instead of zero
-  Place ahead;            // what a later call reads of B, prefetched
-  mlir::Value aheadLines; // of each panel, for one chunk
+  mlir::Value chunks;      // of 16 lines
+  mlir::Value accumulate;  // i1: start from C instead of zero
+  Place ahead;             // what a later call reads of B, prefetched
+  mlir::Value aheadLines;  // of each panel, for one chunk
+  mlir::Value aheadStride; // instead of `panelStride`, if any
 };
 
 /// C += A * B for `rows` (1..32, a run-time value) rows and 1 or 2 panels.

@@ -54,6 +54,8 @@ module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
     %s = enc.linear %u weight(@w) {plan = {arithmetic = "f31", depth_block = 8, group = 8, panels = 1, row_block = 8, rows = 6}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
     // expected-error @+1 {{plan has a register tile of 6 rows and 1 panels, expected 32 rows and 1 or 2 panels of tile registers}}
     %r = enc.linear %s weight(@w) {plan = {arithmetic = "int8_tile", depth_block = 8, group = 8, panels = 1, row_block = 8, rows = 6}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
+    // expected-error @+1 {{plan has 'depth_block' = 40, expected a multiple of 32 where weights are widened}}
+    %q = enc.linear %r weight(@w) {plan = {arithmetic = "w8_dot", depth_block = 40, group = 2, panels = 1, row_block = 8, rows = 6}} : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
     return %u : !enc.tokens<32xf32>
   }
 }
