@@ -423,7 +423,7 @@ forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
   auto limit = [&](Value x, Value low, Value high) {
     return k.sub(k.min(k.max(x, low), high), low);
   };
-  // A row costs as much as its sequence is long.
+  // A row costs as much as its sequence is long; no sequence is empty.
   Value work = forSequences(k, frame, k.index(0),
                             [&](Value, Value length, ValueRange sum) -> Values {
                               return {k.add(sum[0], square(length))};

@@ -122,6 +122,9 @@ class Emulated(unittest.TestCase):
     def test_bf16_relu(self):
         self.check("head24-relu", "bf16")
 
+    def test_bf16_minilm(self):
+        self.check("minilm", "bf16")
+
     def test_f32_fast_padded_heads(self):
         self.check("head17-odd", "f32-fast")
 
@@ -133,6 +136,9 @@ class Emulated(unittest.TestCase):
 
     def test_bf16_w8_relu(self):
         self.check("head24-relu", "bf16-w8")
+
+    def test_int8_minilm(self):
+        self.check("minilm", "int8")
 
     def test_int8_padded_heads(self):
         self.check("head17-odd", "int8")
