@@ -29,9 +29,8 @@ Value bertc::valueLines(KernelBuilder &k, Arithmetic arithmetic, Value length) {
   return k.ceilDiv(length, depthPerLine(arithmetic));
 }
 
-/// Transposes n rows of n lanes: rounds of exchanging halves between rows that
-/// lie n/2, ..., 2 and 1 apart.
-static void transpose(KernelBuilder &k, MutableArrayRef<Value> rows) {
+/// Rounds of exchanging halves between rows that lie n/2, ..., 2 and 1 apart.
+void bertc::emitTranspose(KernelBuilder &k, MutableArrayRef<Value> rows) {
   int64_t n = rows.size();
   for (int64_t half = n / 2; half >= 1; half /= 2) {
     SmallVector<int64_t> low, high;
@@ -68,7 +67,7 @@ static void packKeysF32(KernelBuilder &k, const AttentionShape &shape,
           SmallVector<Value> rows;
           for (int64_t i = 0; i < 8; ++i)
             rows.push_back(k.load(k.at(key, k.add(rowOffset[i], column)), 8));
-          transpose(k, rows);
+          emitTranspose(k, rows);
           for (int64_t i = 0; i < 8; ++i)
             k.store(rows[i], k.at(target, k.mul(k.add(column, i), lanes)));
         });
@@ -106,7 +105,7 @@ static void packKeysBF16(KernelBuilder &k, const AttentionShape &shape,
         Value pairs = emitToBF16(k, k.load(at), high, BF16Rounding::Native);
         words.push_back(emitBitcast(k, pairs, k.b.getF32Type()));
       }
-      transpose(k, words);
+      emitTranspose(k, words);
       for (int64_t i = 0; i < lanes && line + i < lines; ++i)
         k.store(words[i], k.at(to, (line + i) * lanes));
     }

@@ -19,6 +19,9 @@
 
 namespace bertc {
 
+/// Transposes n rows of n lanes, n a power of two.
+void emitTranspose(KernelBuilder &k, llvm::MutableArrayRef<mlir::Value> rows);
+
 /// Lines of a panel of keys; whole tiles where tiles read them.
 int64_t keyLines(const AttentionShape &shape, Arithmetic arithmetic);
 /// Lines of a panel of the values of `length` keys.
