@@ -57,7 +57,10 @@ public:
 private:
   llvm::Error checkOptions();
   llvm::Error load();
+  llvm::Error runStage(llvm::StringRef stage, mlir::PassManager &manager,
+                       llvm::StringRef help);
   llvm::Error fuse();
+  llvm::Error generateBackward();
   llvm::Error finish(Variants variants);
   llvm::Error writeArtefact(llvm::StringRef artefact);
 
@@ -86,6 +89,23 @@ llvm::Error Compilation::checkOptions() {
                                 " for --require-fusion, expected some of " +
                                 llvm::join(fusionNames(), ", "),
                             suggestion(name, fusionNames()));
+  if (options.head && options.emit > Stage::Backward)
+    return makeUsageError("--head is for training, which ends at "
+                          "--emit=backward for now",
+                          "add --emit=enc, --emit=fused or --emit=backward");
+  if (options.emit != Stage::Backward &&
+      (!options.freeze.empty() || options.activationMemory != 0))
+    return makeUsageError("--freeze and --activation-memory are for the "
+                          "backward pass",
+                          "add --emit=backward");
+  if (options.activationMemory < 0)
+    return makeUsageError(
+        "expected --activation-memory to be at least 0, got " +
+        llvm::Twine(options.activationMemory));
+  if (options.isTraining() && !options.outputs.empty())
+    return makeUsageError("--outputs is for inference, a training function "
+                          "returns loss and logits",
+                          "leave --outputs out");
   bool text = options.output.empty() || options.output == "-";
   if (text && options.emit >= Stage::Object)
     return makeUsageError("expected the file to write, got none",
@@ -108,6 +128,16 @@ llvm::Error Compilation::load() {
     return loaded.takeError();
   model = std::move(*loaded);
   result.notes = model.notes;
+  if (options.isTraining()) {
+    auto head = parseHead(options.head.value_or(""), model);
+    if (!head)
+      return head.takeError();
+    auto built = buildTrainingModule(context, model, *head);
+    if (!built)
+      return built.takeError();
+    module = std::move(*built);
+    return llvm::Error::success();
+  }
   ImportOptions import;
   import.outputs = options.outputs;
   auto built = buildModule(context, model, import);
@@ -117,11 +147,11 @@ llvm::Error Compilation::load() {
   return llvm::Error::success();
 }
 
-llvm::Error Compilation::fuse() {
-  PhaseTimes::Scope scope(times, "fuse");
+llvm::Error Compilation::runStage(llvm::StringRef stage,
+                                  mlir::PassManager &manager,
+                                  llvm::StringRef help) {
+  PhaseTimes::Scope scope(times, stage.str());
   ProblemCollector problems(context);
-  mlir::PassManager manager(&context);
-  buildFusionPipeline(manager, options.requireFusion);
   std::string text;
   llvm::raw_string_ostream stream(text);
   manager.printAsTextualPipeline(stream);
@@ -129,8 +159,20 @@ llvm::Error Compilation::fuse() {
   if (mlir::succeeded(manager.run(*module)))
     return llvm::Error::success();
   return makeError(ExitCode::Failure, options.model,
-                   "the stage 'fused' failed\n" + problems.text,
-                   "see --remarks for what was not fused and why");
+                   "the stage '" + stage + "' failed\n" + problems.text, help);
+}
+
+llvm::Error Compilation::fuse() {
+  mlir::PassManager manager(&context);
+  buildFusionPipeline(manager, options.requireFusion, options.isTraining());
+  return runStage("fused", manager,
+                  "see --remarks for what was not fused and why");
+}
+
+llvm::Error Compilation::generateBackward() {
+  mlir::PassManager manager(&context);
+  buildBackwardPipeline(manager, options.freeze, options.activationMemory);
+  return runStage("backward", manager, "see --emit=fused for what it reads");
 }
 
 llvm::Expected<std::string>
@@ -219,8 +261,11 @@ llvm::Expected<CompileResult> Compilation::run() {
   if (options.emit > Stage::Enc)
     if (llvm::Error error = fuse())
       return error;
+  if (options.emit == Stage::Backward)
+    if (llvm::Error error = generateBackward())
+      return error;
   llvm::Error error = llvm::Error::success();
-  if (options.emit <= Stage::Fused) {
+  if (options.emit <= Stage::Backward) {
     std::string text;
     llvm::raw_string_ostream stream(text);
     module->print(stream);
@@ -284,11 +329,12 @@ std::string CompileResult::report(const CompileOptions &options) const {
     });
     json.attributeArray("fusions", [&] {
       for (const FusionRemark &remark : remarks)
-        json.object([&] {
-          json.attribute("fusion", remark.pass);
-          json.attribute("made", remark.made);
-          json.attribute("text", remark.text);
-        });
+        if (!remark.analysis)
+          json.object([&] {
+            json.attribute("fusion", remark.pass);
+            json.attribute("made", remark.made);
+            json.attribute("text", remark.text);
+          });
     });
   });
   return text + "\n";

@@ -17,6 +17,7 @@
 #include "compiler/Emit/Library.h"
 #include "compiler/Import/Diagnostics.h"
 #include "compiler/Import/ModelDirectory.h"
+#include <optional>
 
 namespace bertc {
 
@@ -31,6 +32,13 @@ struct CompileOptions {
   Stage emit = Stage::Library;
   std::vector<std::string> requireFusion;
   bool externalWeights = false;
+  // Of training, up to Stage::Backward.
+  std::optional<std::string> head; ///< As of --head; empty: the model's own.
+  std::vector<std::string> freeze; ///< As of enc-generate-backward.
+  int64_t activationMemory = 0;    ///< Bytes a token; 0: no limit.
+
+  /// Whether the program ends in a loss.
+  bool isTraining() const { return head || emit == Stage::Backward; }
 };
 
 struct CompileResult {

@@ -27,9 +27,11 @@ public:
     std::vector<std::string> parts;
     for (const Remark::Arg &argument : remark.getArgs())
       parts.push_back(argument.val);
-    remarks->push_back({remark.getRemarkName().str(),
-                        remark.getRemarkType() == llvm::remarks::Type::Passed,
-                        llvm::join(parts, " ")});
+    remarks->push_back(
+        {remark.getRemarkName().str(),
+         remark.getRemarkType() == llvm::remarks::Type::Passed,
+         llvm::join(parts, " "),
+         remark.getRemarkType() == llvm::remarks::Type::Analysis});
   }
 
 private:
@@ -43,12 +45,15 @@ void bertc::collectRemarks(mlir::MLIRContext &context,
   mlir::remark::RemarkCategories categories;
   // `all` alone only narrows the others, it enables none of them.
   categories.passed = categories.missed = "fusion";
+  categories.analysis = "backward";
   (void)mlir::remark::enableOptimizationRemarks(
       context, std::make_unique<Collector>(std::move(remarks)),
       std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories);
 }
 
 std::string bertc::formatRemark(const FusionRemark &remark) {
+  if (remark.analysis)
+    return "remark: " + remark.pass + " pass " + remark.text;
   return "remark: fusion '" + remark.pass +
          (remark.made ? "' passed: " : "' missed: ") + remark.text;
 }

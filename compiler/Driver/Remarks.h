@@ -25,6 +25,8 @@ struct FusionRemark {
   std::string pass;  ///< "attention", ...
   bool made = false; ///< Or missed.
   std::string text;  ///< What was made, or why not.
+  /// Says what a pass found out instead of what it did.
+  bool analysis = false;
 };
 
 /// Collects the remarks of everything that runs in `context`, into a list that

@@ -18,17 +18,18 @@
 using namespace bertc;
 
 static const std::pair<llvm::StringRef, Stage> stages[] = {
-    {"enc", Stage::Enc},    {"fused", Stage::Fused},
-    {"plan", Stage::Plan},  {"kernels", Stage::Kernels},
-    {"llvm", Stage::LLVM},  {"asm", Stage::Assembly},
-    {"obj", Stage::Object}, {"lib", Stage::Library},
+    {"enc", Stage::Enc},           {"fused", Stage::Fused},
+    {"backward", Stage::Backward}, {"plan", Stage::Plan},
+    {"kernels", Stage::Kernels},   {"llvm", Stage::LLVM},
+    {"asm", Stage::Assembly},      {"obj", Stage::Object},
+    {"lib", Stage::Library},
 };
 
 llvm::Expected<Stage> bertc::parseStage(llvm::StringRef name) {
   for (const auto &[known, stage] : stages)
     if (name == known)
       return stage;
-  if (name == "backward" || name == "ptx")
+  if (name == "ptx")
     return makeUsageError("--emit=" + name + " is not yet available");
   auto names = llvm::to_vector(llvm::make_first_range(stages));
   return makeUsageError("unknown stage " + quoted(name) +

@@ -19,6 +19,7 @@ namespace bertc {
 enum class Stage {
   Enc,      ///< The imported program.
   Fused,    ///< After fusion.
+  Backward, ///< With a training function; ends there for now.
   Plan,     ///< With the choices for one target.
   Kernels,  ///< Loops and vectors.
   LLVM,     ///< LLVM IR, not optimised.

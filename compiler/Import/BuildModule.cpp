@@ -30,11 +30,15 @@ namespace {
 class ModuleBuilder {
 public:
   ModuleBuilder(MLIRContext &context, const ModelDirectory &model,
-                llvm::ArrayRef<OutputSpec> outputs)
-      : model(model), config(model.config), outputs(outputs),
+                llvm::ArrayRef<OutputSpec> outputs,
+                std::optional<HeadSpec> head = std::nullopt)
+      : model(model), config(model.config), outputs(outputs), head(head),
         specs(bertWeights(model.config, /*pooler=*/true)), b(&context),
         f32(b.getF32Type()),
-        tokens(enc::TokensType::get({config.hiddenSize}, f32)) {}
+        tokens(enc::TokensType::get({config.hiddenSize}, f32)) {
+    if (head)
+      llvm::append_range(specs, headWeights(*head, config));
+  }
 
   OwningOpRef<ModuleOp> build();
 
@@ -65,7 +69,13 @@ private:
   Value attention(Value x, Value offsets);
   Value layer(Value x, Value offsets);
   enc::LayersOp layers(Value x, Value offsets);
+  /// Where random bits are drawn, one number for each place in the model.
+  enum Site { Embeddings, Probabilities, AttentionOutput, LayerOutput, Head };
+  Value dropout(Location loc, Value x, Site site, double rate);
   Value poolerOutput(Value last, Value offsets);
+  Value logits(Value last, Value offsets);
+  Type labelsType();
+  Value loss(Value logits, Value labels, Value offsets);
   Value sentenceEmbedding(Value last, Value offsets);
   llvm::SmallVector<Value> results(enc::LayersOp layers, Value offsets);
   void declareWeights(ModuleOp module);
@@ -73,6 +83,8 @@ private:
   const ModelDirectory &model;
   const ModelConfig &config;
   llvm::ArrayRef<OutputSpec> outputs;
+  std::optional<HeadSpec> head; ///< For training.
+  Value random;                 ///< Of the function, for training.
   std::vector<WeightSpec> specs;
   llvm::StringSet<> used;
   OpBuilder b;
@@ -123,13 +135,23 @@ Value ModuleBuilder::activate(Location loc, Value x) {
   llvm_unreachable("unknown activation");
 }
 
+/// Nothing in inference, or at rate 0.
+Value ModuleBuilder::dropout(Location loc, Value x, Site site, double rate) {
+  if (!random || rate == 0)
+    return x;
+  return enc::DropoutOp::create(b, loc, x.getType(), x, random,
+                                b.getI64IntegerAttr(site),
+                                b.getF64FloatAttr(rate));
+}
+
 Value ModuleBuilder::embeddings(Value ids, Value types, Value positions) {
   Location loc = at("embeddings");
   Value sum = enc::AddOp::create(b, loc, embed(ids, "word_embeddings"),
                                  embed(types, "token_type_embeddings"));
   sum =
       enc::AddOp::create(b, loc, sum, embed(positions, "position_embeddings"));
-  return norm(sum, "embeddings_norm");
+  return dropout(loc, norm(sum, "embeddings_norm"), Embeddings,
+                 config.hiddenDropout);
 }
 
 Value ModuleBuilder::attention(Value x, Value offsets) {
@@ -146,6 +168,8 @@ Value ModuleBuilder::attention(Value x, Value offsets) {
       enc::ScoresOp::create(b, loc, enc::ScoresType::get(heads, f32), query,
                             key, offsets, b.getF64FloatAttr(scale));
   Value probabilities = enc::SoftmaxOp::create(b, loc, scores);
+  probabilities =
+      dropout(loc, probabilities, Probabilities, config.attentionDropout);
   Value context =
       enc::ContextOp::create(b, loc, perHead, probabilities, value, offsets);
   return enc::MergeHeadsOp::create(b, loc, tokens, context);
@@ -153,14 +177,16 @@ Value ModuleBuilder::attention(Value x, Value offsets) {
 
 Value ModuleBuilder::layer(Value x, Value offsets) {
   Value attended = linear(attention(x, offsets), "attention_output");
-  attended = enc::AddOp::create(b, at("encoder.layer.{layer}.attention.output"),
-                                attended, x);
+  Location output = at("encoder.layer.{layer}.attention.output");
+  attended = dropout(output, attended, AttentionOutput, config.hiddenDropout);
+  attended = enc::AddOp::create(b, output, attended, x);
   attended = norm(attended, "attention_norm");
   Value inner = linear(attended, "intermediate");
   inner = activate(at("encoder.layer.{layer}.intermediate"), inner);
+  output = at("encoder.layer.{layer}.output");
   Value next = linear(inner, "output");
-  next =
-      enc::AddOp::create(b, at("encoder.layer.{layer}.output"), next, attended);
+  next = dropout(output, next, LayerOutput, config.hiddenDropout);
+  next = enc::AddOp::create(b, output, next, attended);
   return norm(next, "output_norm");
 }
 
@@ -207,6 +233,48 @@ Value ModuleBuilder::sentenceEmbedding(Value last, Value offsets) {
   if (!model.sentence.normalize)
     return pooled;
   return enc::NormalizeOp::create(b, at("2_Normalize"), pooled);
+}
+
+Value ModuleBuilder::logits(Value last, Value offsets) {
+  Location loc = at(head->module());
+  Value x = head->hasPooler() ? poolerOutput(last, offsets) : last;
+  // BertForQuestionAnswering has no dropout here.
+  if (head->kind != HeadSpec::Answer)
+    x = dropout(loc, x, Head,
+                config.classifierDropout.value_or(config.hiddenDropout));
+  return linear(x, head->module().str());
+}
+
+Type ModuleBuilder::labelsType() {
+  Type i32 = b.getI32Type();
+  switch (head->kind) {
+  case HeadSpec::Classify:
+    return enc::SequencesType::get({}, i32);
+  case HeadSpec::MultiLabel:
+  case HeadSpec::Regress:
+    return enc::SequencesType::get({head->labels}, f32);
+  case HeadSpec::Tag:
+    return enc::TokensType::get({}, i32);
+  case HeadSpec::Answer:
+    return enc::SequencesType::get({2}, i32);
+  }
+  llvm_unreachable("unknown head");
+}
+
+Value ModuleBuilder::loss(Value logits, Value labels, Value offsets) {
+  Location loc = at("loss");
+  switch (head->kind) {
+  case HeadSpec::Classify:
+  case HeadSpec::Tag:
+    return enc::CrossEntropyOp::create(b, loc, logits, labels);
+  case HeadSpec::MultiLabel:
+    return enc::BinaryCrossEntropyOp::create(b, loc, logits, labels);
+  case HeadSpec::Regress:
+    return enc::MseOp::create(b, loc, logits, labels);
+  case HeadSpec::Answer:
+    return enc::SpanLossOp::create(b, loc, logits, labels, offsets);
+  }
+  llvm_unreachable("unknown head");
 }
 
 llvm::SmallVector<Value> ModuleBuilder::results(enc::LayersOp layers,
@@ -260,25 +328,49 @@ OwningOpRef<ModuleOp> ModuleBuilder::build() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b, at("model"));
   b.setInsertionPointToStart(module->getBody());
   Type ids = enc::TokensType::get({}, b.getI32Type());
-  Type offsetsType = enc::OffsetsType::get(b.getContext());
+  llvm::SmallVector<Type> types = {ids, ids, ids,
+                                   enc::OffsetsType::get(b.getContext())};
+  llvm::SmallVector<Location> locations = {
+      at("input_ids"), at("token_type_ids"), at("position_ids"), at("offsets")};
+  if (head) {
+    llvm::append_values(types, labelsType(),
+                        enc::RandomType::get(b.getContext()));
+    llvm::append_values(locations, at("labels"), at("random"));
+  }
   // The result types follow from the body, so it is built first.
-  auto forward =
-      func::FuncOp::create(b, at("model"), "forward",
-                           b.getFunctionType({ids, ids, ids, offsetsType}, {}));
-  Block *body =
-      b.createBlock(&forward.getBody(), {}, {ids, ids, ids, offsetsType},
-                    {at("input_ids"), at("token_type_ids"), at("position_ids"),
-                     at("offsets")});
+  auto forward = func::FuncOp::create(b, at("model"), "forward",
+                                      b.getFunctionType(types, {}));
+  Block *body = b.createBlock(&forward.getBody(), {}, types, locations);
   Value offsets = body->getArgument(3);
+  if (head)
+    random = body->getArgument(5);
   Value x = embeddings(body->getArgument(0), body->getArgument(1),
                        body->getArgument(2));
-  llvm::SmallVector<Value> values = results(layers(x, offsets), offsets);
+  enc::LayersOp encoder = layers(x, offsets);
+  llvm::SmallVector<Value> values;
+  llvm::SmallVector<std::string> names;
+  if (head) {
+    Value made = logits(encoder.getResult(0), offsets);
+    values = {loss(made, body->getArgument(4), offsets), made};
+    names = {"loss", "logits"};
+  } else {
+    values = results(encoder, offsets);
+    for (const OutputSpec &output : outputs)
+      names.push_back(output.name());
+  }
   func::ReturnOp::create(b, at("model"), values);
-  forward.setType(b.getFunctionType(forward.getArgumentTypes(),
-                                    TypeRange(ValueRange(values))));
-  for (auto [i, output] : llvm::enumerate(outputs))
-    forward.setResultAttr(i, "enc.name", b.getStringAttr(output.name()));
+  forward.setType(b.getFunctionType(types, TypeRange(ValueRange(values))));
+  for (auto [i, name] : llvm::enumerate(names))
+    forward.setResultAttr(i, "enc.name", b.getStringAttr(name));
   declareWeights(*module);
+  return module;
+}
+
+static llvm::Expected<OwningOpRef<ModuleOp>>
+checked(OwningOpRef<ModuleOp> module, const ModelDirectory &model) {
+  if (failed(verify(*module)))
+    return makeError(ExitCode::Failure, model.path,
+                     "the imported module does not verify");
   return module;
 }
 
@@ -290,10 +382,12 @@ bertc::buildModule(MLIRContext &context, const ModelDirectory &model,
   if (!outputs)
     return outputs.takeError();
   context.loadDialect<enc::EncDialect, func::FuncDialect>();
-  OwningOpRef<ModuleOp> module =
-      ModuleBuilder(context, model, *outputs).build();
-  if (failed(verify(*module)))
-    return makeError(ExitCode::Failure, model.path,
-                     "the imported module does not verify");
-  return module;
+  return checked(ModuleBuilder(context, model, *outputs).build(), model);
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+bertc::buildTrainingModule(MLIRContext &context, const ModelDirectory &model,
+                           const HeadSpec &head) {
+  context.loadDialect<enc::EncDialect, func::FuncDialect>();
+  return checked(ModuleBuilder(context, model, {}, head).build(), model);
 }

@@ -14,6 +14,7 @@
 #ifndef BERTC_COMPILER_IMPORT_BUILDMODULE_H
 #define BERTC_COMPILER_IMPORT_BUILDMODULE_H
 
+#include "compiler/Import/Heads.h"
 #include "compiler/Import/ModelDirectory.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -24,6 +25,12 @@ struct ImportOptions {
   /// The --outputs list; empty: the default outputs.
   std::string outputs;
 };
+
+/// `@forward` ends in the loss of a head: results `loss` and `logits`, labels
+/// and random after the other arguments, dropout as the config says.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+buildTrainingModule(mlir::MLIRContext &context, const ModelDirectory &model,
+                    const HeadSpec &head);
 
 /// Builds `func.func @forward(ids, types, positions, offsets)` with one result
 /// per output, named by its `enc.name` attribute, and the weights that it uses.

@@ -205,6 +205,67 @@ static llvm::Error readSizes(JsonCursor root, ModelConfig &config,
   return llvm::Error::success();
 }
 
+static llvm::Error readRate(JsonCursor root, llvm::StringRef key,
+                            std::optional<double> &rate) {
+  std::optional<JsonCursor> cursor = root.find(key);
+  if (!cursor)
+    return llvm::Error::success();
+  llvm::Expected<double> value = cursor->asNumber();
+  if (!value)
+    return value.takeError();
+  if (!(*value >= 0 && *value < 1))
+    return cursor->error("'" + key +
+                         "' is out of range, expected at least 0 and less "
+                         "than 1, got " +
+                         cursor->describeValue());
+  rate = *value;
+  return llvm::Error::success();
+}
+
+/// Dropout and the head, as transformers reads them.
+static llvm::Error readTraining(JsonCursor root, ModelConfig &config) {
+  std::optional<double> hidden, attention;
+  if (llvm::Error error = readRate(root, "hidden_dropout_prob", hidden))
+    return error;
+  if (llvm::Error error =
+          readRate(root, "attention_probs_dropout_prob", attention))
+    return error;
+  if (llvm::Error error =
+          readRate(root, "classifier_dropout", config.classifierDropout))
+    return error;
+  config.hiddenDropout = hidden.value_or(config.hiddenDropout);
+  config.attentionDropout = attention.value_or(config.attentionDropout);
+  constexpr int64_t mostLabels = 1 << 20;
+  if (std::optional<JsonCursor> cursor = root.find("id2label")) {
+    if (llvm::Error error = cursor->expectObject())
+      return error;
+    config.numLabels = cursor->get().getAsObject()->size();
+    if (config.numLabels < 1 || config.numLabels > mostLabels)
+      return cursor->error("expected 1 to " + llvm::Twine(mostLabels) +
+                           " labels in 'id2label', got " +
+                           llvm::Twine(config.numLabels));
+  } else if (std::optional<JsonCursor> cursor = root.find("num_labels")) {
+    llvm::Expected<int64_t> labels = cursor->asInteger(1, mostLabels);
+    if (!labels)
+      return labels.takeError();
+    config.numLabels = *labels;
+  }
+  if (std::optional<JsonCursor> cursor = root.find("problem_type")) {
+    llvm::Expected<llvm::StringRef> type = cursor->asString();
+    if (!type)
+      return type.takeError();
+    static constexpr llvm::StringRef known[] = {"regression",
+                                                "single_label_classification",
+                                                "multi_label_classification"};
+    if (!llvm::is_contained(known, *type))
+      return cursor->error("unknown 'problem_type' " + quoted(*type) +
+                           ", expected one of " +
+                           llvm::join(llvm::ArrayRef(known), ", "));
+    config.problemType = type->str();
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<ModelConfig>
 bertc::loadModelConfig(llvm::StringRef path, std::vector<Diagnostic> &notes) {
   llvm::Expected<std::unique_ptr<JsonDocument>> document =
@@ -242,5 +303,10 @@ bertc::loadModelConfig(llvm::StringRef path, std::vector<Diagnostic> &notes) {
       return id.takeError();
     config.padTokenId = *id;
   }
+  if (llvm::Error error = llvm::handleErrors(
+          readTraining(root, config), [&](const ModelError &problem) {
+            config.trainingProblem = problem.getDiagnostic();
+          }))
+    return std::move(error);
   return config;
 }

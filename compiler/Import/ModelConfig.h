@@ -15,6 +15,7 @@
 
 #include "compiler/Import/Diagnostics.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,14 @@ struct ModelConfig {
   Activation hiddenAct = Activation::Gelu;
   std::string hiddenActName = "gelu"; ///< As written.
   double layerNormEps = 1e-12;
+  // What training reads.
+  double hiddenDropout = 0.1;
+  double attentionDropout = 0.1;
+  std::optional<double> classifierDropout; ///< Absent: the hidden one.
+  int64_t numLabels = 2;                   ///< Of the head.
+  std::string problemType;                 ///< Empty: as the labels suggest.
+  /// What is wrong with these; no concern of inference.
+  std::optional<Diagnostic> trainingProblem;
 
   int64_t headSize() const { return hiddenSize / numAttentionHeads; }
   /// Whether the architecture named in the config has a pooler; only a guess

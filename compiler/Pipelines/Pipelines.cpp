@@ -38,7 +38,8 @@ llvm::ArrayRef<llvm::StringRef> bertc::fusionNames() {
 }
 
 void bertc::buildFusionPipeline(OpPassManager &pm,
-                                llvm::ArrayRef<std::string> required) {
+                                llvm::ArrayRef<std::string> required,
+                                bool training) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   // Views that cancel out would hide the fusions' shapes.
   function.addPass(createCanonicalizerPass());
@@ -59,7 +60,22 @@ void bertc::buildFusionPipeline(OpPassManager &pm,
   add([](auto o) { return enc::createFuseFeedForwardPass(o); },
       enc::FuseFeedForwardPassOptions(), "feed-forward");
   function.addPass(createCSEPass());
-  function.addPass(enc::createVerifyFusedPass());
+  enc::VerifyFusedPassOptions verify;
+  verify.training = training;
+  function.addPass(enc::createVerifyFusedPass(verify));
+}
+
+void bertc::buildBackwardPipeline(OpPassManager &pm,
+                                  llvm::ArrayRef<std::string> freeze,
+                                  int64_t activationMemory) {
+  enc::GenerateBackwardPassOptions options;
+  options.freeze.assign(freeze.begin(), freeze.end());
+  options.activationMemory = activationMemory;
+  pm.addPass(enc::createGenerateBackwardPass(options));
+  // A rule asks for what it reads by itself, so two may make the same op.
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createCSEPass());
+  function.addPass(enc::createVerifyBackwardPass());
 }
 
 void bertc::buildPlanPipeline(OpPassManager &pm, llvm::StringRef target,

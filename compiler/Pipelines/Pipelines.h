@@ -32,11 +32,17 @@ namespace bertc {
 struct TargetInfo;
 
 /// enc -> fused. `required` names fusions ("attention", "feed-forward", ...)
-/// whose misses are errors.
+/// whose misses are errors. With `training`, the function ends in a loss.
 void buildFusionPipeline(mlir::OpPassManager &pm,
-                         llvm::ArrayRef<std::string> required = {});
+                         llvm::ArrayRef<std::string> required = {},
+                         bool training = false);
 /// Names that `required` may hold.
 llvm::ArrayRef<llvm::StringRef> fusionNames();
+
+/// fused -> backward: adds `@train`. Options as of enc-generate-backward.
+void buildBackwardPipeline(mlir::OpPassManager &pm,
+                           llvm::ArrayRef<std::string> freeze,
+                           int64_t activationMemory);
 
 /// fused -> plan, for one target and a precision as of --precision.
 void buildPlanPipeline(mlir::OpPassManager &pm, llvm::StringRef target,

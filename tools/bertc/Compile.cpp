@@ -93,7 +93,8 @@ static llvm::Expected<ExitCode> run(Flags &flags) {
     flags.options.calibration = std::move(*calibration);
   }
   if (flags.train)
-    return makeUsageError("--train is not yet available");
+    return makeUsageError("--train is not yet available",
+                          "--emit=backward prints the training function");
   llvm::Expected<Stage> stage = parseStage(flags.emit);
   if (!stage)
     return stage.takeError();
@@ -146,8 +147,9 @@ void tool::addCompile(CLI::App &app, Action &action) {
   command->add_option("--calibrate", flags->calibrate,
                       "texts, one a line, for int8: balances the ranges of "
                       "weights and of what they multiply");
-  command->add_option("--emit", flags->emit,
-                      "enc, fused, plan, kernels, llvm, asm, obj or lib");
+  command->add_option(
+      "--emit", flags->emit,
+      "enc, fused, backward, plan, kernels, llvm, asm, obj or lib");
   command->add_flag("--external-weights", options.externalWeights,
                     "write the weights to a file beside the library");
   command
@@ -163,6 +165,18 @@ void tool::addCompile(CLI::App &app, Action &action) {
                       "write times, sizes and fusions as JSON");
   command->add_flag("-q,--quiet", flags->quiet, "print warnings only");
   command->add_flag("--train", flags->train, "not yet");
+  command->add_option("--head", options.head,
+                      "what to train, for --emit=backward: classify:N, "
+                      "multilabel:N, regress, tag:N or answer (default: the "
+                      "model's own)");
+  command
+      ->add_option("--freeze", options.freeze,
+                   "what does not learn: encoder, embeddings, layers[0-5], or "
+                   "regular expressions for names of weights")
+      ->delimiter(',');
+  command->add_option("--activation-memory", options.activationMemory,
+                      "bytes a token that layers may save for the backward "
+                      "pass (default: no limit)");
   command->callback([flags, command, &action] {
     flags->wantRemarks = command->count("--remarks") > 0;
     action = [flags] { return run(*flags); };

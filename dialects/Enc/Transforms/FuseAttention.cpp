@@ -40,7 +40,9 @@ static void fuse(ScoresOp scores, FusionReport &report) {
   auto softmax = onlyUser<SoftmaxOp>(scores.getResult());
   if (!softmax)
     return report.missed(scores, "the scores have other uses than a softmax");
-  auto context = onlyUser<ContextOp>(softmax.getResult());
+  auto dropout = onlyUser<DropoutOp>(softmax.getResult());
+  Value probabilities = dropout ? dropout.getResult() : softmax.getResult();
+  auto context = onlyUser<ContextOp>(probabilities);
   if (!context)
     return report.missed(scores,
                          "the probabilities have other uses than a context");
@@ -61,11 +63,16 @@ static void fuse(ScoresOp scores, FusionReport &report) {
   auto fused = FusedAttentionOp::create(
       b, scores.getLoc(), qkv.getResult(), scores.getOffsets(),
       scores.getScaleAttr(), /*plan=*/Attribute());
-  merge.replaceAllUsesWith(fused.getResult());
+  if (dropout)
+    takeDropout(fused, dropout);
+  merge.getResult().replaceAllUsesWith(fused.getResult());
   Operation *parts[] = {scores.getQuery().getDefiningOp(),
                         scores.getKey().getDefiningOp(),
                         context.getValue().getDefiningOp()};
-  eraseChain({scores, softmax, context, merge});
+  eraseChain({context, merge});
+  if (dropout)
+    dropout.erase();
+  eraseChain({scores, softmax});
   for (Operation *part : parts)
     if (part->use_empty())
       part->erase();

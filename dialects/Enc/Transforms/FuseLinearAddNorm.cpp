@@ -22,15 +22,22 @@ namespace mlir::enc {
 using namespace mlir;
 using namespace mlir::enc;
 
+/// The linear layer that makes `value`, dropout or not.
+static LinearOp linearBehind(Value value) {
+  if (auto dropout = value.getDefiningOp<DropoutOp>())
+    value = dropout.getInput();
+  return value.getDefiningOp<LinearOp>();
+}
+
 static void fuse(LayerNormOp norm, FusionReport &report) {
   auto add = norm.getInput().getDefiningOp<AddOp>();
   if (!add)
     return;
   // Either side may be the linear layer; addition commutes exactly.
-  auto linear = add.getLhs().getDefiningOp<LinearOp>();
   Value residual = add.getRhs();
-  if (!linear || !linear.getResult().hasOneUse()) {
-    if (auto other = add.getRhs().getDefiningOp<LinearOp>()) {
+  LinearOp linear = linearBehind(add.getLhs());
+  if (!linear || !add.getLhs().hasOneUse()) {
+    if (LinearOp other = linearBehind(add.getRhs())) {
       linear = other;
       residual = add.getLhs();
     }
@@ -44,6 +51,9 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
     return report.missed(norm, "the linear layer is in another block");
   if (!linear.getResult().hasOneUse())
     return report.missed(norm, "the linear layer has other uses");
+  auto dropout = dyn_cast<DropoutOp>(*linear->user_begin());
+  if (dropout && !dropout.getResult().hasOneUse())
+    return report.missed(norm, "the dropout has other uses");
   if (!add.getResult().hasOneUse())
     return report.missed(norm, "the sum has other uses");
   if (!linear.getBias())
@@ -54,9 +64,13 @@ static void fuse(LayerNormOp norm, FusionReport &report) {
       b, norm.getLoc(), linear.getInput(), residual, linear.getWeightAttr(),
       linear.getBiasAttr(), norm.getGainAttr(), norm.getBiasAttr(),
       norm.getEpsilonAttr(), /*plan=*/Attribute());
-  norm.replaceAllUsesWith(fused.getResult());
+  if (dropout)
+    takeDropout(fused, dropout);
+  norm.getResult().replaceAllUsesWith(fused.getResult());
   norm.erase();
   add.erase();
+  if (dropout)
+    dropout.erase();
   linear.erase();
   report.passed(fused);
 }

@@ -27,9 +27,12 @@ using namespace mlir::enc;
 static ContextOp contextOf(ScoresOp scores) {
   for (Operation *user : scores->getUsers())
     if (auto softmax = dyn_cast<SoftmaxOp>(user))
-      for (Operation *next : softmax->getUsers())
+      for (Operation *next : softmax->getUsers()) {
+        if (isa<DropoutOp>(next) && next->hasOneUse())
+          next = *next->user_begin();
         if (auto context = dyn_cast<ContextOp>(next))
           return context;
+      }
   return {};
 }
 

@@ -50,6 +50,14 @@ LogicalResult fuseEach(func::FuncOp function, StringRef name, bool require,
   return report.finish(function);
 }
 
+/// Makes `dropout`, which lies between parts of `fused`, a part of it.
+template <typename Fused, typename Dropout>
+void takeDropout(Fused fused, Dropout dropout) {
+  fused.getRandomMutable().assign(dropout.getRandom());
+  fused.setSiteAttr(dropout.getSiteAttr());
+  fused.setRateAttr(dropout.getRateAttr());
+}
+
 /// Erases `ops`, which lie in program order, last first.
 void eraseChain(ArrayRef<Operation *> ops);
 

@@ -53,7 +53,8 @@ def FuseQKVPass : FusionPass<"enc-fuse-qkv"> {
 def FuseAttentionPass : FusionPass<"enc-fuse-attention"> {
   let summary = "scores, softmax, context and merged heads to one op";
   let description = [{
-    Runs after `enc-fuse-qkv`. Missed when query, key and value are not the
+    Runs after `enc-fuse-qkv`. Dropout of the probabilities becomes a part of
+    the op. Missed when query, key and value are not the
     parts of one `enc.fused_qkv`, when scores and context use other offsets, or
     when scores or probabilities have another use.
   }];
@@ -62,9 +63,9 @@ def FuseAttentionPass : FusionPass<"enc-fuse-attention"> {
 def FuseLinearAddNormPass : FusionPass<"enc-fuse-linear-add-norm"> {
   let summary = "linear layer, residual sum and norm to one op";
   let description = [{
-    `enc.layer_norm(enc.add(enc.linear(x), residual))` on tokens. Missed when the
-    linear layer has no bias or is in another block, or when it or the sum has
-    another use.
+    `enc.layer_norm(enc.add(enc.linear(x), residual))` on tokens, with dropout of
+    the linear layer's result or without. Missed when the linear layer has no bias
+    or is in another block, or when it, its dropout or the sum has another use.
   }];
 }
 
@@ -83,8 +84,13 @@ def VerifyFusedPass : Pass<"enc-verify-fused", "::mlir::func::FuncOp"> {
   let summary = "the contract of the fused stage";
   let description = [{
     Only `enc` ops with a kernel, on f32 rows, may remain. Each other op is an
-    error: attention in parts, views of heads, ops of other dialects.
+    error: attention in parts, views of heads, ops of other dialects. With
+    `training`, losses, dropout, labels and random may remain too.
   }];
+  let options = [
+    Option<"training", "training", "bool", "false",
+           "the function will get a backward pass">
+  ];
 }
 
 def GenerateBackwardPass : Pass<"enc-generate-backward", "::mlir::ModuleOp"> {
@@ -129,6 +135,14 @@ def GenerateBackwardPass : Pass<"enc-generate-backward", "::mlir::ModuleOp"> {
     Option<"activationMemory", "activation-memory", "int64_t", "0",
            "bytes a token that layers may save; 0 for no limit">
   ];
+}
+
+def VerifyBackwardPass : Pass<"enc-verify-backward", "::mlir::func::FuncOp"> {
+  let summary = "the contract of the backward stage";
+  let description = [{
+    Only fused forward ops, losses, dropout and gradients, on f32, may remain.
+    Each other op is an error.
+  }];
 }
 
 #endif // BERTC_DIALECTS_ENC_TRANSFORMS_PASSES_TD

@@ -13,6 +13,7 @@
 
 #include "dialects/Enc/IR/EncOps.h"
 #include "dialects/Enc/Transforms/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::enc {
 #define GEN_PASS_DEF_VERIFYFUSEDPASS
@@ -40,11 +41,59 @@ static bool isIds(Type type) {
          getRowElementType(type).isInteger(32);
 }
 
+/// Labels, and what dropout draws from.
+static bool isForTraining(Type type) {
+  if (isa<RandomType>(type))
+    return true;
+  ArrayRef<int64_t> shape = getRowShape(type);
+  return isa<SequencesType>(type) && getRowElementType(type).isInteger(32) &&
+         (shape.empty() || shape == ArrayRef<int64_t>{2});
+}
+
 static bool isRow(Type type) {
   return getRowShape(type).size() == 1 && getRowElementType(type).isF32();
 }
 
-static LogicalResult verifyFused(Operation *op) {
+/// What a model has only while it learns.
+static bool isForTraining(Operation *op) {
+  return isa<DropoutOp, CrossEntropyOp, MseOp, BinaryCrossEntropyOp,
+             SpanLossOp>(op);
+}
+
+/// Dropout inside of `op`.
+static bool hasDropout(Operation *op) {
+  return llvm::TypeSwitch<Operation *, bool>(op)
+      .Case<FusedAttentionOp, FusedLinearAddNormOp, FusedFeedForwardOp>(
+          [](auto fused) { return bool(fused.getRandom()); })
+      .Default([](Operation *) { return false; });
+}
+
+/// What only the backward pass makes of a fused function.
+static LogicalResult verifyNotBackward(Operation *op) {
+  if (auto layers = dyn_cast<LayersOp>(op)) {
+    if (layers.getFrom() || layers.getTo() || !layers.getStacks().empty())
+      return op->emitOpError("has no kernel for some of the layers, or for "
+                             "saved values, before the backward pass");
+    return success();
+  }
+  if (isa<FusedAttentionOp, FusedLinearAddNormOp, FusedFeedForwardOp>(op) &&
+      op->getNumResults() > 1)
+    return op->emitOpError("has results for the backward pass, which has not "
+                           "been made yet");
+  return success();
+}
+
+static LogicalResult verifyFused(Operation *op, bool training) {
+  if (failed(verifyNotBackward(op)))
+    return failure();
+  if (training && isForTraining(op))
+    return success();
+  if (!training && (isForTraining(op) || hasDropout(op))) {
+    op->emitOpError("belongs to training, so it may not remain in inference")
+            .attachNote()
+        << "help: drop losses and dropout, or generate the backward pass";
+    return failure();
+  }
   if (isPartOfAttention(op)) {
     op->emitOpError("has no kernel outside of enc.fused_attention").attachNote()
         << "help: the remarks of enc-fuse-qkv and enc-fuse-attention tell why "
@@ -70,14 +119,15 @@ struct VerifyFusedPass
   void runOnOperation() override {
     bool valid = true;
     for (auto [i, type] : llvm::enumerate(getOperation().getArgumentTypes()))
-      if (!isIds(type) && !isRow(type) && !isa<OffsetsType>(type)) {
+      if (!isIds(type) && !isRow(type) && !isa<OffsetsType>(type) &&
+          !(training && isForTraining(type))) {
         getOperation().emitOpError("has no kernel for argument ")
             << i << " of type " << type
             << ", expected f32 rows, ids or offsets";
         valid = false;
       }
     getOperation().walk(
-        [&](Operation *op) { valid &= succeeded(verifyFused(op)); });
+        [&](Operation *op) { valid &= succeeded(verifyFused(op, training)); });
     if (!valid)
       signalPassFailure();
   }

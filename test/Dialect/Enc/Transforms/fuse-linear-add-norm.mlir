@@ -120,3 +120,16 @@ func.func @no_candidate(%r: !enc.tokens<8xf32>) -> !enc.tokens<8xf32> {
   %1 = enc.layer_norm %0 gain(@g) bias(@nb) epsilon 0.5 : !enc.tokens<8xf32>
   return %1 : !enc.tokens<8xf32>
 }
+
+// Something else reads what the dropout left.
+// CHECK-LABEL: func.func @dropout_reused(
+// CHECK: enc.dropout
+// CHECK: enc.layer_norm
+func.func @dropout_reused(%x: !enc.tokens<6xf32>, %r: !enc.tokens<8xf32>, %random: !enc.random) -> (!enc.tokens<8xf32>, !enc.tokens<8xf32>) {
+  %0 = enc.linear %x weight(@w) bias(@b) : !enc.tokens<6xf32> -> !enc.tokens<8xf32>
+  %1 = enc.dropout %0, %random site 0 rate 0.5 : !enc.tokens<8xf32>
+  %2 = enc.add %1, %r : !enc.tokens<8xf32>
+  // expected-remark @below {{[Missed] linear-add-norm | Category:fusion | Function=dropout_reused | Reason="the dropout has other uses"}}
+  %3 = enc.layer_norm %2 gain(@g) bias(@nb) epsilon 0.5 : !enc.tokens<8xf32>
+  return %1, %3 : !enc.tokens<8xf32>, !enc.tokens<8xf32>
+}
