@@ -183,7 +183,8 @@ void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
       "attention_{0}_{1}_ld{2}_{3}", arithmeticName(plan.arithmetic),
       shape.headSize, shape.rowStride, shape.outputStride);
   if (shape.scale != 1.0 / std::sqrt(double(shape.headSize)))
-    name += llvm::formatv("_scale{0:x}", llvm::bit_cast<uint64_t>(shape.scale));
+    name +=
+        llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
   AttentionOperands o = operands;
   SmallVector<Value *> slots;
   for (Place *place : {&o.query, &o.key, &o.value, &o.output, &o.scratch})

@@ -45,6 +45,11 @@ struct Case {
   double relativeRms;
 };
 
+/// How GoogleTest shows a case.
+void PrintTo(const Case &c, std::ostream *os) {
+  *os << c.target << ", heads of " << c.headSize;
+}
+
 AttentionShape shapeOf(const Case &c) {
   int64_t stride = roundUp(c.headSize, lanes);
   return {c.headSize, stride, 3 * heads * stride + lanes,
@@ -221,6 +226,8 @@ TEST_P(Attention, HasTheSameBitsInAnyCompany) {
               nan);
     std::vector<float> want = run(program, c, alone);
     want.resize(71 * shape.outputStride);
+    EXPECT_TRUE(std::all_of(want.begin(), want.end(),
+                            [](float x) { return std::isfinite(x); }));
     for (int32_t parts : {1, 3})
       for (const Batch *batch : {&alone, &behind}) {
         std::vector<float> got = run(program, c, *batch, parts);
