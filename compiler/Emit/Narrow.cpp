@@ -77,6 +77,20 @@ std::vector<float> bertc::smoothing(llvm::ArrayRef<float> inputs,
   return result;
 }
 
+void bertc::rotate(llvm::MutableArrayRef<float> values, int64_t size) {
+  // Divided first, so that no sum is larger than the largest value.
+  for (float &value : values)
+    value /= float(size);
+  for (int64_t half = 1; half < size; half *= 2)
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (i & half)
+        continue;
+      float a = values[i], b = values[i + half];
+      values[i] = a + b;
+      values[i + half] = a - b;
+    }
+}
+
 float bertc::int8Scale(llvm::ArrayRef<float> column) {
   // Magnitudes are in the order of their bits, with infinity and NaN last.
   uint32_t largest = 0;

@@ -31,6 +31,10 @@ void restOfBF16(llvm::ArrayRef<float> values, uint8_t *result);
 std::vector<float> smoothing(llvm::ArrayRef<float> inputs,
                              llvm::ArrayRef<float> weights);
 
+/// For each block of `size` values (a power of two) H w / size with the
+/// Hadamard matrix H; 1: as they are.
+void rotate(llvm::MutableArrayRef<float> values, int64_t size);
+
 /// max |w| / 127, so that the largest becomes 127 or -127. 0 for a column of
 /// zeros (or of values so small that there is no quotient); not finite if a
 /// value is not.

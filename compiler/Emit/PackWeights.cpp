@@ -16,6 +16,7 @@
 #include "compiler/Emit/Narrow.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -179,7 +180,11 @@ llvm::Error Packer::packPanel(const TensorInfo &tensor, int64_t first) {
       continue;
     if (llvm::Error error = readColumn(tensor, row, factors, source.data()))
       return error;
+    std::fill(block.begin(), block.end(), 0.0f); // the last column, turned
     spread(weight.depth, source.data(), block.data());
+    if (columns)
+      rotate(llvm::MutableArrayRef(block).take_front(weight.depth.padded()),
+             weight.rotation);
     for (int64_t part = 0; part < parts; ++part) {
       narrow(block.data(), part, columns ? columns->scales[row] : 0.0f);
       uint32_t *to = panel.data() + part * steps * panelColumns + j;
@@ -325,16 +330,20 @@ Packer::int8Columns(const TensorInfo &tensor) {
   columns.factors = std::move(*factors);
   int64_t depth = weight.depth.real();
   std::vector<float> values(depth);
-  std::vector<int8_t> stored(depth);
+  std::vector<int8_t> stored(weight.depth.padded());
+  std::vector<float> rotated(stored.size());
   for (int64_t row = 0; row < weight.columns.real(); ++row) {
     if (llvm::Error error =
             readColumn(tensor, row, columns.factors, values.data()))
       return error;
-    float scale = int8Scale(values);
-    if (!std::isfinite(scale))
+    std::fill(rotated.begin(), rotated.end(), 0.0f);
+    spread(weight.depth, values.data(), rotated.data());
+    if (!std::isfinite(int8Scale(rotated)))
       return notFinite(tensor, row, values);
+    rotate(rotated, weight.rotation);
+    float scale = int8Scale(rotated);
     columns.scales.push_back(scale);
-    columns.sums.push_back(toInt8(values, scale, stored.data()));
+    columns.sums.push_back(toInt8(rotated, scale, stored.data()));
   }
   return &columns;
 }
@@ -351,6 +360,11 @@ static llvm::Error checkWeight(const PackedWeight &weight) {
     return wrongLayout(weight, "expected positive sizes");
   if (!panels && weight.element != Element::F32)
     return wrongLayout(weight, "expected float32 in rows");
+  if (weight.rotation < 1 || !llvm::isPowerOf2_64(weight.rotation) ||
+      (weight.rotation > 1 && weight.depth.padded() % weight.rotation != 0))
+    return wrongLayout(weight, "expected a rotation of a power of two that "
+                               "divides the depth, got " +
+                                   llvm::Twine(weight.rotation));
   if (derived && (panels || weight.rows != 1))
     return wrongLayout(weight, "expected one row of a derived vector");
   if (panels && weight.columns.padded() % panelColumns != 0)

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Kernels/CPU/Rotate.h"
 #include "compiler/Kernels/CPU/Rows.h"
 #include "compiler/Kernels/CPU/TileKernel.h"
 #include "compiler/Lowering/ProgramEmission.h"
@@ -292,6 +293,7 @@ Program::LinearWeights Program::panels(ArrayRef<StringAttr> symbols,
   usesTiles |= isTile(arithmetic);
   LinearWeights indices;
   if (packedElement == PackedWeight::Element::Int8) {
+    packed.rotation = rotationBlock(depth.padded());
     packed.derived = PackedWeight::Derived::Scale;
     indices.columnScale = weights.add(packed);
     // Of int8 inputs only, but weights are laid out once for all variants.

@@ -68,7 +68,11 @@ struct PackedWeight {
   Element element = Element::F32; // Panels16 only
   Derived derived = Derived::None;
   Grouping columns;
-  Grouping depth;          // Panels16, and of the weight behind a derived one
+  Grouping depth; // Panels16, and of the weight behind a derived one
+  /// Int8 and what is derived from it: k steps, with their padding, that are
+  /// turned together before they are rounded, times H / rotation, see
+  /// Kernels/CPU/Rotate.h. A power of two that divides depth.padded().
+  int64_t rotation = 1;
   int64_t rows = 1;        // Rows only
   int64_t layers = 1;      // copies, one per layer
   int64_t offset = 0;      // bytes from the segment start, layer 0

@@ -33,6 +33,7 @@ int64_t WeightLayoutBuilder::add(PackedWeight weight) {
   for (auto [i, known] : llvm::enumerate(result.weights))
     if (known.name == weight.name && known.layout == weight.layout &&
         known.rows == weight.rows && known.element == weight.element &&
+        known.rotation == weight.rotation &&
         same(known.columns, weight.columns) && same(known.depth, weight.depth))
       return i;
   result.weights.push_back(std::move(weight));

@@ -89,18 +89,20 @@ def compiled(name, *options, precision="f32", emulate=False):
         options = (f"--outputs={outputs}",)
     if emulate:
         options += ("--emulate=all", f"--target={','.join(VARIANTS)}")
-    if name == "minilm" and precision == "int8":
-        # A model with ranges as uneven as this one's needs calibration.
-        texts = WORK / "calibration.txt"
-        every = json.loads((GOLDEN / "minilm-texts.json").read_text())
-        texts.write_text("".join(f"{t}\n" for t in every[1::4]
-                                 if t and not set(t) & set("\n\r")))
-        options += (f"--calibrate={texts}",)
     count = sum(1 for _ in WORK.glob("*.so"))
     library = WORK / f"{name}-{count}.so"
     bertc("compile", model(name), "-o", library, f"--precision={precision}",
           *options)
     return library
+
+
+def calibration_texts():
+    """A quarter of MiniLM's texts, one a line."""
+    texts = WORK / "calibration.txt"
+    every = json.loads((GOLDEN / "minilm-texts.json").read_text())
+    texts.write_text("".join(f"{t}\n" for t in every[1::4]
+                             if t and not set(t) & set("\n\r")))
+    return texts
 
 
 def golden(file):

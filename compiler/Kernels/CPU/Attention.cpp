@@ -132,7 +132,7 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
     int64_t queryStride = shape.rowStride;
     if (staged) {
       callStage(k, plan.arithmetic, shape.headStride, shape.rowStride,
-                {query, queries, {}, {}, rows});
+                {query, queries, {}, {}, {}, rows});
       query = queries;
       queryStride = stagedStride(plan.arithmetic, shape.headStride);
     }

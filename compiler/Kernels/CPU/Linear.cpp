@@ -32,7 +32,8 @@ static bool usesScratch(Arithmetic arithmetic) {
 }
 
 /// Words before the staged rows, for their scales; of the staged rows, in whole
-/// tiles; of the sums of a panel group; and of its widened block.
+/// tiles; of the sums of a panel group; and of its widened block. A rotated row
+/// follows.
 static int64_t scaleBlockWords(const LinearPlan &plan) {
   return roundUp(plan.rowBlock * scaleWords, lanes);
 }
@@ -55,7 +56,8 @@ int64_t bertc::linearScratch(const LinearPlan &plan, int64_t depth) {
   if (!usesScratch(plan.arithmetic))
     return 0;
   return scaleBlockWords(plan) + stagedBlockWords(plan, depth) +
-         sumWords(plan) + widenedWords(plan);
+         sumWords(plan) + widenedWords(plan) +
+         rotatedWords(plan.arithmetic, depth);
 }
 
 static void emitLinear(KernelBuilder &k, const LinearShape &shape,
@@ -77,8 +79,9 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
     Input input{k.at(o.x, k.mul(row, shape.inputStride)), shape.inputStride,
                 o.scratch};
     if (isStaged(product)) {
-      callStage(k, product, shape.depth, shape.inputStride,
-                {input.place, staged, o.smoothing, o.scratch, rows});
+      Place rotated = k.at(sums, sumWords(plan) + widenedWords(plan));
+      callStage(k, plan.arithmetic, shape.depth, shape.inputStride,
+                {input.place, staged, o.smoothing, o.scratch, rotated, rows});
       input.place = staged;
       input.stride = stagedStride(product, shape.depth);
     }

@@ -15,6 +15,7 @@
 
 #include "compiler/Kernels/CPU/Stage.h"
 #include "compiler/Kernels/CPU/Isa.h"
+#include "compiler/Kernels/CPU/Rotate.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -42,6 +43,10 @@ int64_t bertc::stagedWords(Arithmetic arithmetic, int64_t depth) {
   int64_t whole = isTile(arithmetic) ? 64 : lanes;
   int64_t parts = isSplit(arithmetic) ? 2 : 1;
   return parts * roundUp(depth, whole) / perWord(arithmetic);
+}
+
+int64_t bertc::rotatedWords(Arithmetic arithmetic, int64_t depth) {
+  return isInt8Weight(arithmetic) ? depth : 0;
 }
 
 int64_t bertc::stagedStride(Arithmetic arithmetic, int64_t depth) {
@@ -87,14 +92,11 @@ static Codes codesOf(Arithmetic arithmetic, int64_t depth) {
 }
 
 static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
-                      Place x, Place smoothing, Place staged, Place scale) {
-  auto smooth = [&](Value column) {
-    return k.mulf(k.load(k.at(x, column)), k.load(k.at(smoothing, column)));
-  };
+                      Place x, Place staged, Place scale) {
   SmallVector<Value> reach = k.forLoop(
       k.index(0), k.index(depth), lanes, {k.splat(0.0), k.splat(0.0)},
       [&](Value column, ValueRange acc) {
-        Value v = smooth(column);
+        Value v = k.load(k.at(x, column));
         Value down = arith::NegFOp::create(k.b, k.loc, v);
         return SmallVector<Value>{k.maxf(v, acc[0]), k.maxf(down, acc[1])};
       });
@@ -120,7 +122,7 @@ static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
   Value factor = k.broadcast(perStep), shift = k.broadcast(zero);
   Value least = k.splat(codes.least), top = k.splat(codes.top);
   k.forLoop(k.index(0), k.index(depth), lanes, [&](Value column) {
-    Value v = k.mulf(smooth(column), factor);
+    Value v = k.mulf(k.load(k.at(x, column)), factor);
     v = k.addf(math::RoundEvenOp::create(k.b, k.loc, v), shift);
     v = arith::MinNumFOp::create(
         k.b, k.loc, arith::MaxNumFOp::create(k.b, k.loc, v, least), top);
@@ -202,17 +204,24 @@ void bertc::callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
   if (isInt8(arithmetic))
     slots.append({&o.smoothing.buffer, &o.smoothing.offset, &o.scales.buffer,
                   &o.scales.offset});
+  if (isInt8Weight(arithmetic))
+    slots.append({&o.rotated.buffer, &o.rotated.offset});
   slots.push_back(&o.rows);
   k.callKernel(name, slots, [&] {
-    int64_t stride = stagedStride(arithmetic, depth);
+    int64_t stride = stagedStride(productOf(arithmetic), depth);
     k.forLoop(k.index(0), o.rows, 1, [&](Value row) {
       Place from = k.at(o.x, k.mul(row, inputStride));
       Place to = k.at(o.staged, k.mul(row, stride));
+      if (isInt8Weight(arithmetic)) {
+        emitRotate(k, depth, from, isInt8(arithmetic) ? o.smoothing : Place(),
+                   o.rotated);
+        from = o.rotated;
+      }
       if (isInt8(arithmetic))
-        stageInt8(k, arithmetic, depth, from, o.smoothing, to,
+        stageInt8(k, arithmetic, depth, from, to,
                   k.at(o.scales, k.mul(row, scaleWords)));
       else
-        stageBF16(k, arithmetic, depth, from, to);
+        stageBF16(k, productOf(arithmetic), depth, from, to);
     });
   });
 }

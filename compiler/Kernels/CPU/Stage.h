@@ -28,21 +28,26 @@ bool isStaged(Arithmetic arithmetic);
 int64_t stagedWords(Arithmetic arithmetic, int64_t depth);
 int64_t stagedStride(Arithmetic arithmetic, int64_t depth);
 
+/// Words of `rotated`; none if x is not rotated.
+int64_t rotatedWords(Arithmetic arithmetic, int64_t depth);
+
 /// Words that `scales` of callStage has for each row.
 constexpr int64_t scaleWords = 2;
 
 struct StageOperands {
   Place x, staged;
-  Place smoothing, scales; // int8 only
+  Place smoothing, scales; // x of int8 only
+  Place rotated;           // room for a row; weights of int8 only
   mlir::Value rows;
 };
 
-/// Stages rows of x. int8: each is multiplied with `smoothing`, element by
-/// element; then the range from its least to its largest value, with 0 inside,
-/// is spread over all 256 integers (int8_madd: the symmetric one over 13 to 16
-/// bits, see codesOf). `scales` gets the step and the integer of 0 (int32):
-/// x * smoothing = step * (q - zero). A value that is not a number counts as
-/// the least.
+/// Stages rows of x. Weights of int8: blocks of rotationBlock(depth) elements
+/// are rotated first, see Rotate.h. int8: each is multiplied with `smoothing`,
+/// element by element, before that; then the range from its least to its
+/// largest value, with 0 inside, is spread over all 256 integers (int8_madd:
+/// the symmetric one over 13 to 16 bits, see codesOf). `scales` gets the step
+/// and the integer of 0 (int32): x * smoothing = step * (q - zero). A value
+/// that is not a number counts as the least.
 void callStage(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
                int64_t inputStride, const StageOperands &operands);
 

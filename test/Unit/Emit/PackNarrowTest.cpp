@@ -95,6 +95,38 @@ TEST_F(PackNarrow, Layers) {
   expectPacked(layout);
 }
 
+// Columns are turned before their scale is found, with the padding of depth. Of
+// integers all sums are exact.
+TEST_F(PackNarrow, Rotated) {
+  add("w.0", {16, 3 * 51});
+  for (int64_t i = 0; i < 16 * 3 * 51; ++i)
+    at("w.0", i) = float(i * 37 % 201 - 100);
+  Grouping columns{1, 16, 16}, depth{3, 51, 64};
+  for (int64_t rotation : {2, 16, 64}) {
+    WeightLayout layout =
+        layoutOf({panels({"w"}, columns, depth, Element::Int8),
+                  derived(Derived::Scale, {"w"}, columns, depth),
+                  derived(Derived::ColumnSum, {"w"}, columns, depth)});
+    for (PackedWeight &weight : layout.weights)
+      weight.rotation = rotation;
+    expectPacked(layout);
+  }
+}
+
+TEST_F(PackNarrow, RotationHasToDivideTheDepth) {
+  add("w.0", {16, 48});
+  Grouping columns{1, 16, 16}, depth{1, 48, 48};
+  for (int64_t rotation : {0, 12, 32}) {
+    WeightLayout layout =
+        layoutOf({panels({"w"}, columns, depth, Element::Int8)});
+    layout.weights[0].rotation = rotation;
+    EXPECT_THAT(packError(layout),
+                HasSubstr("expected a rotation of a power of two that divides "
+                          "the depth, got " +
+                          std::to_string(rotation)));
+  }
+}
+
 // What a k step of x is divided by, all weights of that step are multiplied
 // with, whichever tensor they come from.
 TEST_F(PackNarrow, SmoothingBalancesWeightsAndInputs) {

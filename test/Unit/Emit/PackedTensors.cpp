@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "test/Unit/Emit/PackedTensors.h"
+#include "llvm/ADT/bit.h"
 #include <cmath>
 #include <cstring>
 
@@ -149,6 +150,27 @@ std::vector<float> PackedTensors::factors(const PackedWeight &w,
   return result;
 }
 
+/// Rows [columns][depth], with the padding of depth, times H / rotation, by the
+/// definition of H.
+static std::vector<float> rotated(const PackedWeight &w,
+                                  const std::vector<float> &source) {
+  int64_t real = w.depth.real(), padded = w.depth.padded();
+  std::vector<float> data(w.columns.real() * padded), result(data.size());
+  for (size_t i = 0; i < source.size(); ++i)
+    data[i / real * padded + position(w.depth, i % real)] = source[i];
+  int64_t size = w.rotation;
+  for (size_t i = 0; i < data.size(); ++i) {
+    double sum = 0;
+    size_t first = i / size * size;
+    for (int64_t j = 0; j < size; ++j)
+      sum +=
+          (llvm::popcount(uint64_t(i - first) & uint64_t(j)) % 2 ? -1.0 : 1.0) *
+          data[first + j];
+    result[i] = float(sum / double(size));
+  }
+  return result;
+}
+
 void PackedTensors::fill(const PackedWeight &w, int64_t layer, int64_t source,
                          uint8_t *to) {
   std::vector<float> data = values[nameOf(w.sources[source], layer)];
@@ -164,10 +186,15 @@ void PackedTensors::fill(const PackedWeight &w, int64_t layer, int64_t source,
       return;
     }
   }
+  Grouping inner = w.depth;
+  if (w.rotation > 1) {
+    data = rotated(w, data);
+    inner = {1, w.depth.padded(), w.depth.padded()};
+  }
   int64_t padded = w.columns.padded();
   bool panels = w.layout == PackedWeight::Layout::Panels16;
   bool matrix = panels || w.derived != Derived::None;
-  int64_t depth = matrix ? w.depth.real() : w.rows;
+  int64_t depth = matrix ? inner.real() : w.rows;
   int64_t steps = w.panelDepth();
   for (int64_t c = 0; c < w.columns.real(); ++c) {
     int64_t column = source * padded + position(w.columns, c);
@@ -181,7 +208,7 @@ void PackedTensors::fill(const PackedWeight &w, int64_t layer, int64_t source,
         continue;
       }
       float value = data[c * depth + k];
-      int64_t at = position(w.depth, k);
+      int64_t at = position(inner, k);
       int8_t rounded = int8Of(value, scale);
       uint16_t high = nearest(value), low = nearest(value - widened(high));
       sum += rounded;
