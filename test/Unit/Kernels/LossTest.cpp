@@ -14,7 +14,6 @@
 #include "test/Unit/Kernels/IsaJit.h"
 #include "test/Unit/Kernels/RandomFloats.h"
 #include <cmath>
-#include <cstring>
 
 using namespace bertc;
 using namespace bertc::test;
@@ -71,12 +70,6 @@ double logSumExp(const double *x, int64_t count, int64_t stride) {
   for (int64_t i = 0; i < count; ++i)
     sum += std::exp(x[i * stride]);
   return std::log(sum);
-}
-
-std::vector<float> asFloats(const std::vector<int32_t> &values) {
-  std::vector<float> result(values.size());
-  std::memcpy(result.data(), values.data(), values.size() * sizeof(int32_t));
-  return result;
 }
 
 std::vector<float> logitsOf(int64_t width) {

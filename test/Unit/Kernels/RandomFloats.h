@@ -6,13 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Operands of kernel tests: uniform in [-1, 1), the same on every machine.
+// Operands of kernel tests: uniform in [-1, 1), the same on every machine, or
+// integers where buffers are of floats.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_TEST_UNIT_KERNELS_RANDOMFLOATS_H
 #define BERTC_TEST_UNIT_KERNELS_RANDOMFLOATS_H
 
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -23,6 +25,13 @@ inline std::vector<float> randomFloats(size_t count, uint32_t seed) {
   std::vector<float> result(count);
   for (float &value : result)
     value = float(generator()) / 2147483648.0f - 1.0f;
+  return result;
+}
+
+/// Integers as the floats of their bits.
+inline std::vector<float> asFloats(const std::vector<int32_t> &values) {
+  std::vector<float> result(values.size());
+  std::memcpy(result.data(), values.data(), values.size() * sizeof(int32_t));
   return result;
 }
 

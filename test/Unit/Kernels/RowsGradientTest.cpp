@@ -13,7 +13,6 @@
 #include "test/Unit/Kernels/IsaJit.h"
 #include "test/Unit/Kernels/RandomFloats.h"
 #include <cmath>
-#include <cstring>
 
 using namespace bertc;
 using namespace bertc::test;
@@ -21,13 +20,6 @@ using namespace bertc::test;
 static constexpr RowShape shape{20, 48}, pooled{20, 32};
 static const std::vector<int32_t> offsets = {0, 1, 4, 9};
 static constexpr int64_t rows = 9, sequences = 3;
-
-/// Integers as the bits of floats, as buffers of tests are.
-static std::vector<float> asFloats(const std::vector<int32_t> &values) {
-  std::vector<float> result(values.size());
-  std::memcpy(result.data(), values.data(), values.size() * sizeof(int32_t));
-  return result;
-}
 
 class PoolGradient : public testing::TestWithParam<Pooling> {};
 
