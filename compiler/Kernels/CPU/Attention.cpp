@@ -186,9 +186,8 @@ void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
     name +=
         llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
   AttentionOperands o = operands;
-  SmallVector<Value *> slots;
-  for (Place *place : {&o.query, &o.key, &o.value, &o.output, &o.scratch})
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots =
+      slotsOf({&o.query, &o.key, &o.value, &o.output, &o.scratch});
   slots.append({&o.length, &o.begin, &o.end});
   k.callKernel(name, slots, [&] { emitAttention(k, shape, plan, o); });
 }

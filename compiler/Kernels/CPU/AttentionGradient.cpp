@@ -170,11 +170,9 @@ void bertc::callAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
   if (shape.scale != 1.0 / std::sqrt(double(shape.headSize)))
     name += llvm::formatv("_scale{0:x}", llvm::bit_cast<uint64_t>(shape.scale));
   AttentionGradientOperands o = operands;
-  SmallVector<Value *> slots;
-  for (Place *place :
-       {&o.query, &o.key, &o.value, &o.output, &o.gradient, &o.logSumExp,
-        &o.queryGradient, &o.keyGradient, &o.valueGradient, &o.scratch})
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots =
+      slotsOf({&o.query, &o.key, &o.value, &o.output, &o.gradient, &o.logSumExp,
+               &o.queryGradient, &o.keyGradient, &o.valueGradient, &o.scratch});
   slots.append({&o.logSumExpStride, &o.length});
   k.callKernel(name, slots, [&] { emitAttentionGradient(k, shape, plan, o); });
 }

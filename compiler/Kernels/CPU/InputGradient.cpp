@@ -147,9 +147,7 @@ void bertc::callInputGradient(KernelBuilder &k, const InputGradientShape &shape,
     places.push_back(&o.before);
   if (shape.plus)
     places.push_back(&o.plus);
-  SmallVector<Value *> slots;
-  for (Place *place : places)
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots = slotsOf(places);
   slots.append({&o.rows, &o.panelBegin, &o.panelEnd});
   k.callKernel(name, slots, [&] { emitInputGradient(k, shape, plan, o); });
 }

@@ -265,6 +265,13 @@ void KernelBuilder::call(func::FuncOp callee, ValueRange arguments) {
   func::CallOp::create(b, loc, callee, arguments);
 }
 
+SmallVector<Value *> bertc::slotsOf(ArrayRef<Place *> places) {
+  SmallVector<Value *> slots;
+  for (Place *place : places)
+    slots.append({&place->buffer, &place->offset});
+  return slots;
+}
+
 void KernelBuilder::callKernel(StringRef name, ArrayRef<Value *> slots,
                                llvm::function_ref<void()> body) {
   SmallVector<Value> arguments;

@@ -33,6 +33,9 @@ struct Place {
   mlir::Value offset;
 };
 
+/// Buffer and offset of each place, as KernelBuilder::callKernel takes them.
+llvm::SmallVector<mlir::Value *> slotsOf(llvm::ArrayRef<Place *> places);
+
 class KernelBuilder {
 public:
   explicit KernelBuilder(mlir::ModuleOp module);

@@ -132,9 +132,7 @@ static SmallVector<Value *> argumentsOf(LinearOperands &o,
     places.push_back(&o.columnScale);
   if (usesScratch(plan.arithmetic))
     places.push_back(&o.scratch);
-  SmallVector<Value *> all;
-  for (Place *place : places)
-    all.append({&place->buffer, &place->offset});
+  SmallVector<Value *> all = slotsOf(places);
   all.append({&o.rows, &o.panelBegin, &o.panelEnd});
   return all;
 }

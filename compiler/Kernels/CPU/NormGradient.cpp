@@ -61,9 +61,8 @@ void bertc::callLayerNormGradient(KernelBuilder &k, RowShape shape,
       llvm::formatv("layer_norm_gradient_{0}_ld{1}", shape.width, shape.stride);
   NormGradientOperands o = operands;
   Value epsilonValue = k.scalar(epsilon);
-  SmallVector<Value *> slots;
-  for (Place *place : {&o.x, &o.dy, &o.gain, &o.dx, &o.moments})
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots =
+      slotsOf({&o.x, &o.dy, &o.gain, &o.dx, &o.moments});
   slots.append({&o.rows, &epsilonValue});
   k.callKernel(name, slots, [&] {
     k.forLoop(k.index(0), o.rows, 1, [&](Value row) {
@@ -87,9 +86,7 @@ void bertc::callNormWeightGradient(KernelBuilder &k, RowShape shape,
     places.push_back(&o.gain);
   if (bias)
     places.push_back(&o.bias);
-  SmallVector<Value *> slots;
-  for (Place *place : places)
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots = slotsOf(places);
   slots.append({&o.rows, &o.begin, &o.end});
   k.callKernel(name, slots, [&] {
     k.forLoop(o.begin, o.end, 1, [&](Value vector) {
@@ -129,9 +126,7 @@ void bertc::callNormalizeGradient(KernelBuilder &k, RowShape shape, Place x,
                                   Place dy, Place dx, Value rows) {
   std::string name =
       llvm::formatv("normalize_gradient_{0}_ld{1}", shape.width, shape.stride);
-  SmallVector<Value *> slots;
-  for (Place *place : {&x, &dy, &dx})
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots = slotsOf({&x, &dy, &dx});
   slots.push_back(&rows);
   k.callKernel(name, slots, [&] {
     k.forLoop(k.index(0), rows, 1, [&](Value row) {

@@ -67,10 +67,8 @@ void bertc::callPoolGradient(KernelBuilder &k, RowShape xShape, RowShape yShape,
   SmallVector<Place *> places = {&dy, &dx};
   if (mode == Pooling::Max)
     places.push_back(&x);
-  SmallVector<Value *> slots = {&offsets};
-  for (Place *place : places)
-    slots.append({&place->buffer, &place->offset});
-  slots.append({&begin, &end});
+  SmallVector<Value *> slots = slotsOf(places);
+  slots.append({&offsets, &begin, &end});
   k.callKernel(name, slots, [&] {
     k.forLoop(begin, end, 1, [&](Value sequence) {
       SequenceRows s{xShape, k.loadIndex(offsets, sequence),

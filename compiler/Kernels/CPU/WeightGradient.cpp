@@ -140,9 +140,7 @@ void bertc::callWeightGradient(KernelBuilder &k,
   SmallVector<Place *> places = {&o.x, &o.dy, &o.weight, &o.scratch};
   if (shape.bias)
     places.push_back(&o.bias);
-  SmallVector<Value *> slots;
-  for (Place *place : places)
-    slots.append({&place->buffer, &place->offset});
+  SmallVector<Value *> slots = slotsOf(places);
   slots.append({&o.rows, &o.panelBegin, &o.panelEnd});
   k.callKernel(name, slots, [&] {
     if (!shape.bias)

@@ -35,6 +35,38 @@ LogicalResult verifyWeight(Operation *op, SymbolTableCollection &table,
                            FlatSymbolRefAttr symbol, ArrayRef<int64_t> shape,
                            Type elementType);
 
+/// The tables [rows, n], gain and bias [n] of an embedding with its norm.
+template <typename Op>
+LogicalResult verifyEmbedNormWeights(Op op, SymbolTableCollection &table,
+                                     StringRef label, int64_t n, Type element) {
+  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
+                   ArrayRef<int64_t> shape) {
+    return failed(verifyWeight(op, table, label, role, symbol, shape, element));
+  };
+  return failure(check("word table", op.getWordTableAttr(), {-1, n}) ||
+                 check("type table", op.getTypeTableAttr(), {-1, n}) ||
+                 check("position table", op.getPositionTableAttr(), {-1, n}) ||
+                 check("gain", op.getGainAttr(), {n}) ||
+                 check("bias", op.getBiasAttr(), {n}));
+}
+
+/// The weights [n, k] and biases [n] of query, key and value.
+template <typename Op>
+LogicalResult verifyQKVWeights(Op op, SymbolTableCollection &table,
+                               StringRef label, int64_t n, int64_t k,
+                               Type element) {
+  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
+                   ArrayRef<int64_t> shape) {
+    return failed(verifyWeight(op, table, label, role, symbol, shape, element));
+  };
+  return failure(check("query", op.getQueryAttr(), {n, k}) ||
+                 check("key", op.getKeyAttr(), {n, k}) ||
+                 check("value", op.getValueAttr(), {n, k}) ||
+                 check("query bias", op.getQueryBiasAttr(), {n}) ||
+                 check("key bias", op.getKeyBiasAttr(), {n}) ||
+                 check("value bias", op.getValueBiasAttr(), {n}));
+}
+
 /// The trips of a loop: `from` and `to`, checked by `label`, within the trip
 /// count, checked by `countLabel`.
 LogicalResult verifyTrips(Operation *op, StringRef countLabel, StringRef label,

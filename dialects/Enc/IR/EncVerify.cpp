@@ -335,19 +335,9 @@ LogicalResult FusedEmbedNormOp::verify() {
 }
 
 LogicalResult FusedEmbedNormOp::verifySymbolUses(SymbolTableCollection &table) {
-  int64_t n = getRowShape(getType())[0];
-  Type element = getRowElementType(getType());
-  StringRef label = "fused_embed_norm_c2";
-  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
-                   ArrayRef<int64_t> shape) {
-    return failed(
-        verifyWeight(*this, table, label, role, symbol, shape, element));
-  };
-  return failure(check("word table", getWordTableAttr(), {-1, n}) ||
-                 check("type table", getTypeTableAttr(), {-1, n}) ||
-                 check("position table", getPositionTableAttr(), {-1, n}) ||
-                 check("gain", getGainAttr(), {n}) ||
-                 check("bias", getBiasAttr(), {n}));
+  return verifyEmbedNormWeights(*this, table, "fused_embed_norm_c2",
+                                getRowShape(getType())[0],
+                                getRowElementType(getType()));
 }
 
 LogicalResult FusedQKVOp::verify() {
@@ -363,18 +353,8 @@ LogicalResult FusedQKVOp::verify() {
 LogicalResult FusedQKVOp::verifySymbolUses(SymbolTableCollection &table) {
   int64_t k = getRowShape(getInput().getType())[0];
   int64_t n = getRowShape(getType())[1] * getRowShape(getType())[2];
-  Type element = getRowElementType(getType());
-  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
-                   ArrayRef<int64_t> shape) {
-    return failed(verifyWeight(*this, table, "fused_qkv_c2", role, symbol,
-                               shape, element));
-  };
-  return failure(check("query", getQueryAttr(), {n, k}) ||
-                 check("key", getKeyAttr(), {n, k}) ||
-                 check("value", getValueAttr(), {n, k}) ||
-                 check("query bias", getQueryBiasAttr(), {n}) ||
-                 check("key bias", getKeyBiasAttr(), {n}) ||
-                 check("value bias", getValueBiasAttr(), {n}));
+  return verifyQKVWeights(*this, table, "fused_qkv_c2", n, k,
+                          getRowElementType(getType()));
 }
 
 LogicalResult FusedAttentionOp::verify() {

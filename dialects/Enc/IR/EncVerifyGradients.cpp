@@ -68,17 +68,8 @@ LogicalResult FusedEmbedNormGradientOp::verify() {
 LogicalResult
 FusedEmbedNormGradientOp::verifySymbolUses(SymbolTableCollection &table) {
   Type type = getGradient().getType();
-  int64_t n = getRowShape(type)[0];
-  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
-                   ArrayRef<int64_t> shape) {
-    return failed(verifyWeight(*this, table, "fused_embed_norm_gradient_c2",
-                               role, symbol, shape, getRowElementType(type)));
-  };
-  return failure(check("word table", getWordTableAttr(), {-1, n}) ||
-                 check("type table", getTypeTableAttr(), {-1, n}) ||
-                 check("position table", getPositionTableAttr(), {-1, n}) ||
-                 check("gain", getGainAttr(), {n}) ||
-                 check("bias", getBiasAttr(), {n}));
+  return verifyEmbedNormWeights(*this, table, "fused_embed_norm_gradient_c2",
+                                getRowShape(type)[0], getRowElementType(type));
 }
 
 //===----------------------------------------------------------------------===//
@@ -256,18 +247,8 @@ FusedQKVWeightGradientOp::verifySymbolUses(SymbolTableCollection &table) {
               : query
                   ? cast<RankedTensorType>(query.getType()).getShape().back()
                   : -1;
-  auto check = [&](StringRef role, FlatSymbolRefAttr symbol,
-                   ArrayRef<int64_t> shape) {
-    return failed(verifyWeight(*this, table, "fused_qkv_weight_gradient_c2",
-                               role, symbol, shape,
-                               getRowElementType(gradient)));
-  };
-  return failure(check("query", getQueryAttr(), {n, k}) ||
-                 check("key", getKeyAttr(), {n, k}) ||
-                 check("value", getValueAttr(), {n, k}) ||
-                 check("query bias", getQueryBiasAttr(), {n}) ||
-                 check("key bias", getKeyBiasAttr(), {n}) ||
-                 check("value bias", getValueBiasAttr(), {n}));
+  return verifyQKVWeights(*this, table, "fused_qkv_weight_gradient_c2", n, k,
+                          getRowElementType(gradient));
 }
 
 //===----------------------------------------------------------------------===//
