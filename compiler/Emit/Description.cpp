@@ -176,7 +176,8 @@ llvm::Expected<std::string> bertc::emitDescription(const LibraryInputs &inputs,
                                b.i32(inputs.outputs.size()),
                                buildOutputs(b, inputs),
                                tokenizer,
-                               b.i64(inputs.tokenizer.size())},
+                               b.i64(inputs.tokenizer.size()),
+                               b.null()},
                               sizeof(bertc_model_desc));
   if (!b.consistent)
     return llvm::createStringError(

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 2
+#define BERTC_ABI_VERSION 3
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -113,6 +113,101 @@ typedef struct bertc_output_desc {
   uint32_t width;   /* columns; rows are dense, float32 */
 } bertc_output_desc;
 
+/*===--- Training ---------------------------------------------------------===*/
+
+/* One call of training code: outputs, loss and gradients of a batch. */
+typedef struct bertc_train_call {
+  /* As for a forward call, except that `weights` is memory of the trainer, in
+   * the layout of the segment, and outputs[i] is bertc_train_desc.outputs[i].
+   */
+  bertc_call call;
+  /* bertc_train_desc.gradients_size bytes, 64-aligned, which the gradients of
+   * the mean loss of this batch are added to. */
+  uint8_t *gradients;
+  /* As bertc_train_desc.labels says, rows packed like tokens or sequences. */
+  const void *labels;
+  float *loss;   /* the mean loss of this batch */
+  uint64_t seed; /* of dropout, with `step`: */
+  uint64_t step; /* differs for each batch of a training */
+} bertc_train_call;
+
+/* Entered once by each thread, tid in [0, call->call.threads). */
+typedef void (*bertc_train_fn)(const bertc_train_call *call, int64_t tid);
+
+enum {
+  BERTC_PARAMETER_PANELS = 0, /* [columns/16][depth][16] floats */
+  BERTC_PARAMETER_ROWS = 1    /* [depth][columns] floats, dense */
+};
+enum {
+  BERTC_PARAMETER_DECAYS = 1u << 0, /* not a bias, not of a norm */
+  BERTC_PARAMETER_NEW = 1u << 1     /* not in the checkpoint: to be drawn */
+};
+/* No gradient: the parameter is frozen in every layer. */
+#define BERTC_FROZEN (~(uint64_t)0)
+
+/* A parameter in the packed segment: one contiguous range in each layer.
+ * Element [r][c] of the Hugging Face tensor is, in PANELS, at column pad(r,
+ * column) and depth pad(c, depth); in ROWS (vectors have one row) at depth r
+ * and column pad(c, column), where pad(i, axis) = i / axis_group * axis_stride
+ * + i % axis_group. What no element is at, is zero, and so is its gradient. */
+typedef struct bertc_parameter_desc {
+  const char *name; /* Hugging Face name; "{layer}" stands for the layer */
+  uint32_t layout;  /* BERTC_PARAMETER_PANELS or _ROWS */
+  uint32_t flags;   /* BERTC_PARAMETER_* */
+  uint32_t rank;    /* 1: [columns], 2: [rows, columns] */
+  uint32_t rows;    /* of the tensor; 1 if rank is 1 */
+  uint32_t columns; /* of the tensor */
+  uint32_t column_group, column_stride;
+  uint32_t depth_group, depth_stride; /* PANELS only */
+  uint32_t layer_count;
+  uint32_t first_trained_layer; /* gradients of layers below do not exist */
+  uint32_t reserved;
+  uint64_t packed_size;         /* floats of the range */
+  uint64_t weight_offset;       /* bytes, layer 0 */
+  uint64_t weight_layer_stride; /* bytes */
+  uint64_t gradient_offset;     /* bytes, of first_trained_layer, or FROZEN */
+  uint64_t gradient_layer_stride;
+} bertc_parameter_desc;
+
+/* What the labels of a batch are. */
+enum {
+  BERTC_LABEL_CLASS = 0,  /* int32 [sequences], -100: ignored */
+  BERTC_LABEL_MULTI = 1,  /* float [sequences, label_width], each in 0..1 */
+  BERTC_LABEL_NUMBER = 2, /* float [sequences, label_width] */
+  BERTC_LABEL_TOKEN = 3,  /* int32 [tokens], -100: ignored */
+  BERTC_LABEL_SPAN = 4    /* int32 [sequences, 2]: first and last token of the
+                             answer, counted in the sequence */
+};
+
+/* A file of the model directory that a trained model needs too: config.json
+ * with the head, tokenizer files. */
+typedef struct bertc_file_desc {
+  const char *name; /* with '/', never outside of the directory */
+  const uint8_t *data;
+  uint64_t size;
+} bertc_file_desc;
+
+typedef struct bertc_train_variant {
+  bertc_train_fn train;
+  bertc_workspace workspace;
+  const bertc_phase_desc *phases;
+  uint64_t phase_count;
+} bertc_train_variant;
+
+typedef struct bertc_train_desc {
+  uint32_t struct_size;
+  uint32_t label_kind;  /* BERTC_LABEL_* */
+  uint32_t label_width; /* number of labels of the head */
+  uint32_t output_count;
+  const bertc_output_desc *outputs;    /* "logits" first */
+  const bertc_train_variant *variants; /* one for each of the model's */
+  const bertc_parameter_desc *parameters;
+  uint64_t parameter_count;
+  uint64_t gradients_size; /* bytes */
+  const bertc_file_desc *files;
+  uint64_t file_count;
+} bertc_train_desc;
+
 /* The one symbol that links the runtime to a compiled model, declared below. */
 typedef struct bertc_model_desc {
   uint32_t abi_version;
@@ -143,6 +238,8 @@ typedef struct bertc_model_desc {
 
   const uint8_t *tokenizer; /* runtime/abi/text.h, or NULL */
   uint64_t tokenizer_size;
+
+  const bertc_train_desc *train; /* NULL unless compiled with --train */
 } bertc_model_desc;
 
 /* The linker symbol is "bertc_model"; in C the name belongs to the handle type

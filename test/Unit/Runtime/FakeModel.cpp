@@ -243,4 +243,5 @@ const bertc_model_desc bertc_model_description = {
     bertc::test::outputs,
     /*tokenizer=*/nullptr,
     /*tokenizer_size=*/0,
+    /*train=*/nullptr,
 };

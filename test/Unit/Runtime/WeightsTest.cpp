@@ -137,6 +137,7 @@ const bertc_model_desc inFile = {
     &oneOutput,
     /*tokenizer=*/nullptr,
     /*tokenizer_size=*/0,
+    /*train=*/nullptr,
 };
 
 } // namespace
