@@ -20,12 +20,15 @@
 
 namespace bertc {
 
-/// Rows of `columns.padded()` elements, `stride` apart. Padding is zero.
+/// Rows of `columns.padded()` elements, `stride` words of 32 bits apart.
+/// Padding is zero. Elements are float32, or, if `staged`, bfloat16 as a linear
+/// layer with tile registers multiplies them: in whole tiles of rows.
 struct Buffer {
   int64_t slot = -1;
   Extent extent = Extent::PerToken;
   Grouping columns;
   int64_t stride = 0;
+  bool staged = false;
 
   /// For kernels that reduce over a row: real columns must be contiguous.
   bool isPlain() const {

@@ -83,7 +83,8 @@ private:
                    SlotPlace x, SlotPlace y, std::optional<SlotPlace> residual,
                    mlir::Value rows, LinearWeights weights);
   void setWeights(LinearOperands &operands, const LinearWeights &weights);
-  mlir::LogicalResult needLinearScratch(mlir::Operation *op, const Buffer &x);
+  mlir::LogicalResult needLinearScratch(mlir::Operation *op, const Buffer &x,
+                                        const Buffer &y);
   void normPhase(mlir::Value y, double epsilon, int64_t gain, int64_t bias);
   void rowsPhase(
       llvm::ArrayRef<mlir::Value> inputs, mlir::Value output,

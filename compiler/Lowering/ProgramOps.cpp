@@ -12,6 +12,8 @@
 
 #include "compiler/Kernels/CPU/Attention.h"
 #include "compiler/Kernels/CPU/Rows.h"
+#include "compiler/Kernels/CPU/Stage.h"
+#include "compiler/Kernels/CPU/TileKernel.h"
 #include "compiler/Lowering/ProgramEmission.h"
 #include "compiler/Plan/PlanAttributes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -25,6 +27,8 @@ static LinearShape linearShape(const Buffer &x, const Buffer &y, bool bias) {
   shape.columns = y.columns.padded();
   shape.inputStride = x.stride;
   shape.outputStride = y.stride;
+  shape.stagedInput = x.staged;
+  shape.stagedOutput = y.staged;
   shape.bias = bias;
   return shape;
 }
@@ -89,11 +93,12 @@ static LogicalResult verifyPlain(Operation *op, const Buffer &buffer) {
          << buffer.columns.stride << " columns; apply enc.linear first";
 }
 
-LogicalResult Program::needLinearScratch(Operation *op, const Buffer &x) {
+LogicalResult Program::needLinearScratch(Operation *op, const Buffer &x,
+                                         const Buffer &y) {
   FailureOr<LinearPlan> plan = linearPlan(op);
   if (failed(plan))
     return failure();
-  workspace.needScratch(linearScratch(*plan, x.columns.padded()), 0);
+  workspace.needScratch(linearScratch(linearShape(x, y, true), *plan), 0);
   return success();
 }
 
@@ -115,7 +120,7 @@ LogicalResult Program::prepare(Operation *op) {
         return success();
       })
       .Case([&](enc::FusedQKVOp o) {
-        if (failed(needLinearScratch(op, b[o.getInput()])))
+        if (failed(needLinearScratch(op, b[o.getInput()], b[o.getResult()])))
           return failure();
         qkvWeights(o);
         return success();
@@ -132,7 +137,7 @@ LogicalResult Program::prepare(Operation *op) {
         return success();
       })
       .Case([&](enc::LinearOp o) {
-        if (failed(needLinearScratch(op, b[o.getInput()])))
+        if (failed(needLinearScratch(op, b[o.getInput()], b[o.getResult()])))
           return failure();
         linearWeights(*linearPlan(op), b[o.getInput()], b[o.getResult()],
                       o.getWeightAttr(), o.getBiasAttr());
@@ -140,7 +145,7 @@ LogicalResult Program::prepare(Operation *op) {
       })
       .Case([&](enc::FusedLinearAddNormOp o) {
         const Buffer &out = b[o.getResult()];
-        if (failed(needLinearScratch(op, b[o.getInput()])))
+        if (failed(needLinearScratch(op, b[o.getInput()], b[o.getResult()])))
           return failure();
         linearWeights(*linearPlan(op), b[o.getInput()], out, o.getWeightAttr(),
                       o.getBiasAttr());
@@ -171,37 +176,43 @@ LogicalResult Program::prepare(Operation *op) {
 }
 
 /// The intermediate as its consumer sees it.
-static Buffer intermediateBuffer(int64_t columns) {
-  Buffer buffer;
-  buffer.columns = plainColumns(columns);
-  buffer.stride = rowStride(buffer.columns.padded());
-  return buffer;
-}
-
 Buffer Program::intermediate(enc::FusedFeedForwardOp op) const {
   auto up =
       SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(op, op.getUpAttr());
-  return intermediateBuffer(cast<RankedTensorType>(up.getType()).getShape()[0]);
+  Buffer buffer;
+  buffer.columns =
+      plainColumns(cast<RankedTensorType>(up.getType()).getShape()[0]);
+  int64_t columns = buffer.columns.padded();
+  LinearPlan down = *linearPlan(op, "down");
+  buffer.staged = passesBF16(*linearPlan(op, "up"), down, columns);
+  buffer.stride = buffer.staged ? stagedStride(down.arithmetic, columns)
+                                : rowStride(columns);
+  return buffer;
+}
+
+static int64_t middleWords(const Buffer &middle, int64_t rows) {
+  return (middle.staged ? roundUp(rows, 2 * tileLines) : rows) * middle.stride;
 }
 
 LogicalResult Program::prepareFeedForward(enc::FusedFeedForwardOp op) {
   const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
-  Buffer middle = intermediate(op);
   FailureOr<LinearPlan> up = linearPlan(op, "up"),
                         down = linearPlan(op, "down");
   if (failed(up) || failed(down))
     return failure();
+  Buffer middle = intermediate(op);
   linearWeights(*up, x, middle, op.getUpAttr(), op.getUpBiasAttr());
   linearWeights(*down, middle, y, op.getDownAttr(), op.getDownBiasAttr());
   vector({op.getGainAttr().getAttr()}, y.columns);
   vector({op.getNormBiasAttr().getAttr()}, y.columns);
-  int64_t staged = std::max(linearScratch(*up, x.columns.padded()),
-                            linearScratch(*down, middle.columns.padded()));
+  int64_t inside = std::max(linearScratch(linearShape(x, middle, true), *up),
+                            linearScratch(linearShape(middle, y, true), *down));
   if (splitBy == SplitBy::Rows) {
-    workspace.needScratch(down->rowBlock * middle.stride + staged, 0);
+    workspace.needScratch(middleWords(middle, down->rowBlock) + inside, 0);
   } else {
-    workspace.needScratch(staged, 0);
-    int64_t slot = workspace.acquire(Extent::Fixed, mostTokens * middle.stride);
+    workspace.needScratch(inside, 0);
+    int64_t slot =
+        workspace.acquire(Extent::Fixed, middleWords(middle, mostTokens));
     intermediates[op] = slot;
     workspace.release(slot);
   }
@@ -316,7 +327,7 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
             LinearOperands o;
             o.x = blockIn;
             o.y = scratch;
-            o.scratch = k.at(scratch, downPlan.rowBlock * middle.stride);
+            o.scratch = k.at(scratch, middleWords(middle, downPlan.rowBlock));
             o.rows = count;
             o.panelBegin = k.index(0);
             o.panelEnd = k.index(up.columns / lanes);

@@ -168,13 +168,45 @@ static int64_t weightBytes(Arithmetic arithmetic) {
   return isSplit(arithmetic) ? 4 : 4 / depthPerLine(productOf(arithmetic));
 }
 
+bool bertc::passesBF16(const LinearPlan &first, const LinearPlan &next,
+                       int64_t columns) {
+  return isTile(first.arithmetic) && next.arithmetic == Arithmetic::BF16Tile &&
+         columns % 64 == 0;
+}
+
+/// k steps of `blocks` equal blocks, in whole tile registers.
+static int64_t equalBlocks(int64_t depth, int64_t most) {
+  constexpr int64_t whole = 64;
+  int64_t blocks = (depth + most - 1) / most;
+  return ((depth + blocks - 1) / blocks + whole - 1) / whole * whole;
+}
+
+/// A register tile reads as much of x as of the weight, both from L2. Long k
+/// blocks keep the sums in registers; rows are as many as fit 2/5 of L2, since
+/// the weights come from beyond it once for each block of them. Groups are
+/// short: what comes next is prefetched a group ahead.
+static void planTiles(LinearPlan &plan, const TargetInfo &target, int64_t depth,
+                      int64_t columns) {
+  constexpr int64_t blockBytes = 2048, mostRows = 512;
+  plan.rows = 32;
+  plan.panels = std::min<int64_t>(2, columns / 16);
+  int64_t bytes = inputBytes(plan.arithmetic);
+  plan.depthBlock = equalBlocks(depth, blockBytes / bytes);
+  plan.group =
+      std::min<int64_t>(isWidened(plan.arithmetic) ? 2 : 4, columns / 16);
+  int64_t fit = target.l2Bytes * 2 / 5 / (plan.depthBlock * bytes);
+  plan.rowBlock = std::min(fit / plan.rows * plan.rows, mostRows);
+}
+
 LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
                              int64_t depth, int64_t columns) {
   LinearPlan plan;
   plan.arithmetic = chooseArithmetic(target, precision);
-  Tile tile = isTile(plan.arithmetic)
-                  ? Tile{32, std::min<int64_t>(2, columns / 16)}
-                  : chooseTile(target, plan.arithmetic, columns / 16);
+  if (isTile(plan.arithmetic)) {
+    planTiles(plan, target, depth, columns);
+    return plan;
+  }
+  Tile tile = chooseTile(target, plan.arithmetic, columns / 16);
   plan.rows = tile.rows;
   plan.panels = tile.panels;
   // A third of L1 for the k block of a row tile of x, through which the weights
@@ -183,7 +215,7 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   int64_t most = std::max<int64_t>(
       256, target.l1Bytes / 3 / (tile.rows * inputBytes(plan.arithmetic)));
   // The sums of integers leave the registers once, as float32.
-  if (isInt8(plan.arithmetic) && !isTile(plan.arithmetic))
+  if (isInt8(plan.arithmetic))
     most = depth;
   // Three quarters of L1 for what is widened, no more than a register tile
   // multiplies: through L2 it would cost more than its bytes do in memory.
@@ -191,9 +223,7 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
     most =
         std::min(most, target.l1Bytes * 3 / 4 /
                            (tile.panels * 16 * weightBytes(plan.arithmetic)));
-  int64_t blocks = (depth + most - 1) / most;
-  constexpr int64_t whole = 64; // k steps of a tile register
-  plan.depthBlock = ((depth + blocks - 1) / blocks + whole - 1) / whole * whole;
+  plan.depthBlock = equalBlocks(depth, most);
   // Three eighths of L2 for the weights in use: those that come next arrive
   // meanwhile, and on many machines a neighbour takes its part.
   int64_t panels = target.l2Bytes * 3 / 8 /
@@ -203,7 +233,7 @@ LinearPlan bertc::planLinear(const TargetInfo &target, Precision precision,
   int64_t most16 = (columns / 16 + tile.panels - 1) / tile.panels;
   plan.group =
       std::clamp<int64_t>(panels / tile.panels, 1, most16) * tile.panels;
-  plan.rowBlock = isTile(plan.arithmetic) ? 6 * tile.rows : 32 * tile.rows;
+  plan.rowBlock = 32 * tile.rows;
   return plan;
 }
 
@@ -218,14 +248,15 @@ FeedForwardPlan bertc::planFeedForward(const TargetInfo &target,
   Arithmetic arithmetic = plan.down.arithmetic;
   // As the first layer leaves it, and staged for the second.
   int64_t staged = inputBytes(arithmetic) < 4 ? inputBytes(arithmetic) : 0;
-  int64_t rowBytes = intermediate * (4 + staged);
+  bool direct = passesBF16(plan.up, plan.down, intermediate);
+  int64_t rowBytes = intermediate * (direct ? staged : 4 + staged);
   double weights = 2.0 * hidden * intermediate * weightBytes(arithmetic);
-  int64_t many = plan.down.rowBlock;
+  int64_t many = std::min(plan.up.rowBlock, plan.down.rowBlock);
   int64_t few = target.l2Bytes / 2 / rowBytes / plan.down.rows * plan.down.rows;
   if (few > 0 && few < many && weights / few < weights / many + 2.0 * rowBytes)
     plan.up.rowBlock = plan.down.rowBlock = few;
   else
-    plan.up.rowBlock = many;
+    plan.up.rowBlock = plan.down.rowBlock = many;
   return plan;
 }
 

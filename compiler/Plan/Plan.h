@@ -59,6 +59,13 @@ inline bool isTile(Arithmetic a) {
          a == Arithmetic::W8Tile || a == Arithmetic::Int8Tile;
 }
 
+struct LinearPlan;
+/// Whether a linear layer can leave its `columns` columns as bfloat16, the way
+/// the next one multiplies them, instead of float32: with sums outside of the
+/// output, and columns that are whole tile registers.
+bool passesBF16(const LinearPlan &first, const LinearPlan &next,
+                int64_t columns);
+
 /// How a linear layer is blocked, see Kernels/CPU/Linear.cpp.
 struct LinearPlan {
   Arithmetic arithmetic = Arithmetic::F32;

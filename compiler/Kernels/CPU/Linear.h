@@ -28,6 +28,10 @@ struct LinearShape {
   bool bias = true;
   ActivationFunction activation = ActivationFunction::None;
   bool residual = false;
+  /// x is staged already: `inputStride` words apart, in whole tiles of rows. y
+  /// is left so for the next layer: see Stage.h.
+  bool stagedInput = false;
+  bool stagedOutput = false;
   /// Ranges of columns that one call computes, `partStride` panels apart.
   int64_t parts = 1;
   int64_t partStride = 0;
@@ -52,9 +56,9 @@ struct LinearOperands {
   mlir::Value panelEnd;
 };
 
-/// Words of scratch of one thread, for rows as they are staged and weights as
-/// they are widened.
-int64_t linearScratch(const LinearPlan &plan, int64_t depth);
+/// Words of scratch of one thread, for rows as they are staged, weights as they
+/// are widened and the sums of tile registers.
+int64_t linearScratch(const LinearShape &shape, const LinearPlan &plan);
 
 void callLinear(KernelBuilder &k, const LinearShape &shape,
                 const LinearPlan &plan, const LinearOperands &operands);

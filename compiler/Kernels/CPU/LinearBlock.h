@@ -7,27 +7,20 @@
 //===----------------------------------------------------------------------===//
 //
 // The parts of a linear layer's kernel: one k block of one panel group for all
-// row tiles of a row block, with registers or with tile registers, and what
-// happens to finished sums.
+// row tiles of a row block, with registers (LinearBlock.cpp) or with tile
+// registers (LinearTiles.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_CPU_LINEARBLOCK_H
 #define BERTC_COMPILER_KERNELS_CPU_LINEARBLOCK_H
 
-#include "compiler/Kernels/CPU/Linear.h"
+#include "compiler/Kernels/CPU/Epilogue.h"
 
 namespace bertc {
 
-/// Sums of a block: float32, to be scaled by column if there is a
-/// `columnScale`, or int32 to be scaled by row and column.
-struct Sums {
-  Place place;
-  int64_t stride;
-  Place rowScale, columnScale, columnSum;
-};
-
 /// One k block of one panel group, in lines.
 struct WeightBlock {
+  mlir::Value begin, end;           // panels of all groups
   mlir::Value groupBegin, groupEnd; // panels
   mlir::Value first, lines;
   mlir::Value last;     // i1: the sums are complete after it
@@ -54,17 +47,17 @@ int64_t storedLine(Arithmetic arithmetic);
 /// Words from one panel of a widened block to the next.
 int64_t widenedStride(const LinearPlan &plan);
 
-/// y = activation(sums + bias) + residual for a finished block.
-void emitEpilogue(KernelBuilder &k, const LinearShape &shape, Sums sums,
-                  Place y, Place residual, Place bias, mlir::Value rows,
-                  int64_t panels);
+/// A panel of a widened block.
+Place widenedPanel(KernelBuilder &k, const LinearPlan &plan,
+                   const WeightBlock &w, mlir::Value panel);
 
 /// All row tiles of rows [rowBlock, rowBlock + blockRows).
 void emitBlock(KernelBuilder &k, const LinearShape &shape,
                const LinearPlan &plan, const LinearOperands &o,
                const Input &input, mlir::Value rowBlock, mlir::Value blockRows,
                const WeightBlock &w);
-/// The same with tile registers; `sums` has room for whole tiles.
+/// The same with tile registers; `sums` has room for whole tiles, of all rows
+/// and panels if there are several k blocks.
 void emitTileBlock(KernelBuilder &k, const LinearShape &shape,
                    const LinearPlan &plan, const LinearOperands &o,
                    const Input &input, Place sums, mlir::Value rowBlock,

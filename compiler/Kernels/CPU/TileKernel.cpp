@@ -30,23 +30,44 @@ void bertc::emitTilesBegin(KernelBuilder &k) {
 
 void bertc::emitTilesEnd(KernelBuilder &k) { emitTileRelease(k); }
 
+/// The share of one chunk in what is done beside the products.
+static void emitFinish(KernelBuilder &k, Value chunk, int64_t panels,
+                       Value perChunk, EpilogueRows &epilogue,
+                       const TileFinish &finish) {
+  Value begin = k.mul(chunk, perChunk);
+  k.forLoop(begin, k.min(k.add(begin, perChunk), finish.rows), 1,
+            [&](Value row) { epilogue.emitRow(row); });
+  int64_t stride = finish.shape.outputStride;
+  Place out = k.at(finish.out, k.mul(k.mul(chunk, finish.outRows), stride));
+  k.forLoop(k.index(0), finish.outRows, 1, [&](Value row) {
+    int64_t lines = finish.shape.stagedOutput ? (panels + 1) / 2 : panels;
+    for (int64_t p = 0; p < lines; ++p)
+      k.prefetch(k.at(k.at(out, k.mul(row, stride)), p * lanes));
+  });
+}
+
 static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
-                           int64_t ldc, int rows, int panels,
-                           const TileOperands &o) {
-  Value strideA = k.index(4 * lda), strideC = k.index(4 * ldc);
-  Value strideB = k.index(tileRowBytes);
+                           int rows, int panels, const TileOperands &o,
+                           const std::optional<TileFinish> &finish) {
+  std::optional<EpilogueRows> epilogue;
+  Value perChunk;
+  if (finish) {
+    epilogue.emplace(k, finish->shape, finish->previous, panels);
+    perChunk = k.ceilDiv(finish->rows, o.chunks);
+  }
+  Value strideA = k.index(4 * lda), strideB = k.index(tileRowBytes);
   auto sum = [&](int r, int p) { return r * 2 + p; };
   auto forSums = [&](llvm::function_ref<void(int, Value)> body) {
     for (int r = 0; r < rows; ++r)
       for (int p = 0; p < panels; ++p)
-        body(sum(r, p),
-             emitAddress(k, k.at(o.c, r * tileRows * ldc + p * lanes)));
+        body(sum(r, p), emitAddress(k, k.at(o.c, p * tileSumWords +
+                                                     r * tileRows * lanes)));
   };
   k.ifThen(
       o.accumulate,
       [&] {
         forSums(
-            [&](int tile, Value at) { emitTileLoad(k, tile, at, strideC); });
+            [&](int tile, Value at) { emitTileLoad(k, tile, at, strideB); });
       },
       [&] { forSums([&](int tile, Value) { emitTileZero(k, tile); }); });
   k.forLoop(k.index(0), o.chunks, 1, [&](Value chunk) {
@@ -72,17 +93,43 @@ static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
             k.at(k.at(ahead, k.mul(line, lanes)),
                  k.mul(o.aheadStride ? o.aheadStride : o.panelStride, p)));
     });
+    if (finish)
+      emitFinish(k, chunk, panels, perChunk, *epilogue, *finish);
   });
-  forSums([&](int tile, Value at) { emitTileStore(k, tile, at, strideC); });
+  forSums([&](int tile, Value at) { emitTileStore(k, tile, at, strideB); });
+}
+
+static std::string finishName(const TileFinish &finish) {
+  std::string name = finish.shape.bias ? "_bias" : "";
+  if (finish.shape.activation != ActivationFunction::None)
+    name += "_" + activationFunctionName(finish.shape.activation).str();
+  if (finish.shape.residual)
+    name += "_residual" + std::to_string(finish.shape.residualStride);
+  if (finish.shape.stagedOutput)
+    name += "_to_bf16";
+  return name + "_ld" + std::to_string(finish.shape.outputStride);
+}
+
+static SmallVector<Value *> finishSlots(TileFinish &finish) {
+  Epilogue &e = finish.previous;
+  SmallVector<Place *> places = {&e.sums.place, &e.y, &finish.out};
+  for (Place *place : {&e.residual, &e.bias, &e.sums.rowScale,
+                       &e.sums.columnScale, &e.sums.columnSum})
+    if (place->buffer)
+      places.push_back(place);
+  SmallVector<Value *> slots = slotsOf(places);
+  slots.append({&finish.rows, &finish.outRows});
+  return slots;
 }
 
 void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
-                           int64_t ldc, Value rows, int64_t panels,
-                           const TileOperands &operands) {
+                           Value rows, int64_t panels,
+                           const TileOperands &operands,
+                           std::optional<TileFinish> finish) {
   k.switchOn(k.ceilDiv(rows, tileRows), 2, [&](int64_t count) {
-    std::string name = llvm::formatv(
-        "tile_{0}_{1}x{2}_lda{3}_ldc{4}", arithmeticName(arithmetic),
-        count * tileRows, panels * lanes, lda, ldc);
+    std::string name =
+        llvm::formatv("tile_{0}_{1}x{2}_lda{3}", arithmeticName(arithmetic),
+                      count * tileRows, panels * lanes, lda);
     TileOperands o = operands;
     SmallVector<Value *> slots = {
         &o.a.buffer,    &o.a.offset,     &o.b.buffer,     &o.b.offset,
@@ -92,8 +139,13 @@ void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
       name += "_apart";
       slots.push_back(&o.aheadStride);
     }
+    std::optional<TileFinish> f = finish;
+    if (f) {
+      name += finishName(*f);
+      slots.append(finishSlots(*f));
+    }
     k.callKernel(name, slots, [&] {
-      emitTileKernel(k, arithmetic, lda, ldc, int(count), int(panels), o);
+      emitTileKernel(k, arithmetic, lda, int(count), int(panels), o, f);
     });
   });
 }

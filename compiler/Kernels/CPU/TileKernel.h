@@ -13,13 +13,15 @@
 #ifndef BERTC_COMPILER_KERNELS_CPU_TILEKERNEL_H
 #define BERTC_COMPILER_KERNELS_CPU_TILEKERNEL_H
 
-#include "compiler/Kernels/CPU/KernelBuilder.h"
-#include "compiler/Plan/Plan.h"
+#include "compiler/Kernels/CPU/Epilogue.h"
+#include <optional>
 
 namespace bertc {
 
 /// Rows of one tile register, and lines of a panel that make one.
 constexpr int64_t tileLines = 16;
+/// Words of the sums of one panel in a block of 32 rows.
+constexpr int64_t tileSumWords = 32 * 16;
 
 /// Configures all tile registers at their full size, for all kernels of a
 /// thread's call; and gives them back at its end.
@@ -28,7 +30,9 @@ void emitTilesEnd(KernelBuilder &k);
 
 /// Operands of one block, in words of 32 bits. A is staged rows, whole tiles of
 /// them (what lies behind the real rows is multiplied, too, and not read
-/// again); B panels of [chunks * 16][16]; C float32 or int32.
+/// again); B panels of [chunks * 16][16]; C float32 or int32, [panels][32][16]:
+/// rows that lie together, since rows of a wide matrix would share a few cache
+/// sets.
 struct TileOperands {
   Place a;
   Place b;
@@ -41,10 +45,22 @@ struct TileOperands {
   mlir::Value aheadStride; // instead of `panelStride`, if any
 };
 
+/// What vector instructions do beside the products.
+struct TileFinish {
+  const LinearShape &shape;
+  Epilogue previous; // of another block with complete sums,
+  mlir::Value rows;  // so many rows of it
+  /// Rows that the sums of this block are going to be written to, fetched ahead
+  /// so that stores do not wait for memory.
+  Place out;
+  mlir::Value outRows; // for one chunk
+};
+
 /// C += A * B for `rows` (1..32, a run-time value) rows and 1 or 2 panels.
 void callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
-                    int64_t ldc, mlir::Value rows, int64_t panels,
-                    const TileOperands &operands);
+                    mlir::Value rows, int64_t panels,
+                    const TileOperands &operands,
+                    std::optional<TileFinish> finish = std::nullopt);
 
 /// Operands of a product of few rows with many panels, in words; A and B as
 /// above, rows of A and C have run-time strides.
