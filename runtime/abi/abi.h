@@ -204,6 +204,8 @@ typedef struct bertc_train_desc {
   const bertc_parameter_desc *parameters;
   uint64_t parameter_count;
   uint64_t gradients_size; /* bytes */
+  float initializer_range; /* standard deviation of new parameters */
+  uint32_t reserved;
   const bertc_file_desc *files;
   uint64_t file_count;
 } bertc_train_desc;

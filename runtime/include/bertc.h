@@ -69,9 +69,10 @@ typedef enum bertc_code {
   BERTC_BAD_INPUT = 4,        /* the data are wrong: a token id, a mask, text */
   BERTC_UNSUPPORTED_CPU = 5,  /* no usable variant for this processor */
   BERTC_OUT_OF_MEMORY = 7,
-  BERTC_IO = 8,           /* a file cannot be opened, read or mapped */
-  BERTC_BUSY = 9,         /* another thread is using this session */
-  BERTC_NOT_IN_MODEL = 10 /* no such output, or no tokenizer, in this model */
+  BERTC_IO = 8,            /* a file cannot be opened, read or mapped */
+  BERTC_BUSY = 9,          /* another thread is using this session */
+  BERTC_NOT_IN_MODEL = 10, /* no such output, or no tokenizer, in this model */
+  BERTC_NOT_FINITE = 11    /* a loss or gradient is infinite or not a number */
 } bertc_code;
 
 typedef struct bertc_status {
