@@ -6,13 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// bertc_hash64() of data that come in pieces, because weights are never in
-// memory as a whole.
+// The hash of runtime/abi/hash.h of weights, which are never in memory as a
+// whole.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_EMIT_HASHSTREAM_H
 #define BERTC_COMPILER_EMIT_HASHSTREAM_H
 
+#include "runtime/abi/hash.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
 
@@ -20,17 +21,14 @@ namespace bertc {
 
 class HashStream {
 public:
-  HashStream();
-  void update(llvm::ArrayRef<uint8_t> bytes);
-  uint64_t finish() const;
+  HashStream() { bertc_hash_begin(&state); }
+  void update(llvm::ArrayRef<uint8_t> bytes) {
+    bertc_hash_update(&state, bytes.data(), bytes.size());
+  }
+  uint64_t finish() const { return bertc_hash_end(&state); }
 
 private:
-  void consume(const uint8_t *block);
-
-  uint64_t lanes[4];
-  uint8_t rest[32] = {};
-  size_t restSize = 0;
-  uint64_t total = 0;
+  bertc_hash_state state;
 };
 
 } // namespace bertc

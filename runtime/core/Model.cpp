@@ -196,11 +196,16 @@ bertc_code checkModel(const bertc_model *model, bertc_status *status) {
                     : "model is null, expected a handle from model_open");
 }
 
-uint32_t findOutput(const bertc_model_desc &desc, const char *name) {
+uint32_t findOutput(const bertc_output_desc *outputs, uint32_t count,
+                    const char *name) {
   uint32_t i = 0;
-  while (i < desc.output_count && strcmp(desc.outputs[i].name, name))
+  while (i < count && strcmp(outputs[i].name, name))
     ++i;
   return i;
+}
+
+uint32_t findOutput(const bertc_model_desc &desc, const char *name) {
+  return findOutput(desc.outputs, desc.output_count, name);
 }
 
 } // namespace bertc::rt

@@ -49,7 +49,9 @@ void releaseModel(bertc_model *model);
 /// An error unless `model` is an open model.
 bertc_code checkModel(const bertc_model *model, bertc_status *status);
 
-/// The index of the output named `name`, or output_count.
+/// The index of the output named `name`, or `count`.
+uint32_t findOutput(const bertc_output_desc *outputs, uint32_t count,
+                    const char *name);
 uint32_t findOutput(const bertc_model_desc &desc, const char *name);
 
 } // namespace bertc::rt

@@ -7,40 +7,15 @@
 //===----------------------------------------------------------------------===//
 //
 // One run of a model: check, pack, enter the generated code on all threads.
-// Each thread sets its own floating-point mode and restores the caller's,
-// because results must not depend on which thread computes them or on what the
-// host program did to its threads.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/core/Session.h"
+#include "runtime/core/Run.h"
+#include "runtime/core/FloatMode.h"
 
 #include <cstdio>
 #include <cstring>
-#include <xmmintrin.h>
 
 namespace bertc::rt {
-
-/// Round to nearest, no exceptions, subnormal inputs and results are zero.
-static constexpr unsigned floatingPointMode = 0x9fc0;
-
-namespace {
-
-/// A per-token output in the padded layout, whose other rows become zero.
-struct Padded {
-  float *data;
-  size_t width;
-};
-
-struct Region {
-  bertc_session *session;
-  bertc_forward_fn forward;
-  bertc_call call;
-  int64_t rows;
-  uint32_t paddedCount;
-  Padded padded[BERTC_MAX_OUTPUTS];
-};
-
-} // namespace
 
 static void meet(const bertc_call *call, int64_t tid) {
   static_cast<bertc_session *>(call->barrier_state)
@@ -60,8 +35,8 @@ static void meetProfiled(const bertc_call *call, int64_t tid) {
 
 /// Zeroes the rows that no token is written to: this thread's share of the gaps
 /// between the rows of consecutive tokens, which rise.
-static void zeroGaps(const Region &region, int64_t tid) {
-  const bertc_call &call = region.call;
+static void zeroGaps(const Run &run, int64_t tid) {
+  const bertc_call &call = *run.call;
   int64_t begin = call.tokens * tid / call.threads;
   int64_t end = call.tokens * (tid + 1) / call.threads;
   for (int64_t token = begin; token <= end; ++token) {
@@ -69,34 +44,32 @@ static void zeroGaps(const Region &region, int64_t tid) {
     if (token == end && !atEnd)
       break;
     int64_t from = token ? int64_t(call.output_rows[token - 1]) + 1 : 0;
-    int64_t to = atEnd ? region.rows : int64_t(call.output_rows[token]);
+    int64_t to = atEnd ? run.shape.rows : int64_t(call.output_rows[token]);
     if (from == to)
       continue;
-    for (uint32_t i = 0; i < region.paddedCount; ++i)
-      memset(region.padded[i].data + from * region.padded[i].width, 0,
-             (to - from) * region.padded[i].width * sizeof(float));
+    for (uint32_t i = 0; i < run.paddedCount; ++i)
+      memset(run.padded[i].data + from * run.padded[i].width, 0,
+             (to - from) * run.padded[i].width * sizeof(float));
   }
 }
 
 static void enter(void *argument, int64_t tid) {
-  const Region &region = *static_cast<const Region *>(argument);
-  unsigned before = _mm_getcsr();
-  _mm_setcsr(floatingPointMode);
-  if (region.paddedCount)
-    zeroGaps(region, tid);
-  region.forward(&region.call, tid);
-  if (region.call.phase)
-    region.call.phase(&region.call, tid, Profile::end, -1);
-  _mm_setcsr(before);
+  const Run &run = *static_cast<const Run *>(argument);
+  FloatMode mode;
+  if (run.paddedCount)
+    zeroGaps(run, tid);
+  run.enter(run.call, tid);
+  if (run.call->phase)
+    run.call->phase(run.call, tid, Profile::end, -1);
 }
 
-static bertc_code failNoOutput(const bertc_model_desc &desc, const char *name,
+static bertc_code failNoOutput(const Program &program, const char *name,
                                bertc_status *status) {
   char names[300] = "";
-  for (uint32_t i = 0; i < desc.output_count; ++i) {
+  for (uint32_t i = 0; i < program.outputCount; ++i) {
     size_t length = strlen(names);
     snprintf(names + length, sizeof(names) - length, "%s%s", i ? ", " : "",
-             desc.outputs[i].name);
+             program.outputs[i].name);
   }
   return fail(status, BERTC_NOT_IN_MODEL,
               "this model has no output '%.60s', expected one of %s\n"
@@ -105,67 +78,73 @@ static bertc_code failNoOutput(const bertc_model_desc &desc, const char *name,
 }
 
 /// Checks the caller's outputs and enters them into the call.
-static bertc_code bindOutputs(const bertc_model_desc &desc, const Shape &shape,
+static bertc_code bindOutputs(const Program &program,
                               const bertc_output *outputs, size_t count,
-                              Region &region, bertc_status *status) {
-  if (!outputs || count == 0)
-    return fail(status, BERTC_INVALID_ARGUMENT,
-                "outputs is empty, expected at least one wanted output");
+                              Run &run, bertc_status *status) {
   for (size_t i = 0; i < count; ++i) {
     const bertc_output &output = outputs[i];
     if (!output.name)
       return fail(status, BERTC_INVALID_ARGUMENT,
                   "outputs[%zu].name is null, expected the name of an output",
                   i);
-    uint32_t index = findOutput(desc, output.name);
-    if (index == desc.output_count)
-      return failNoOutput(desc, output.name, status);
+    uint32_t index =
+        findOutput(program.outputs, program.outputCount, output.name);
+    if (index == program.outputCount)
+      return failNoOutput(program, output.name, status);
     if (!output.data)
       return fail(status, BERTC_INVALID_ARGUMENT,
                   "outputs[%zu].data (%s) is null, expected a buffer", i,
                   output.name);
-    if (region.call.outputs[index])
+    if (run.call->outputs[index])
       return fail(status, BERTC_INVALID_ARGUMENT,
                   "outputs[%zu] is %s again, expected each name once", i,
                   output.name);
-    const bertc_output_desc &known = desc.outputs[index];
+    const bertc_output_desc &known = program.outputs[index];
     bool perToken = known.kind == BERTC_PER_TOKEN;
-    int64_t rows = perToken ? shape.rows : shape.sequences;
+    int64_t rows = perToken ? run.shape.rows : run.shape.sequences;
     if (output.size / known.width < static_cast<uint64_t>(rows))
       return fail(status, BERTC_INVALID_ARGUMENT,
                   "outputs[%zu].size (%s) is %zu floats, expected at least "
                   "%lld rows of %u",
                   i, output.name, output.size, static_cast<long long>(rows),
                   known.width);
-    region.call.outputs[index] = output.data;
-    if (perToken && shape.rows != shape.tokens)
-      region.padded[region.paddedCount++] = {output.data, known.width};
+    run.call->outputs[index] = output.data;
+    if (perToken && run.shape.rows != run.shape.tokens)
+      run.padded[run.paddedCount++] = {output.data, known.width};
   }
   return ok(status);
 }
 
-template <typename Inputs>
-bertc_code runSession(bertc_session &session, const Inputs &inputs,
-                      const bertc_output *outputs, size_t outputCount,
-                      bertc_status *status) {
-  const bertc_model &model = *session.model;
+Program forwardProgram(const bertc_model &model) {
   const bertc_model_desc &desc = *model.desc;
   const bertc_variant &variant = desc.variants[model.variant];
-  bool timed = model.log >= LogLevel::Debug;
-  int64_t start = timed ? nowNanoseconds() : 0;
+  return {variant.forward, &variant.workspace, desc.outputs, desc.output_count,
+          model.weights.data};
+}
 
-  Region region;
-  memset(&region, 0, sizeof(region));
-  Shape shape;
+template <typename Inputs>
+bertc_code prepareRun(bertc_session &session, const Program &program,
+                      const Inputs &inputs, const bertc_output *outputs,
+                      size_t outputCount, bertc_call &call, Run &run,
+                      bertc_status *status) {
+  const bertc_model_desc &desc = *session.model->desc;
+  memset(&run, 0, sizeof(run));
+  memset(&call, 0, sizeof(call));
+  run.session = &session;
+  run.enter = program.enter;
+  run.call = &call;
+  if (session.model->log >= LogLevel::Debug)
+    run.begun = nowNanoseconds();
+  Shape &shape = run.shape;
   bertc_code code = measure(inputs, desc, shape, status);
   if (!code)
-    code = bindOutputs(desc, shape, outputs, outputCount, region, status);
+    code = bindOutputs(program, outputs, outputCount, run, status);
   if (code)
     return code;
 
   uint32_t threads = session.pool.threads();
   WorkspaceLayout layout;
-  if (!layoutWorkspace(variant.workspace, threads, shape, layout))
+  if (!layoutWorkspace(*program.workspace, threads, shape, layout))
     return fail(status, BERTC_OUT_OF_MEMORY,
                 "a run of %lld tokens needs more than 2^64 bytes",
                 static_cast<long long>(shape.tokens));
@@ -182,8 +161,7 @@ bertc_code runSession(bertc_session &session, const Inputs &inputs,
   if (code)
     return code;
 
-  bertc_call &call = region.call;
-  call.weights = model.weights.data;
+  call.weights = program.weights;
   call.workspace = base;
   call.input_ids = arrays.ids;
   call.token_type_ids = arrays.types;
@@ -199,34 +177,60 @@ bertc_code runSession(bertc_session &session, const Inputs &inputs,
   if (session.profiled) {
     call.barrier = meetProfiled;
     call.phase = markPhase;
-    code = session.profile.start(threads, heapAllocator(), status);
-    if (code)
-      return code;
   }
-  region.session = &session;
-  region.forward = variant.forward;
-  region.rows = shape.rows;
-  session.pool.run(enter, &region);
-  if (session.profiled) {
-    code = session.profile.finish(status);
-    if (code)
-      return code;
-  }
-
-  if (timed)
-    log("ran %lld tokens in %lld sequences, the longest %lld, on %u threads in "
-        "%lld us, workspace %zu bytes",
-        static_cast<long long>(shape.tokens),
-        static_cast<long long>(shape.sequences),
-        static_cast<long long>(shape.longest), threads,
-        static_cast<long long>((nowNanoseconds() - start) / 1000),
-        layout.total);
   return ok(status);
 }
 
+bertc_code enterRun(Run &run, bertc_status *status) {
+  bertc_session &session = *run.session;
+  if (session.profiled)
+    if (bertc_code code = session.profile.start(session.pool.threads(),
+                                                heapAllocator(), status))
+      return code;
+  session.pool.run(enter, &run);
+  if (session.profiled)
+    if (bertc_code code = session.profile.finish(status))
+      return code;
+
+  if (session.model->log >= LogLevel::Debug)
+    log("ran %lld tokens in %lld sequences, the longest %lld, on %u threads in "
+        "%lld us, workspace %zu bytes",
+        static_cast<long long>(run.shape.tokens),
+        static_cast<long long>(run.shape.sequences),
+        static_cast<long long>(run.shape.longest), session.pool.threads(),
+        static_cast<long long>((nowNanoseconds() - run.begun) / 1000),
+        session.workspace.size());
+  return ok(status);
+}
+
+template <typename Inputs>
+bertc_code runSession(bertc_session &session, const Inputs &inputs,
+                      const bertc_output *outputs, size_t outputCount,
+                      bertc_status *status, const Program *program) {
+  if (!outputs || outputCount == 0)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "outputs is empty, expected at least one wanted output");
+  bertc_call call;
+  Run run;
+  bertc_code code =
+      prepareRun(session, program ? *program : forwardProgram(*session.model),
+                 inputs, outputs, outputCount, call, run, status);
+  return code ? code : enterRun(run, status);
+}
+
+template bertc_code prepareRun(bertc_session &, const Program &,
+                               const bertc_padded_inputs &,
+                               const bertc_output *, size_t, bertc_call &,
+                               Run &, bertc_status *);
+template bertc_code prepareRun(bertc_session &, const Program &,
+                               const bertc_packed_inputs &,
+                               const bertc_output *, size_t, bertc_call &,
+                               Run &, bertc_status *);
 template bertc_code runSession(bertc_session &, const bertc_padded_inputs &,
-                               const bertc_output *, size_t, bertc_status *);
+                               const bertc_output *, size_t, bertc_status *,
+                               const Program *);
 template bertc_code runSession(bertc_session &, const bertc_packed_inputs &,
-                               const bertc_output *, size_t, bertc_status *);
+                               const bertc_output *, size_t, bertc_status *,
+                               const Program *);
 
 } // namespace bertc::rt

@@ -78,12 +78,14 @@ private:
   bertc_code result;
 };
 
-/// Runs the model; the caller holds the lock. Inputs are bertc_padded_inputs
-/// or bertc_packed_inputs.
+struct Program;
+
+/// Runs a program, which is the model's own if null; the caller holds the lock.
+/// Inputs are bertc_padded_inputs or bertc_packed_inputs.
 template <typename Inputs>
 bertc_code runSession(bertc_session &session, const Inputs &inputs,
                       const bertc_output *outputs, size_t outputCount,
-                      bertc_status *status);
+                      bertc_status *status, const Program *program = nullptr);
 
 } // namespace bertc::rt
 
