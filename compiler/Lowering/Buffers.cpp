@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A value's layout follows from its producer: attention leaves its heads padded
-// to 16 columns, everything else packs its columns at the front of the row.
+// to 16 columns, everything else packs its columns at the front of the row. A
+// gradient has the layout of what it is the gradient of.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,9 +47,16 @@ Buffer BufferAssignment::describe(Value value) const {
     } else if (shape.size() == 3) {
       buffer.columns = heads(shape[0] * shape[1], shape[2]);
     } else if (isa_and_nonnull<enc::GeluOp, enc::GeluTanhOp, enc::ReluOp,
-                               enc::SiluOp, enc::TanhOp, enc::AddOp>(
+                               enc::SiluOp, enc::TanhOp, enc::AddOp,
+                               enc::DropoutOp, enc::ActivationGradientOp>(
                    producer)) {
-      buffer.columns = (*this)[producer->getOperand(0)].columns;
+      Value like = producer->getOperand(0);
+      auto known = buffers.find(like);
+      buffer.columns =
+          (known == buffers.end() ? describe(like) : known->second).columns;
+    } else if (auto gradient =
+                   dyn_cast_or_null<enc::LinearInputGradientOp>(producer)) {
+      buffer.columns = depths.lookup(gradient.getWeightAttr());
     } else {
       buffer.columns = plain(shape.back());
     }
@@ -64,7 +72,7 @@ Buffer BufferAssignment::describe(Value value) const {
 static bool hasBuffer(Value value) {
   if (auto tokens = dyn_cast<enc::TokensType>(value.getType()))
     return isa<FloatType>(tokens.getElementType());
-  return isa<enc::SequencesType>(value.getType());
+  return isa<enc::SequencesType, enc::StackType>(value.getType());
 }
 
 void BufferAssignment::assignResult(Value value) {
@@ -92,18 +100,17 @@ void BufferAssignment::releaseOperands(Operation *op) {
   for (Value operand : op->getOperands())
     if (hasBuffer(operand) && seen.insert(operand).second &&
         diesAt(operand, op) && !isa<BlockArgument>(operand)) {
-      // The carried value of enc.layers keeps the slot it took over.
-      if (auto layers = dyn_cast<enc::LayersOp>(op))
-        if (buffers[layers.getResult(0)].slot == buffers[operand].slot)
+      // The carried value of a loop keeps the slot it took over.
+      if (isa<enc::LayersOp, enc::LayersBackwardOp>(op))
+        if (buffers[op->getResult(0)].slot == buffers[operand].slot)
           continue;
-      workspace.release(buffers[operand].slot);
+      // An entry of a stack is there until the stack is not.
+      if (!buffers[operand].stacked || isa<enc::StackType>(operand.getType()))
+        workspace.release(buffers[operand].slot);
     }
 }
 
-void BufferAssignment::assignLayers(Operation *op) {
-  auto layers = cast<enc::LayersOp>(op);
-  Value init = layers.getInit();
-  Block &body = layers.getBody().front();
+void BufferAssignment::assignCarried(Operation *op, Value init, Block &body) {
   Value carried = body.getArgument(0);
   Buffer buffer = (*this)[init];
   if (!diesAt(init, op)) {
@@ -111,9 +118,54 @@ void BufferAssignment::assignLayers(Operation *op) {
     buffer.slot = workspace.acquire(buffer.extent, buffer.stride);
   }
   buffers[carried] = buffer;
+  buffers[op->getResult(0)] = buffer;
+}
+
+void BufferAssignment::assignLayers(Operation *op) {
+  auto layers = cast<enc::LayersOp>(op);
+  Block &body = layers.getBody().front();
+  Value carried = body.getArgument(0);
+  assignCarried(op, layers.getInit(), body);
+  Buffer buffer = buffers[carried];
   for (Value result : layers.getResults().drop_front())
-    assignResult(result);
-  buffers[layers.getResult(0)] = buffer;
+    if (!isa<enc::StackType>(result.getType()))
+      assignResult(result);
+  assignStacks(op);
+  assignNext(op, body);
+}
+
+/// The memory of what a loop saves, taken before that of the body, whose slots
+/// serve each trip anew. Values lie there, but the carried one, which is copied
+/// when the trip begins.
+void BufferAssignment::assignStacks(Operation *op) {
+  auto layers = cast<enc::LayersOp>(op);
+  auto yield = cast<enc::YieldOp>(layers.getBody().front().getTerminator());
+  for (auto [value, stack] :
+       llvm::zip_equal(yield.getSaved(), layers.getStacks())) {
+    Buffer buffer = describe(value);
+    int64_t count = cast<enc::StackType>(stack.getType()).getCount();
+    buffer.slot = workspace.acquire(buffer.extent, count * buffer.stride);
+    buffer.stacked = true;
+    buffer.firstTrip = layers.getFirstTrip();
+    buffers[stack] = buffer;
+    if (!isa<BlockArgument>(value))
+      buffers[value] = buffer;
+  }
+}
+
+void BufferAssignment::assignLayersBackward(Operation *op) {
+  auto layers = cast<enc::LayersBackwardOp>(op);
+  Block &body = layers.getBody().front();
+  assignCarried(op, layers.getInit(), body);
+  for (auto [stack, argument] : llvm::zip_equal(
+           layers.getSaved(), body.getArguments().drop_front()))
+    buffers[argument] = buffers[stack];
+  assignNext(op, body);
+}
+
+void BufferAssignment::assignNext(Operation *op, Block &body) {
+  Value carried = body.getArgument(0);
+  Buffer buffer = buffers[carried];
 
   // The next value is written straight into the carried slot if nothing reads
   // the old one from its producer on; else it is copied at the end.
@@ -122,19 +174,34 @@ void BufferAssignment::assignLayers(Operation *op) {
   bool inPlace = producer && producer->getBlock() == &body &&
                  describe(next).stride == buffer.stride &&
                  llvm::all_of(carried.getUsers(), [&](Operation *user) {
-                   return user->isBeforeInBlock(producer);
+                   return user->isBeforeInBlock(producer) ||
+                          user == body.getTerminator(); // saved by then
                  });
-  if (inPlace)
+  if (inPlace && !buffers.contains(next))
     buffers[next] = buffer;
   else
     copied.insert(op);
   assignBlock(body);
 }
 
+void BufferAssignment::noteDepth(Operation *op) {
+  auto note = [&](Attribute weight, Value input) {
+    if (auto found = buffers.find(input); found != buffers.end())
+      depths[weight] = found->second.columns;
+  };
+  if (auto linear = dyn_cast<enc::LinearOp>(op))
+    note(linear.getWeightAttr(), linear.getInput());
+  if (auto linear = dyn_cast<enc::FusedLinearAddNormOp>(op))
+    note(linear.getWeightAttr(), linear.getInput());
+}
+
 void BufferAssignment::assignBlock(Block &block) {
   for (Operation &op : block) {
+    noteDepth(&op);
     if (isa<enc::LayersOp>(op)) {
       assignLayers(&op);
+    } else if (isa<enc::LayersBackwardOp>(op)) {
+      assignLayersBackward(&op);
     } else {
       for (Value result : op.getResults())
         if (!buffers.contains(result))

@@ -29,6 +29,10 @@ struct Buffer {
   Grouping columns;
   int64_t stride = 0;
   bool staged = false;
+  /// One entry of tokens * stride elements for each trip from `firstTrip` on:
+  /// the loop at work reads and writes its own.
+  bool stacked = false;
+  int64_t firstTrip = 0;
 
   /// For kernels that reduce over a row: real columns must be contiguous.
   bool isPlain() const {
@@ -43,9 +47,10 @@ struct Buffer {
 /// cache line.
 int64_t rowStride(int64_t paddedColumns);
 
-/// Liveness of the values of one block and of enc.layers bodies in it, in
+/// Liveness of the values of one block and of the loop bodies in it, in
 /// program order; assigns slots first-fit. A value whose memory another may
-/// take over is released after its last use.
+/// take over is released after its last use. What enc.layers saves for the
+/// backward pass lies where it is made, in the memory of the stack.
 class BufferAssignment {
 public:
   BufferAssignment(mlir::func::FuncOp forward, Workspace &workspace);
@@ -64,6 +69,13 @@ public:
 private:
   void assignBlock(mlir::Block &block);
   void assignLayers(mlir::Operation *layers);
+  void assignLayersBackward(mlir::Operation *layers);
+  /// The loop `op` carries `init` through its body to its first result.
+  void assignCarried(mlir::Operation *op, mlir::Value init, mlir::Block &body);
+  void assignStacks(mlir::Operation *layers);
+  /// Where the body leaves what it carries on.
+  void assignNext(mlir::Operation *op, mlir::Block &body);
+  void noteDepth(mlir::Operation *op);
   void assignResult(mlir::Value value);
   bool diesAt(mlir::Value value, mlir::Operation *op) const;
   void releaseOperands(mlir::Operation *op);
@@ -71,6 +83,8 @@ private:
   Workspace &workspace;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseSet<mlir::Operation *> copied;
+  /// Layout of what the linear layer of a weight reads.
+  llvm::DenseMap<mlir::Attribute, Grouping> depths;
 };
 
 } // namespace bertc

@@ -40,6 +40,17 @@ CallFrame::CallFrame(KernelBuilder &k, Value call, Value tid)
   outputRows = ints(offsetof(bertc_call, output_rows));
 }
 
+TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
+    : CallFrame(k, call, tid) {
+  static_assert(offsetof(bertc_train_call, call) == 0);
+  auto floats = [&](int64_t at) { return buffer(pointer(at), k.bufferType()); };
+  gradients = floats(offsetof(bertc_train_call, gradients));
+  loss = floats(offsetof(bertc_train_call, loss));
+  targets = floats(offsetof(bertc_train_call, labels));
+  labels = buffer(pointer(offsetof(bertc_train_call, labels)),
+                  k.intBufferType());
+}
+
 static Value field(KernelBuilder &k, Value call, int64_t byteOffset,
                    Type type) {
   Type pointerType = LLVM::LLVMPointerType::get(k.b.getContext());

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Generated code's view of bertc_call (runtime/abi/abi.h): its fields as SSA
-// values at the top of the forward function.
+// Generated code's view of bertc_call and bertc_train_call (runtime/abi/abi.h):
+// their fields as SSA values at the top of the function.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_CALLFRAME_H
@@ -37,13 +37,23 @@ public:
   mlir::Value inputIds, tokenTypeIds, positionIds; // memref<?xi32>
   mlir::Value offsets, outputRows;                 // memref<?xi32>
 
-private:
+protected:
   mlir::Value pointer(int64_t byteOffset);
   mlir::Value size(int64_t byteOffset);
   mlir::Value buffer(mlir::Value pointer, mlir::MemRefType type);
 
   KernelBuilder &k;
   mlir::Value call;
+};
+
+/// The same of a bertc_train_call, which begins with a bertc_call.
+class TrainFrame : public CallFrame {
+public:
+  TrainFrame(KernelBuilder &k, mlir::Value call, mlir::Value tid);
+
+  mlir::Value gradients, loss; // memref<?xf32>
+  mlir::Value labels;          // memref<?xi32>, or
+  mlir::Value targets;         // the same memory as memref<?xf32>
 };
 
 } // namespace bertc

@@ -7,13 +7,14 @@
 //===----------------------------------------------------------------------===//
 //
 // Builds the function `bertc_forward_<variant>`: reads the call frame, then
-// takes the program that fits the batch.
+// takes the program that fits the batch. `bertc_train_<variant>` is always split
+// by rows: batches that teach are large.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/ForwardLowering.h"
 #include "compiler/Lowering/CallFrame.h"
-#include "compiler/Lowering/Program.h"
+#include "compiler/Lowering/TrainProgram.h"
 #include "compiler/Plan/PlanAttributes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Verifier.h"
@@ -37,6 +38,8 @@ static FailureOr<std::vector<LoweredOutput>> outputsOf(func::FuncOp forward) {
            << forward.getNumResults() << " values, expected at most "
            << BERTC_MAX_OUTPUTS;
   for (auto [i, type] : llvm::enumerate(forward.getResultTypes())) {
+    if (isa<enc::ScalarType>(type))
+      continue; // the loss
     auto name = forward.getResultAttrOfType<StringAttr>(i, "enc.name");
     ArrayRef<int64_t> shape = enc::getRowShape(type);
     if (!name || shape.size() != 1)
@@ -51,15 +54,63 @@ static FailureOr<std::vector<LoweredOutput>> outputsOf(func::FuncOp forward) {
   return outputs;
 }
 
-static LogicalResult verifyArguments(func::FuncOp forward) {
+static LogicalResult verifyArguments(func::FuncOp forward, bool training) {
   MLIRContext *context = forward.getContext();
   Type ids = enc::TokensType::get({}, IntegerType::get(context, 32));
   Type offsets = enc::OffsetsType::get(context);
-  if (forward.getArgumentTypes() == ArrayRef<Type>{ids, ids, ids, offsets} &&
+  ArrayRef<Type> types = forward.getArgumentTypes();
+  size_t extra = training ? 2 : 0;
+  if (types.size() == 4 + extra &&
+      types.take_front(4) == ArrayRef<Type>{ids, ids, ids, offsets} &&
+      (!training || isa<enc::RandomType>(types.back())) &&
       forward.getBody().hasOneBlock())
     return success();
   return forward.emitOpError("expected one block and the arguments input ids, "
-                             "token type ids, position ids and offsets");
+                             "token type ids, position ids")
+         << (training ? ", offsets, labels and random" : " and offsets");
+}
+
+namespace {
+/// The training function of a module, if it has one.
+struct Training {
+  explicit Training(ModuleOp module)
+      : function(module.lookupSymbol<func::FuncOp>("train")) {}
+
+  LogicalResult assign(WeightLayoutBuilder &weights) {
+    if (!function)
+      return success();
+    FailureOr<std::vector<LoweredOutput>> outputs = outputsOf(function);
+    if (failed(outputs) || failed(verifyArguments(function, true)))
+      return failure();
+    lowered.outputs = std::move(*outputs);
+    program.emplace(function, weights, gradients);
+    return program->assign();
+  }
+  void emit(KernelBuilder &k, Value call, Value tid) {
+    TrainFrame frame(k, call, tid);
+    PhaseTable table;
+    program->emit(k, frame, table);
+    lowered.phases = std::move(table.phases);
+  }
+
+  func::FuncOp function;
+  GradientLayout gradients;
+  std::optional<TrainProgram> program;
+  LoweredTraining lowered;
+};
+} // namespace
+
+/// A function of a call frame and the thread's number.
+static void emitEntry(KernelBuilder &k, StringRef name,
+                      llvm::function_ref<void(Value, Value)> body) {
+  k.b.setInsertionPointToEnd(k.module.getBody());
+  Type pointer = LLVM::LLVMPointerType::get(k.b.getContext());
+  auto entry = func::FuncOp::create(
+      k.b, k.loc, name, k.b.getFunctionType({pointer, k.indexType()}, {}));
+  Block *block = entry.addEntryBlock();
+  k.b.setInsertionPointToStart(block);
+  body(block->getArgument(0), block->getArgument(1));
+  func::ReturnOp::create(k.b, k.loc);
 }
 
 FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
@@ -72,14 +123,16 @@ FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
     return module.emitError("lacks a positive '")
            << rowSplitTokensName << "'; run enc-plan before lowering";
   FailureOr<std::vector<LoweredOutput>> outputs = outputsOf(forward);
-  if (failed(outputs) || failed(verifyArguments(forward)))
+  if (failed(outputs) || failed(verifyArguments(forward, false)))
     return failure();
 
   WeightLayoutBuilder weights;
   Program byRows(forward, SplitBy::Rows, splitTokens.getInt(), weights);
-  if (!byRows.isValid())
-    return failure();
   Program byPanels(forward, SplitBy::Panels, splitTokens.getInt(), weights);
+  Training training(module);
+  if (failed(byRows.assign()) || failed(byPanels.assign()) ||
+      failed(training.assign(weights)))
+    return failure();
   weights.finish();
 
   LoweredForward result;
@@ -93,21 +146,27 @@ FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
 
   result.kernels = ModuleOp::create(module.getLoc());
   KernelBuilder k(*result.kernels);
-  k.b.setInsertionPointToEnd(result.kernels->getBody());
-  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  auto entry =
-      func::FuncOp::create(k.b, k.loc, result.entry,
-                           k.b.getFunctionType({pointer, k.indexType()}, {}));
-  Block *block = entry.addEntryBlock();
-  k.b.setInsertionPointToStart(block);
-  CallFrame frame(k, block->getArgument(0), block->getArgument(1));
-  Value few = k.less(frame.tokens, k.index(splitTokens.getInt()));
-  PhaseTable table;
-  k.ifThen(
-      few, [&] { byPanels.emit(k, frame, table); },
-      [&] { byRows.emit(k, frame, table); });
-  result.phases = std::move(table.phases);
-  func::ReturnOp::create(k.b, k.loc);
+  emitEntry(k, result.entry, [&](Value call, Value tid) {
+    CallFrame frame(k, call, tid);
+    Value few = k.less(frame.tokens, k.index(splitTokens.getInt()));
+    PhaseTable table;
+    k.ifThen(
+        few, [&] { byPanels.emit(k, frame, table); },
+        [&] { byRows.emit(k, frame, table); });
+    result.phases = std::move(table.phases);
+  });
+  if (training.function) {
+    if (failed(training.gradients.finish(module, result.weights)))
+      return failure();
+    LoweredTraining &lowered = training.lowered;
+    lowered.entry = "bertc_train_" + suffix;
+    lowered.workspace = training.program->workspaceFormula();
+    lowered.parameters = training.gradients.parameters();
+    lowered.gradientsSize = training.gradients.size();
+    emitEntry(k, lowered.entry,
+              [&](Value call, Value tid) { training.emit(k, call, tid); });
+    result.training = std::move(lowered);
+  }
   if (failed(verify(*result.kernels)))
     return failure();
   return result;

@@ -7,27 +7,21 @@
 //===----------------------------------------------------------------------===//
 //
 // From the fused and planned forward function to calls of kernels: the body of
-// the one parallel region.
+// the one parallel region. A module with a training function has another for it,
+// which shares weights and kernels.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
 #define BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
 
-#include "compiler/Lowering/PhaseTable.h"
-#include "compiler/Lowering/WeightLayout.h"
+#include "compiler/Lowering/LoweredTraining.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "runtime/abi/abi.h"
+#include <optional>
 
 namespace bertc {
 
 struct TargetInfo;
-
-struct LoweredOutput {
-  std::string name;
-  uint32_t kind; // BERTC_PER_TOKEN or BERTC_PER_SEQUENCE
-  int64_t width;
-};
 
 struct LoweredForward {
   mlir::OwningOpRef<mlir::ModuleOp> kernels; // scf + vector + memref + func
@@ -36,9 +30,10 @@ struct LoweredForward {
   std::vector<PhaseInfo> phases;
   WeightLayout weights;
   std::vector<LoweredOutput> outputs;
+  std::optional<LoweredTraining> training;
 };
 
-/// Lowers @forward of `module`, which must be fused and carry the plans of one
+/// Lowers @forward and, if there is one, @train of `module`, which must be fused and carry the plans of one
 /// target. Errors are reported at the op that has no lowering.
 mlir::FailureOr<LoweredForward> lowerForward(mlir::ModuleOp module,
                                              llvm::StringRef variant);

@@ -28,21 +28,27 @@ Program::Program(func::FuncOp forward, SplitBy splitBy, int64_t mostTokens,
     : forward(forward), splitBy(splitBy), mostTokens(mostTokens),
       weights(weights) {
   buffers = std::make_unique<BufferAssignment>(forward, workspace);
-  prepareBlock(forward.getBody().front());
 }
+
+Program::~Program() = default;
 
 //===----------------------------------------------------------------------===//
 // First walk
 //===----------------------------------------------------------------------===//
 
-void Program::prepareBlock(Block &block) {
+LogicalResult Program::assign() {
+  return prepareBlock(forward.getBody().front());
+}
+
+LogicalResult Program::prepareBlock(Block &block) {
+  bool valid = true;
   for (Operation &op : block) {
-    if (failed(prepare(&op)))
-      valid = false;
+    valid &= succeeded(prepare(&op));
     for (Region &region : op.getRegions())
       for (Block &inner : region)
-        prepareBlock(inner);
+        valid &= succeeded(prepareBlock(inner));
   }
+  return success(valid);
 }
 
 //===----------------------------------------------------------------------===//
@@ -92,13 +98,6 @@ void Program::emitOp(Operation *op) {
 
 void Program::emitLayers(enc::LayersOp op) {
   KernelBuilder &k = e->k;
-  auto copyRows = [&](Value from, Value to) {
-    describe("copy");
-    rowsPhase({from}, to, [&](ArrayRef<Place> in, Place out, Value rows) {
-      callCopy(k, (*buffers)[from].rows(), (*buffers)[to].rows(), in[0], out,
-               rows);
-    });
-  };
   // Hidden state `index` is the carried value before layer `index`.
   auto collect = [&](Value reached, int64_t index) {
     for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
@@ -113,24 +112,37 @@ void Program::emitLayers(enc::LayersOp op) {
     }
   };
 
-  int64_t trips = op.getTripCount();
+  int64_t first = op.getFirstTrip(), trips = op.getEndTrip();
   Block &body = op.getBody().front();
   Value carried = body.getArgument(0);
   // `init` is read again after the loop: the carried value has its own slot.
   if ((*buffers)[op.getInit()].slot != (*buffers)[carried].slot)
     copyRows(op.getInit(), carried);
   e->phases.join();
-  k.forLoop(k.index(0), k.index(trips), 1, [&](Value layer) {
+  auto yield = cast<enc::YieldOp>(body.getTerminator());
+  k.forLoop(k.index(first), k.index(trips), 1, [&](Value layer) {
     e->layer = layer;
-    for (int64_t i = 0; i < trips; ++i)
+    for (int64_t i = first; i < trips; ++i)
       collect(layer, i);
+    // Other values are saved where they are made.
+    for (auto [value, stack] : llvm::zip(yield.getSaved(), op.getStacks()))
+      if (value == carried)
+        copyRows(carried, stack);
     emitBlock(body);
     if (buffers->needsCopy(op))
-      copyRows(body.getTerminator()->getOperand(0), carried);
+      copyRows(yield.getValue(), carried);
     e->phases.join();
   });
   e->layer = {};
   collect({}, trips);
+}
+
+void Program::copyRows(Value from, Value to) {
+  describe("copy");
+  rowsPhase({from}, to, [&](ArrayRef<Place> in, Place out, Value rows) {
+    callCopy(e->k, (*buffers)[from].rows(), (*buffers)[to].rows(), in[0], out,
+             rows);
+  });
 }
 
 void Program::emitReturn(Operation *op) {
@@ -177,7 +189,13 @@ Value Program::ids(Value argument) {
   }
 }
 Place Program::place(Value value) {
-  return workspace.slot(e->k, e->frame, (*buffers)[value].slot);
+  KernelBuilder &k = e->k;
+  const Buffer &buffer = (*buffers)[value];
+  Place slot = workspace.slot(k, e->frame, buffer.slot);
+  if (!buffer.stacked)
+    return slot;
+  Value entry = k.sub(e->layer, k.index(buffer.firstTrip));
+  return k.at(slot, k.mul(k.mul(entry, e->frame.tokens), buffer.stride));
 }
 
 /// Each thread computes its own rows of `output` from its rows of `inputs`.

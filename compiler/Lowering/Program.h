@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // One of the two ways through the forward function: with the work of each op
-// split by rows (many tokens), or by column panels and heads (few tokens).
+// split by rows (many tokens), or by column panels and heads (few tokens). The
+// training function is a TrainProgram.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_PROGRAM_H
@@ -28,32 +29,33 @@ enum class SplitBy { Rows, Panels };
 
 class Program {
 public:
-  /// Assigns memory and registers weights; emits nothing. `mostTokens` bounds
-  /// the batch of a program split by panels.
+  /// `mostTokens` bounds the batch of a program split by panels.
   Program(mlir::func::FuncOp forward, SplitBy splitBy, int64_t mostTokens,
           WeightLayoutBuilder &weights);
+  virtual ~Program();
 
-  /// False if an op had no lowering; reported at the op.
-  bool isValid() const { return valid; }
+  /// Assigns memory and registers weights; emits nothing. Fails if an op has no
+  /// lowering, which is reported at the op.
+  mlir::LogicalResult assign();
   bertc_workspace workspaceFormula() const { return workspace.formula(); }
 
   /// Emits the program at the builder's insertion point. The weight layout is
   /// finished by now.
   void emit(KernelBuilder &k, CallFrame &frame, PhaseTable &table);
 
-private:
-  struct Emission; // state while emitting, see Program.cpp
+protected:
+  struct Emission; // state while emitting, see ProgramEmission.h
 
   // First walk.
-  void prepareBlock(mlir::Block &block);
-  mlir::LogicalResult prepare(mlir::Operation *op);
+  mlir::LogicalResult prepareBlock(mlir::Block &block);
+  virtual mlir::LogicalResult prepare(mlir::Operation *op);
   mlir::LogicalResult prepareFeedForward(mlir::enc::FusedFeedForwardOp op);
 
   // Second walk.
   void emitBlock(mlir::Block &block);
-  void emitOp(mlir::Operation *op);
+  virtual void emitOp(mlir::Operation *op);
   void emitLayers(mlir::enc::LayersOp op);
-  void emitReturn(mlir::Operation *op);
+  virtual void emitReturn(mlir::Operation *op);
   void emitEmbedNorm(mlir::enc::FusedEmbedNormOp op);
   void emitEmbed(mlir::enc::EmbedOp op);
   void emitQKV(mlir::enc::FusedQKVOp op);
@@ -90,6 +92,7 @@ private:
       llvm::ArrayRef<mlir::Value> inputs, mlir::Value output,
       llvm::function_ref<void(llvm::ArrayRef<Place>, Place, mlir::Value rows)>
           body);
+  void copyRows(mlir::Value from, mlir::Value to);
   void writeOutput(int64_t number, mlir::Value value);
 
   // Names and costs of phases, for profiles.
@@ -127,7 +130,6 @@ private:
   Workspace workspace;
   std::unique_ptr<BufferAssignment> buffers;
   llvm::DenseMap<mlir::Operation *, int64_t> intermediates; // slots
-  bool valid = true;
   bool usesTiles = false; // of AMX, in a linear layer
   Emission *e = nullptr;
   PhaseTable *phaseTable = nullptr;

@@ -12,6 +12,8 @@
 #ifndef BERTC_COMPILER_LOWERING_PROGRAMEMISSION_H
 #define BERTC_COMPILER_LOWERING_PROGRAMEMISSION_H
 
+#include "compiler/Kernels/CPU/Attention.h"
+#include "compiler/Kernels/CPU/Rows.h"
 #include "compiler/Lowering/Program.h"
 
 namespace bertc {
@@ -25,6 +27,26 @@ struct Program::Emission {
   mlir::Value sequenceBegin, sequenceEnd; // sequences of this thread
   mlir::Value layer;                      // null outside of enc.layers
 };
+
+// What several ops are described with; defined in ProgramOps.cpp.
+LinearShape linearShape(const Buffer &x, const Buffer &y, bool bias);
+AttentionShape attentionShape(double scale, const Buffer &in,
+                              const Buffer &out);
+ActivationFunction activationOf(mlir::enc::ActivationKind kind);
+ActivationFunction activationOf(mlir::Operation *op);
+Pooling poolingOf(mlir::enc::PoolMode mode);
+/// Kernels that reduce over a row need its real columns side by side.
+mlir::LogicalResult verifyPlain(mlir::Operation *op, const Buffer &buffer);
+
+/// Shares the work of attention, sequence after sequence and head after head,
+/// in equal parts. A head that falls to two threads is cut at a multiple of
+/// `unit` rows; both of them pack its keys. Runs `body(head, firstToken,
+/// length, begin, end)` for the rows of each head that fall to this thread.
+void forOwnHeads(
+    KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
+    llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value, mlir::Value,
+                            mlir::Value)>
+        body);
 
 /// Padding of a packed axis with `columns` real ones in one group.
 inline Grouping plainColumns(int64_t columns) {

@@ -21,7 +21,7 @@
 using namespace mlir;
 using namespace bertc;
 
-static LinearShape linearShape(const Buffer &x, const Buffer &y, bool bias) {
+LinearShape bertc::linearShape(const Buffer &x, const Buffer &y, bool bias) {
   LinearShape shape;
   shape.depth = x.columns.padded();
   shape.columns = y.columns.padded();
@@ -33,13 +33,18 @@ static LinearShape linearShape(const Buffer &x, const Buffer &y, bool bias) {
   return shape;
 }
 
-static AttentionShape attentionShape(enc::FusedAttentionOp op, const Buffer &in,
+AttentionShape bertc::attentionShape(double scale, const Buffer &in,
                                      const Buffer &out) {
-  return {in.columns.size, in.columns.stride, in.stride, out.stride,
-          op.getScale().convertToDouble()};
+  AttentionShape shape;
+  shape.headSize = in.columns.size;
+  shape.headStride = in.columns.stride;
+  shape.rowStride = in.stride;
+  shape.outputStride = out.stride;
+  shape.scale = scale;
+  return shape;
 }
 
-static ActivationFunction activationOf(enc::ActivationKind kind) {
+ActivationFunction bertc::activationOf(enc::ActivationKind kind) {
   switch (kind) {
   case enc::ActivationKind::Gelu:
     return ActivationFunction::Gelu;
@@ -55,7 +60,7 @@ static ActivationFunction activationOf(enc::ActivationKind kind) {
   llvm_unreachable("all activations listed");
 }
 
-static ActivationFunction activationOf(Operation *op) {
+ActivationFunction bertc::activationOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, ActivationFunction>(op)
       .Case([](enc::GeluOp) { return ActivationFunction::Gelu; })
       .Case([](enc::GeluTanhOp) { return ActivationFunction::GeluTanh; })
@@ -65,7 +70,7 @@ static ActivationFunction activationOf(Operation *op) {
       .Default([](Operation *) { return ActivationFunction::None; });
 }
 
-static Pooling poolingOf(enc::PoolMode mode) {
+Pooling bertc::poolingOf(enc::PoolMode mode) {
   switch (mode) {
   case enc::PoolMode::Cls:
     return Pooling::Cls;
@@ -83,8 +88,7 @@ static Pooling poolingOf(enc::PoolMode mode) {
 // First walk: weights, scratch, checks
 //===----------------------------------------------------------------------===//
 
-/// Kernels that reduce over a row need its real columns side by side.
-static LogicalResult verifyPlain(Operation *op, const Buffer &buffer) {
+LogicalResult bertc::verifyPlain(Operation *op, const Buffer &buffer) {
   if (buffer.isPlain())
     return success();
   return op->emitOpError("has no lowering on the result of attention with a "
@@ -130,7 +134,8 @@ LogicalResult Program::prepare(Operation *op) {
         if (failed(plan))
           return failure();
         AttentionShape shape =
-            attentionShape(o, b[o.getQkv()], b[o.getResult()]);
+            attentionShape(o.getScale().convertToDouble(), b[o.getQkv()],
+                           b[o.getResult()]);
         workspace.needScratch(scratchFixed(shape, *plan),
                               scratchPerKey(shape, *plan));
         usesTiles |= isTile(plan->arithmetic);
@@ -423,13 +428,9 @@ forSequences(KernelBuilder &k, CallFrame &frame, ValueRange start,
                    });
 }
 
-/// Shares the work of attention, sequence after sequence and head after head,
-/// in equal parts. A head that falls to two threads is cut at a multiple of
-/// `unit` rows; both of them pack its keys. Runs `body(head, firstToken,
-/// length, begin, end)` for the rows of each head that fall to this thread.
-static void
-forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
-            llvm::function_ref<void(Value, Value, Value, Value, Value)> body) {
+void bertc::forOwnHeads(
+    KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
+    llvm::function_ref<void(Value, Value, Value, Value, Value)> body) {
   auto square = [&](Value length) { return k.mul(length, length); };
   auto limit = [&](Value x, Value low, Value high) {
     return k.sub(k.min(k.max(x, low), high), low);
@@ -462,12 +463,13 @@ forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
 void Program::emitAttention(enc::FusedAttentionOp op) {
   KernelBuilder &k = e->k;
   const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getResult()];
-  AttentionShape shape = attentionShape(op, in, out);
+  AttentionShape shape =
+      attentionShape(op.getScale().convertToDouble(), in, out);
   AttentionPlan plan = *attentionPlan(op);
   describeAttention(in, out);
   int64_t heads = out.columns.count;
   Place qkv = place(op.getQkv()), context = place(op.getResult());
-  Place scratch = workspace.scratch(k, e->frame);
+  Place scratch = workspace.scratch(k, e->frame), logSumExp;
 
   /// Rows [begin, end) of a sequence that starts at token `first`.
   auto attend = [&](Value head, Value first, Value length, Value begin,
@@ -480,6 +482,9 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
     o.value = k.at(o.query, 2 * heads * in.columns.stride);
     o.output = k.at(k.at(context, k.mul(first, out.stride)), column);
     o.scratch = scratch;
+    if (shape.logSumExp)
+      o.logSumExp =
+          k.at(k.at(logSumExp, k.mul(first, shape.logSumExpStride)), head);
     o.length = length;
     o.begin = begin;
     o.end = end;
@@ -500,7 +505,15 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
     });
     return;
   }
-  e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Pairs}},
+  SmallVector<Access> writes = {{out.slot, Split::Pairs}};
+  if (Value value = op.getLogSumExp()) {
+    const Buffer &sums = (*buffers)[value];
+    logSumExp = place(value);
+    shape.logSumExp = true;
+    shape.logSumExpStride = sums.stride;
+    writes.push_back({sums.slot, Split::Pairs});
+  }
+  e->phases.run({{in.slot, Split::Whole}}, writes,
                 [&] { forOwnHeads(k, e->frame, heads, plan.rows, attend); });
 }
 

@@ -23,6 +23,11 @@ int64_t Workspace::acquire(Extent extent, int64_t elements) {
       slot.free = false;
       return i;
     }
+  return reserve(extent, elements);
+}
+
+int64_t Workspace::reserve(Extent extent, int64_t elements) {
+  elements = roundUp(elements, BERTC_ALIGNMENT / 4);
   int64_t &total = totals[static_cast<int>(extent)];
   slots.push_back({extent, elements, total, false});
   total += elements;

@@ -26,6 +26,8 @@ class Workspace {
 public:
   int64_t acquire(Extent extent, int64_t elements);
   void release(int64_t slot);
+  /// A slot that no value had or gets, for what ops need beside their results.
+  int64_t reserve(Extent extent, int64_t elements);
   /// Scratch of one thread: elements, and elements per key of the longest
   /// sequence rounded up to 16. Kernels use it one after another.
   void needScratch(int64_t elements, int64_t elementsPerKey);

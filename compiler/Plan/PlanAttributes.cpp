@@ -34,6 +34,17 @@ static constexpr Field<AttentionPlan> attentionFields[] = {
     {"rows", &AttentionPlan::rows},
     {"key_panels", &AttentionPlan::keyPanels},
     {"value_panels", &AttentionPlan::valuePanels}};
+static constexpr Field<WeightGradientPlan> weightGradientFields[] = {
+    {"rows", &WeightGradientPlan::rows},
+    {"panels", &WeightGradientPlan::panels},
+    {"depth_block", &WeightGradientPlan::depthBlock},
+    {"row_block", &WeightGradientPlan::rowBlock},
+    {"group", &WeightGradientPlan::group}};
+static constexpr Field<AttentionGradientPlan> attentionGradientFields[] = {
+    {"rows", &AttentionGradientPlan::rows},
+    {"key_panels", &AttentionGradientPlan::keyPanels},
+    {"head_panels", &AttentionGradientPlan::headPanels},
+    {"row_block", &AttentionGradientPlan::rowBlock}};
 
 template <typename Plan, size_t n>
 static DictionaryAttr write(MLIRContext *context, const Plan &plan,
@@ -93,6 +104,22 @@ DictionaryAttr bertc::toAttribute(MLIRContext *context,
 DictionaryAttr bertc::toAttribute(MLIRContext *context,
                                   const AttentionPlan &plan) {
   return writeAll(context, plan, attentionFields);
+}
+
+DictionaryAttr bertc::toAttribute(MLIRContext *context,
+                                  const WeightGradientPlan &plan) {
+  return write(context, plan, weightGradientFields);
+}
+DictionaryAttr bertc::toAttribute(MLIRContext *context,
+                                  const AttentionGradientPlan &plan) {
+  return write(context, plan, attentionGradientFields);
+}
+
+FailureOr<WeightGradientPlan> bertc::weightGradientPlan(Operation *op) {
+  return read(op, {}, weightGradientFields);
+}
+FailureOr<AttentionGradientPlan> bertc::attentionGradientPlan(Operation *op) {
+  return read(op, {}, attentionGradientFields);
 }
 
 /// The plan with its arithmetic; that of tiles wants the register tile that

@@ -24,12 +24,19 @@ mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
                                  const LinearPlan &plan);
 mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
                                  const AttentionPlan &plan);
+mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
+                                 const WeightGradientPlan &plan);
+mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
+                                 const AttentionGradientPlan &plan);
 
 /// Reads `op`'s plan (or the entry `part` of it); emits an error at the op when
 /// it is missing, incomplete or out of range.
 mlir::FailureOr<LinearPlan> linearPlan(mlir::Operation *op,
                                        llvm::StringRef part = {});
 mlir::FailureOr<AttentionPlan> attentionPlan(mlir::Operation *op);
+mlir::FailureOr<WeightGradientPlan> weightGradientPlan(mlir::Operation *op);
+mlir::FailureOr<AttentionGradientPlan>
+attentionGradientPlan(mlir::Operation *op);
 
 /// Name of the module attribute with planRowSplitTokens().
 constexpr llvm::StringLiteral rowSplitTokensName = "enc.row_split_tokens";

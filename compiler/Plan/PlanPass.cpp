@@ -42,6 +42,49 @@ static int64_t depthOf(Value x) {
   return lastColumns(x.getType());
 }
 
+/// The columns of queries, keys and values together.
+static int64_t qkvColumns(Type type) {
+  ArrayRef<int64_t> shape = enc::getRowShape(type);
+  return shape[0] * shape[1] * padded(shape[2]);
+}
+
+/// Gradients are computed in float32, whatever the precision of inference.
+static Attribute planForGradient(Operation *op, const TargetInfo &target) {
+  MLIRContext *context = op->getContext();
+  auto linear = [&](int64_t depth, int64_t columns) {
+    return toAttribute(context,
+                       planLinear(target, Precision::F32, depth, columns));
+  };
+  auto weight = [&](int64_t columns) {
+    return toAttribute(context, planWeightGradient(target, columns));
+  };
+  return llvm::TypeSwitch<Operation *, Attribute>(op)
+      .Case([&](enc::LinearInputGradientOp o) {
+        return linear(lastColumns(o.getGradient().getType()),
+                      lastColumns(o.getType()));
+      })
+      .Case([&](enc::FusedActivationGradientOp o) {
+        return linear(lastColumns(o.getGradient().getType()),
+                      lastColumns(o.getUp().getType()));
+      })
+      .Case([&](enc::FusedQKVInputGradientOp o) {
+        return linear(qkvColumns(o.getGradient().getType()),
+                      lastColumns(o.getType()));
+      })
+      .Case([&](enc::LinearWeightGradientOp o) {
+        return weight(lastColumns(o.getGradient().getType()));
+      })
+      .Case([&](enc::FusedQKVWeightGradientOp o) {
+        return weight(qkvColumns(o.getGradient().getType()) / 3);
+      })
+      .Case([&](enc::AttentionGradientOp o) {
+        int64_t size = enc::getRowShape(o.getQkv().getType())[2];
+        return toAttribute(context,
+                           planAttentionGradient(target, padded(size)));
+      })
+      .Default([](Operation *) { return Attribute(); });
+}
+
 static Attribute planFor(Operation *op, const TargetInfo &target,
                          Precision precision) {
   MLIRContext *context = op->getContext();
@@ -53,9 +96,7 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
         return linear(depthOf(o.getInput()), lastColumns(o.getType()));
       })
       .Case([&](enc::FusedQKVOp o) {
-        ArrayRef<int64_t> shape = enc::getRowShape(o.getType());
-        return linear(depthOf(o.getInput()),
-                      shape[0] * shape[1] * padded(shape[2]));
+        return linear(depthOf(o.getInput()), qkvColumns(o.getType()));
       })
       .Case([&](enc::FusedAttentionOp o) {
         int64_t size = enc::getRowShape(o.getQkv().getType())[2];
@@ -75,7 +116,7 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
             {b.getNamedAttr("down", toAttribute(context, plan.down)),
              b.getNamedAttr("up", toAttribute(context, plan.up))});
       })
-      .Default([](Operation *) { return Attribute(); });
+      .Default([&](Operation *o) { return planForGradient(o, target); });
 }
 
 namespace {

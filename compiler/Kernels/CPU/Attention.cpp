@@ -150,8 +150,14 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
                  scoreStride,
                  k.index(depth),
                  {}});
-    emitSoftmax(k, shape.scale, staged,
-                {scores, scoreStride, rows, o.length, factors});
+    SoftmaxOperands softmax{scores, scoreStride, rows, o.length,
+                            factors, {},          {}};
+    if (shape.logSumExp) {
+      softmax.logSumExp =
+          k.at(o.logSumExp, k.mul(row, shape.logSumExpStride));
+      softmax.logSumExpStride = k.index(shape.logSumExpStride);
+    }
+    emitSoftmax(k, shape.scale, staged, softmax);
     Product last{scores,
                  0,
                  scoreStride,
@@ -186,8 +192,13 @@ void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
     name +=
         llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
   AttentionOperands o = operands;
-  SmallVector<Value *> slots =
-      slotsOf({&o.query, &o.key, &o.value, &o.output, &o.scratch});
+  SmallVector<Place *> places = {&o.query, &o.key, &o.value, &o.output,
+                                 &o.scratch};
+  if (shape.logSumExp) {
+    name += llvm::formatv("_lse{0}", shape.logSumExpStride);
+    places.push_back(&o.logSumExp);
+  }
+  SmallVector<Value *> slots = slotsOf(places);
   slots.append({&o.length, &o.begin, &o.end});
   k.callKernel(name, slots, [&] { emitAttention(k, shape, plan, o); });
 }

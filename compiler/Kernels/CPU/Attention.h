@@ -27,6 +27,8 @@ struct AttentionShape {
   int64_t rowStride = 0;  // of the buffer that holds query, key and value
   int64_t outputStride = 0;
   double scale = 0;
+  bool logSumExp = false; // whether it is wanted; float32 only
+  int64_t logSumExpStride = 0;
 };
 
 /// `query`, `key`, `value` and `output` point at the first row of the sequence,
@@ -35,6 +37,7 @@ struct AttentionShape {
 /// rounded up to 16, and scratchFixed() more.
 struct AttentionOperands {
   Place query, key, value, output, scratch;
+  Place logSumExp; // of the first row, as the head's column; unused otherwise
   mlir::Value length, begin, end;
 };
 

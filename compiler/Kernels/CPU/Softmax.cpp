@@ -51,12 +51,13 @@ static void softmaxRows(KernelBuilder &k, double scale, bool toBF16,
         }
         return next;
       });
-  Values highest;
+  Values highest, largest;
   for (int64_t r = 0; r < count; ++r) {
     Value both = most[r * vectors];
     for (int64_t v = 1; v < vectors; ++v)
       both = k.maxf(both, most[r * vectors + v]);
-    highest.push_back(k.broadcast(k.reduceMax(both)));
+    largest.push_back(k.reduceMax(both));
+    highest.push_back(k.broadcast(largest[r]));
   }
 
   auto bf16Ones = [&] {
@@ -94,6 +95,13 @@ static void softmaxRows(KernelBuilder &k, double scale, bool toBF16,
   for (int64_t r = 0; r < count; ++r)
     k.storeScalar(k.divf(k.scalar(1.0), k.reduceAdd(sums[r])),
                   k.at(o.factors, k.add(row, r)));
+  if (!o.logSumExp.buffer)
+    return;
+  for (int64_t r = 0; r < count; ++r) {
+    Value log = emitLog(k.b, k.loc, k.reduceAdd(sums[r]));
+    k.storeScalar(k.addf(k.mulf(largest[r], k.scalar(scale)), log),
+                  k.at(o.logSumExp, k.mul(k.add(row, r), o.logSumExpStride)));
+  }
 }
 
 void bertc::emitSoftmax(KernelBuilder &k, double scale, bool toBF16,

@@ -1,0 +1,472 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The phases of each gradient op. A phase that adds to gradients of weights gives
+// each thread columns and reads all rows, so that the order of a sum does not
+// depend on the threads; no two phases between two barriers add to the same
+// gradient.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/CPU/AttentionGradient.h"
+#include "compiler/Kernels/CPU/InputGradient.h"
+#include "compiler/Kernels/CPU/Loss.h"
+#include "compiler/Kernels/CPU/NormGradient.h"
+#include "compiler/Kernels/CPU/RowsGradient.h"
+#include "compiler/Kernels/CPU/WeightGradient.h"
+#include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Lowering/TrainProgram.h"
+#include "compiler/Plan/PlanAttributes.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <limits>
+
+using namespace mlir;
+using namespace bertc;
+
+//===----------------------------------------------------------------------===//
+// Shared
+//===----------------------------------------------------------------------===//
+
+/// The weight, if its gradient is wanted.
+static StringAttr ifWanted(ArrayAttr into, FlatSymbolRefAttr weight) {
+  return weight && llvm::is_contained(into, weight) ? weight.getAttr()
+                                                    : StringAttr();
+}
+
+Value TrainProgram::count(const Buffer &buffer) {
+  return buffer.extent == Extent::PerToken ? e->frame.tokens
+                                           : e->frame.sequences;
+}
+
+std::pair<Value, Value> TrainProgram::ownVectors(int64_t columns) {
+  KernelBuilder &k = e->k;
+  return k.share(k.index(columns / lanes), e->frame.tid, e->frame.threads);
+}
+
+Place TrainProgram::gradientOf(StringAttr weight) {
+  return gradients.place(e->k, frame->gradients, weight, e->layer);
+}
+
+void TrainProgram::describeGradient(StringAttr weight, StringRef what,
+                                    const Buffer &x, const Buffer &y) {
+  StringRef name = weight.getValue();
+  name.consume_back("_weight");
+  describe((name + "_" + what).str());
+  int64_t flops = 2 * x.columns.real() * y.columns.real();
+  (y.extent == Extent::PerSequence ? e->next.flopsPerSequence
+                                   : e->next.flopsPerToken) = flops;
+}
+
+void TrainProgram::inputGradientPhase(const InputGradient &g,
+                                      const LinearPlan &plan) {
+  KernelBuilder &k = e->k;
+  const Buffer &dy = (*buffers)[g.dy], &dx = (*buffers)[g.dx];
+  InputGradientShape shape;
+  shape.depth = dx.columns.padded();
+  shape.columns = dy.columns.padded();
+  shape.inputStride = dx.stride;
+  shape.outputStride = dy.stride;
+  shape.activation = g.activation;
+  Split split = rowSplit(dx);
+  SmallVector<Access> reads = {{dy.slot, split}};
+  SmallVector<Access> writes = {{dx.slot, split}};
+  if (g.before) {
+    shape.beforeStride = (*buffers)[g.before].stride;
+    reads.push_back({(*buffers)[g.before].slot, split});
+  }
+  if (g.plus) {
+    shape.plus = true;
+    shape.plusStride = (*buffers)[g.plus].stride;
+    reads.push_back({(*buffers)[g.plus].slot, split});
+  }
+  if (g.activated)
+    writes.push_back({(*buffers)[g.activated].slot, split});
+  e->phases.run(reads, writes, [&] {
+    Value first = begin(dx);
+    auto rowsOf = [&](Value value) {
+      return k.at(place(value), k.mul(first, (*buffers)[value].stride));
+    };
+    InputGradientOperands o;
+    o.dy = rowsOf(g.dy);
+    o.dx = rowsOf(g.dx);
+    o.weight = weight(g.weight);
+    if (g.before)
+      o.before = rowsOf(g.before);
+    if (g.plus)
+      o.plus = rowsOf(g.plus);
+    o.scratch = workspace.scratch(k, e->frame);
+    o.rows = k.sub(end(dx), first);
+    o.panelBegin = k.index(0);
+    o.panelEnd = k.index(shape.depth / lanes);
+    callInputGradient(k, shape, plan, o);
+    if (g.activated)
+      callActivation(k, (*buffers)[g.before].rows(), g.activation, o.before,
+                     rowsOf(g.activated), o.rows);
+  });
+}
+
+void TrainProgram::weightGradientPhase(Operation *op, const WeightGradient &g) {
+  KernelBuilder &k = e->k;
+  const Buffer &dy = (*buffers)[g.dy];
+  int64_t columns = dy.columns.padded() / g.parts;
+  SmallVector<Access> reads = {{dy.slot, Split::Whole}};
+  if (g.weight)
+    reads.push_back({(*buffers)[g.x].slot, Split::Whole});
+  e->phases.run(reads, {}, [&] {
+    auto [begin, end] = ownVectors(columns);
+    Place from = k.at(place(g.dy), g.part * columns);
+    if (!g.weight) {
+      // The sums of columns, as those of a norm's bias.
+      NormWeightGradientOperands o;
+      o.x = o.dy = o.moments = from;
+      o.bias = gradientOf(g.bias);
+      o.rows = count(dy);
+      o.begin = begin;
+      o.end = end;
+      callNormWeightGradient(k, {columns, dy.stride}, o);
+      return;
+    }
+    const Buffer &x = (*buffers)[g.x];
+    WeightGradientShape shape;
+    shape.depth = x.columns.padded();
+    shape.columns = columns;
+    shape.inputStride = x.stride;
+    shape.outputStride = dy.stride;
+    shape.bias = bool(g.bias);
+    WeightGradientOperands o;
+    o.x = place(g.x);
+    o.dy = from;
+    o.weight = gradientOf(g.weight);
+    if (g.bias)
+      o.bias = gradientOf(g.bias);
+    o.scratch = workspace.scratch(k, e->frame);
+    o.rows = count(dy);
+    o.panelBegin = begin;
+    o.panelEnd = end;
+    callWeightGradient(k, shape, *weightGradientPlan(op), o);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Linear layers
+//===----------------------------------------------------------------------===//
+
+void TrainProgram::emitLinearInput(enc::LinearInputGradientOp op) {
+  const Buffer &dy = (*buffers)[op.getGradient()];
+  const Buffer &dx = (*buffers)[op.getResult()];
+  InputGradient g;
+  g.dy = op.getGradient();
+  g.dx = op.getResult();
+  g.plus = op.getPlus();
+  g.weight = panels({op.getWeightAttr().getAttr()}, Arithmetic::F32, dy.columns,
+                    dx.columns)
+                 .weight;
+  describeGradient(op.getWeightAttr().getAttr(), "input_gradient", dx, dy);
+  inputGradientPhase(g, *linearPlan(op));
+}
+
+void TrainProgram::emitFusedActivation(enc::FusedActivationGradientOp op) {
+  const Buffer &dy = (*buffers)[op.getGradient()];
+  const Buffer &dx = (*buffers)[op.getResult()];
+  InputGradient g;
+  g.dy = op.getGradient();
+  g.dx = op.getResult();
+  g.before = op.getUp();
+  g.activation = activationOf(op.getActivation());
+  g.activated = op.getActivated();
+  g.weight = panels({op.getDownAttr().getAttr()}, Arithmetic::F32, dy.columns,
+                    dx.columns)
+                 .weight;
+  describeGradient(op.getDownAttr().getAttr(), "input_gradient", dx, dy);
+  inputGradientPhase(g, *linearPlan(op));
+}
+
+void TrainProgram::emitQKVInput(enc::FusedQKVInputGradientOp op) {
+  const Buffer &dy = (*buffers)[op.getGradient()];
+  const Buffer &dx = (*buffers)[op.getResult()];
+  InputGradient g;
+  g.dy = op.getGradient();
+  g.dx = op.getResult();
+  g.plus = op.getPlus();
+  g.weight =
+      panels({op.getQueryAttr().getAttr(), op.getKeyAttr().getAttr(),
+              op.getValueAttr().getAttr()},
+             Arithmetic::F32,
+             headColumns(dy.columns.count / 3, dy.columns.size), dx.columns)
+          .weight;
+  describeGradient(StringAttr::get(op.getContext(), "query_key_value"),
+                   "input_gradient", dx, dy);
+  inputGradientPhase(g, *linearPlan(op));
+}
+
+void TrainProgram::emitLinearWeight(enc::LinearWeightGradientOp op) {
+  WeightGradient g;
+  g.dy = op.getGradient();
+  g.x = op.getInput();
+  g.weight = ifWanted(op.getInto(), op.getWeightAttr());
+  g.bias = ifWanted(op.getInto(), op.getBiasAttr());
+  if (g.x)
+    describeGradient(op.getWeightAttr().getAttr(), "weight_gradient",
+                     (*buffers)[g.x], (*buffers)[g.dy]);
+  else
+    describe("bias_gradient");
+  weightGradientPhase(op, g);
+}
+
+void TrainProgram::emitQKVWeight(enc::FusedQKVWeightGradientOp op) {
+  std::pair<FlatSymbolRefAttr, FlatSymbolRefAttr> parts[] = {
+      {op.getQueryAttr(), op.getQueryBiasAttr()},
+      {op.getKeyAttr(), op.getKeyBiasAttr()},
+      {op.getValueAttr(), op.getValueBiasAttr()}};
+  for (auto [number, names] : llvm::enumerate(parts)) {
+    WeightGradient g;
+    g.dy = op.getGradient();
+    g.x = op.getInput();
+    g.weight = ifWanted(op.getInto(), names.first);
+    g.bias = ifWanted(op.getInto(), names.second);
+    g.part = number;
+    g.parts = 3;
+    if (!g.weight && !g.bias)
+      continue;
+    describe("bias_gradient");
+    if (g.weight) {
+      Buffer part = (*buffers)[g.dy];
+      part.columns.count /= 3;
+      describeGradient(g.weight, "weight_gradient", (*buffers)[g.x], part);
+    }
+    weightGradientPhase(op, g);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Attention: whole heads, so that no sum over queries is cut
+//===----------------------------------------------------------------------===//
+
+void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
+  KernelBuilder &k = e->k;
+  const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getOutput()];
+  const Buffer &sums = (*buffers)[op.getLogSumExp()];
+  AttentionShape shape = gradientShape(op);
+  AttentionGradientPlan plan = *attentionGradientPlan(op);
+  int64_t heads = out.columns.count;
+  describe("attention_gradient");
+  e->next.flopsPerPair = 5 * 2 * out.columns.real();
+  SmallVector<Access> reads;
+  for (Value read :
+       {op.getGradient(), op.getOutput(), op.getQkv(), op.getLogSumExp()})
+    reads.push_back({(*buffers)[read].slot, Split::Whole});
+  Access write{(*buffers)[op.getResult()].slot, Split::Pairs};
+  e->phases.run(reads, write, [&] {
+    Place qkv = place(op.getQkv()), dqkv = place(op.getResult());
+    Place y = place(op.getOutput()), dy = place(op.getGradient());
+    Place logSumExp = place(op.getLogSumExp());
+    Place scratch = workspace.scratch(k, e->frame);
+    auto attend = [&](Value head, Value first, Value length, Value, Value) {
+      Value column = k.mul(head, in.columns.stride);
+      auto at = [&](Place rows, int64_t stride, int64_t part) {
+        Place row = k.at(rows, k.mul(first, stride));
+        return k.at(k.at(row, column), part * heads * in.columns.stride);
+      };
+      AttentionGradientOperands o;
+      o.query = at(qkv, in.stride, 0);
+      o.key = at(qkv, in.stride, 1);
+      o.value = at(qkv, in.stride, 2);
+      o.output = at(y, out.stride, 0);
+      o.gradient = at(dy, out.stride, 0);
+      o.logSumExp = k.at(k.at(logSumExp, k.mul(first, sums.stride)), head);
+      o.logSumExpStride = k.index(sums.stride);
+      o.queryGradient = at(dqkv, in.stride, 0);
+      o.keyGradient = at(dqkv, in.stride, 1);
+      o.valueGradient = at(dqkv, in.stride, 2);
+      o.scratch = scratch;
+      o.length = length;
+      callAttentionGradient(k, shape, plan, o);
+    };
+    constexpr int64_t whole = std::numeric_limits<int32_t>::max();
+    forOwnHeads(k, e->frame, heads, whole, attend);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Norms and embeddings
+//===----------------------------------------------------------------------===//
+
+void TrainProgram::normGradientPhases(const NormGradient &g) {
+  KernelBuilder &k = e->k;
+  const Buffer &dy = (*buffers)[g.dy];
+  SlotPlace moments = slotOf(momentsSlot);
+  auto rowsOf = [&](Place rows, int64_t stride) {
+    return k.at(rows, k.mul(e->tokenBegin, stride));
+  };
+  describe("norm_gradient");
+  e->phases.run(
+      {{g.x.slot, Split::Rows}, {dy.slot, Split::Rows}},
+      {{g.dx.slot, Split::Rows}, {moments.slot, Split::Rows}}, [&] {
+        NormGradientOperands o;
+        o.x = rowsOf(g.x.place, dy.stride);
+        o.dy = rowsOf(place(g.dy), dy.stride);
+        o.gain = weight(vector({g.gain.getAttr()}, dy.columns));
+        o.dx = rowsOf(g.dx.place, dy.stride);
+        o.moments = rowsOf(moments.place, momentWords);
+        o.rows = k.sub(e->tokenEnd, e->tokenBegin);
+        callLayerNormGradient(k, dy.rows(), g.epsilon, o);
+      });
+  StringAttr gain = ifWanted(g.into, g.gain), bias = ifWanted(g.into, g.bias);
+  if (!gain && !bias)
+    return;
+  describe("norm_weight_gradient");
+  e->phases.run({{g.x.slot, Split::Whole},
+                 {dy.slot, Split::Whole},
+                 {moments.slot, Split::Whole}},
+                {}, [&] {
+                  NormWeightGradientOperands o;
+                  o.x = g.x.place;
+                  o.dy = place(g.dy);
+                  o.moments = moments.place;
+                  if (gain)
+                    o.gain = gradientOf(gain);
+                  if (bias)
+                    o.bias = gradientOf(bias);
+                  o.rows = e->frame.tokens;
+                  std::tie(o.begin, o.end) = ownVectors(dy.columns.padded());
+                  callNormWeightGradient(k, dy.rows(), o);
+                });
+}
+
+void TrainProgram::emitLayerNormGradient(enc::LayerNormGradientOp op) {
+  normGradientPhases({slotOf(op.getInput()), op.getGradient(),
+                      slotOf(op.getResult()), op.getGainAttr(),
+                      op.getBiasAttr(), op.getEpsilon().convertToDouble(),
+                      op.getInto()});
+}
+
+void TrainProgram::tableGradientPhase(Value ids, SlotPlace dy,
+                                      const Buffer &rows, StringAttr table) {
+  KernelBuilder &k = e->k;
+  describe((table.getValue() + "_gradient").str());
+  e->phases.run({{dy.slot, Split::Whole}}, {}, [&] {
+    auto [begin, end] = ownVectors(rows.columns.padded());
+    callEmbedGradient(k, rows.rows(), ids, dy.place, gradientOf(table),
+                      e->frame.tokens, begin, end);
+  });
+}
+
+/// The sum of embeddings, the input of the norm, is gathered again.
+void TrainProgram::emitEmbedNormGradient(enc::FusedEmbedNormGradientOp op) {
+  KernelBuilder &k = e->k;
+  const Buffer &dy = (*buffers)[op.getGradient()];
+  SlotPlace sums = slotOf(sumsSlot), dx = slotOf(inputSlot);
+  std::pair<Value, FlatSymbolRefAttr> parts[] = {
+      {op.getIds(), op.getWordTableAttr()},
+      {op.getTypes(), op.getTypeTableAttr()},
+      {op.getPositions(), op.getPositionTableAttr()}};
+  describe("embed");
+  e->phases.run(
+      {}, {{sums.slot, Split::Rows}, {dx.slot, Split::Rows}}, [&] {
+        Value first = k.mul(e->tokenBegin, dy.stride);
+        Place own = k.at(sums.place, first), other = k.at(dx.place, first);
+        for (auto [number, part] : llvm::enumerate(parts)) {
+          callEmbed(k, dy.rows(), ids(part.first),
+                    weight(table(part.second.getAttr())),
+                    number ? dx.place : sums.place, e->tokenBegin, e->tokenEnd);
+          if (number)
+            callAdd(k, dy.rows(), own, other, own,
+                    k.sub(e->tokenEnd, e->tokenBegin));
+        }
+      });
+  normGradientPhases({sums, op.getGradient(), dx, op.getGainAttr(),
+                      op.getBiasAttr(), op.getEpsilon().convertToDouble(),
+                      op.getInto()});
+  for (auto [from, table] : parts)
+    if (StringAttr wanted = ifWanted(op.getInto(), table))
+      tableGradientPhase(ids(from), dx, dy, wanted);
+}
+
+void TrainProgram::emitEmbedGradient(enc::EmbedGradientOp op) {
+  if (StringAttr table = ifWanted(op.getInto(), op.getTableAttr()))
+    tableGradientPhase(ids(op.getIds()), slotOf(op.getGradient()),
+                       (*buffers)[op.getGradient()], table);
+}
+
+//===----------------------------------------------------------------------===//
+// Rows, sequences and losses
+//===----------------------------------------------------------------------===//
+
+void TrainProgram::emitActivationGradient(enc::ActivationGradientOp op) {
+  RowShape shape = (*buffers)[op.getResult()].rows();
+  describe("activation_gradient");
+  rowsPhase({op.getGradient(), op.getInput()}, op.getResult(),
+            [&](ArrayRef<Place> in, Place dx, Value rows) {
+              callActivationGradient(e->k, shape,
+                                     activationOf(op.getActivation()), in[1],
+                                     in[0], dx, rows);
+            });
+}
+
+void TrainProgram::emitPoolGradient(enc::PoolGradientOp op) {
+  const Buffer &dy = (*buffers)[op.getGradient()];
+  const Buffer &dx = (*buffers)[op.getResult()];
+  SmallVector<Access> reads = {{dy.slot, Split::Sequences}};
+  if (op.getInput())
+    reads.push_back({(*buffers)[op.getInput()].slot, Split::Whole});
+  describe("pool_gradient");
+  e->phases.run(reads, {{dx.slot, Split::Sequences}}, [&] {
+    Place to = place(op.getResult());
+    callPoolGradient(e->k, dx.rows(), dy.rows(), poolingOf(op.getMode()),
+                     e->frame.offsets,
+                     op.getInput() ? place(op.getInput()) : to,
+                     place(op.getGradient()), to, e->sequenceBegin,
+                     e->sequenceEnd);
+  });
+}
+
+void TrainProgram::emitNormalizeGradient(enc::NormalizeGradientOp op) {
+  RowShape shape = (*buffers)[op.getResult()].rows();
+  describe("normalize_gradient");
+  rowsPhase({op.getInput(), op.getGradient()}, op.getResult(),
+            [&](ArrayRef<Place> in, Place dx, Value rows) {
+              callNormalizeGradient(e->k, shape, in[0], in[1], dx, rows);
+            });
+}
+
+/// One thread computes the loss and its gradient.
+void TrainProgram::emitLoss(Operation *op) {
+  KernelBuilder &k = e->k;
+  Value x = op->getOperand(0), dx = op->getResult(0);
+  const Buffer &in = (*buffers)[x], &out = (*buffers)[dx];
+  describe("loss");
+  e->phases.run({{in.slot, Split::Whole}}, {{out.slot, Split::Whole}}, [&] {
+    LossOperands o;
+    o.x = place(x);
+    o.loss = {frame->loss, k.index(0)};
+    o.gradient = place(dx);
+    o.rows = count(in);
+    k.ifThen(k.equal(e->frame.tid, k.index(0)), [&] {
+      Place targets{frame->targets, k.index(0)};
+      llvm::TypeSwitch<Operation *>(op)
+          .Case([&](enc::CrossEntropyGradientOp) {
+            o.labels = frame->labels;
+            callCrossEntropy(k, in.rows(), o);
+          })
+          .Case([&](enc::MseGradientOp) {
+            o.targets = targets;
+            callMeanSquaredError(k, in.rows(), o);
+          })
+          .Case([&](enc::BinaryCrossEntropyGradientOp) {
+            o.targets = targets;
+            callBinaryCrossEntropy(k, in.rows(), o);
+          })
+          .Case([&](enc::SpanLossGradientOp) {
+            o.labels = frame->labels;
+            o.offsets = e->frame.offsets;
+            o.sequences = e->frame.sequences;
+            callSpanLoss(k, in.rows(), o);
+          });
+    });
+  });
+}

@@ -1,0 +1,315 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The walks over a training function, and the forward ops that leave more behind
+// than they do in inference.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/TrainProgram.h"
+#include "compiler/Kernels/CPU/AttentionGradient.h"
+#include "compiler/Kernels/CPU/InputGradient.h"
+#include "compiler/Kernels/CPU/NormGradient.h"
+#include "compiler/Kernels/CPU/WeightGradient.h"
+#include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Plan/PlanAttributes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace bertc;
+
+TrainProgram::TrainProgram(func::FuncOp train, WeightLayoutBuilder &weights,
+                           GradientLayout &gradients)
+    : Program(train, SplitBy::Rows, 0, weights), gradients(gradients) {}
+
+//===----------------------------------------------------------------------===//
+// First walk
+//===----------------------------------------------------------------------===//
+
+/// The trips in which `op` runs.
+static std::pair<int64_t, int64_t> tripsOf(Operation *op) {
+  if (auto loop = op->getParentOfType<enc::LayersBackwardOp>())
+    return {loop.getFirstTrip(), loop.getEndTrip()};
+  return {0, 1};
+}
+
+LogicalResult TrainProgram::addGradients(Operation *op, ArrayAttr into) {
+  auto [first, end] = tripsOf(op);
+  for (auto weight : into.getAsRange<FlatSymbolRefAttr>())
+    gradients.add(op, weight.getAttr(), first, end);
+  return success();
+}
+
+LogicalResult TrainProgram::needInputGradientScratch(Operation *op) {
+  FailureOr<LinearPlan> plan = linearPlan(op);
+  if (failed(plan))
+    return failure();
+  if (plan->arithmetic != Arithmetic::F32)
+    return op->emitOpError("plan has arithmetic '")
+           << arithmeticName(plan->arithmetic)
+           << "', expected f32 for a gradient";
+  workspace.needScratch(inputGradientScratch(*plan), 0);
+  return success();
+}
+
+LogicalResult TrainProgram::needWeightGradientScratch(Operation *op) {
+  FailureOr<WeightGradientPlan> plan = weightGradientPlan(op);
+  if (failed(plan))
+    return failure();
+  workspace.needScratch(weightGradientScratch(*plan), 0);
+  return success();
+}
+
+AttentionShape
+TrainProgram::gradientShape(enc::AttentionGradientOp op) const {
+  return attentionShape(op.getScale().convertToDouble(),
+                        (*buffers)[op.getQkv()], (*buffers)[op.getOutput()]);
+}
+
+LogicalResult TrainProgram::prepare(Operation *op) {
+  // TODO: dropout.
+  if (auto rate = op->getAttrOfType<FloatAttr>("rate"))
+    return op->emitOpError("has no kernel for a dropout rate of ")
+           << rate.getValueAsDouble();
+  if (isa<enc::LayersBackwardOp, enc::LinearInputGradientOp,
+          enc::LinearWeightGradientOp, enc::FusedQKVInputGradientOp,
+          enc::FusedQKVWeightGradientOp, enc::FusedActivationGradientOp,
+          enc::AttentionGradientOp, enc::LayerNormGradientOp,
+          enc::FusedEmbedNormGradientOp, enc::EmbedGradientOp,
+          enc::ActivationGradientOp, enc::PoolGradientOp,
+          enc::NormalizeGradientOp>(op))
+    return prepareGradient(op);
+  return prepareForward(op);
+}
+
+LogicalResult TrainProgram::prepareForward(Operation *op) {
+  if (isa<enc::CrossEntropyOp, enc::MseOp, enc::BinaryCrossEntropyOp,
+          enc::SpanLossOp, enc::CrossEntropyGradientOp, enc::MseGradientOp,
+          enc::BinaryCrossEntropyGradientOp, enc::SpanLossGradientOp>(op))
+    return success();
+  if (auto layers = dyn_cast<enc::LayersOp>(op))
+    if (!layers.getCollect().empty())
+      return op->emitOpError("collects states, which training has no use for");
+  return Program::prepare(op);
+}
+
+LogicalResult TrainProgram::prepareGradient(Operation *op) {
+  const BufferAssignment &b = *buffers;
+  auto needMoments = [&] {
+    if (momentsSlot < 0)
+      momentsSlot = workspace.reserve(Extent::PerToken, momentWords);
+  };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<enc::LinearInputGradientOp, enc::FusedQKVInputGradientOp,
+            enc::FusedActivationGradientOp>(
+          [&](auto) { return needInputGradientScratch(op); })
+      .Case<enc::LinearWeightGradientOp, enc::FusedQKVWeightGradientOp>(
+          [&](auto o) {
+            if (failed(addGradients(op, o.getInto())))
+              return failure();
+            return o.getInput() ? needWeightGradientScratch(op) : success();
+          })
+      .Case([&](enc::AttentionGradientOp o) -> LogicalResult {
+        FailureOr<AttentionGradientPlan> plan = attentionGradientPlan(op);
+        if (failed(plan))
+          return failure();
+        AttentionShape shape = gradientShape(o);
+        workspace.needScratch(gradientScratchFixed(shape, *plan),
+                              gradientScratchPerKey(shape, *plan));
+        return success();
+      })
+      .Case([&](enc::LayerNormGradientOp o) -> LogicalResult {
+        if (b[o.getInput()].extent != Extent::PerToken)
+          return op->emitOpError("has no kernel for rows of sequences");
+        needMoments();
+        if (failed(addGradients(op, o.getInto())))
+          return failure();
+        return verifyPlain(op, b[o.getInput()]);
+      })
+      .Case([&](enc::FusedEmbedNormGradientOp o) {
+        needMoments();
+        int64_t stride = b[o.getGradient()].stride;
+        sumsSlot = workspace.reserve(Extent::PerToken, stride);
+        inputSlot = workspace.reserve(Extent::PerToken, stride);
+        return addGradients(op, o.getInto());
+      })
+      .Case([&](enc::EmbedGradientOp o) {
+        return addGradients(op, o.getInto());
+      })
+      .Case([&](enc::LayersBackwardOp o) {
+        Value next = o.getBody().front().getTerminator()->getOperand(0);
+        return success(succeeded(verifyPlain(op, b[o.getInit()])) &&
+                       succeeded(verifyPlain(op, b[next])));
+      })
+      .Case([&](enc::PoolGradientOp o) {
+        return verifyPlain(op, b[o.getResult()]);
+      })
+      .Default([](Operation *) { return success(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Second walk
+//===----------------------------------------------------------------------===//
+
+void TrainProgram::emit(KernelBuilder &k, TrainFrame &trainFrame,
+                        PhaseTable &table) {
+  frame = &trainFrame;
+  Program::emit(k, trainFrame, table);
+  frame = nullptr;
+}
+
+void TrainProgram::emitOp(Operation *op) {
+  llvm::TypeSwitch<Operation *>(op)
+      .Case([&](enc::FusedLinearAddNormOp o) { emitLinearAddNorm(o); })
+      .Case([&](enc::FusedFeedForwardOp o) { emitFeedForward(o); })
+      .Case([&](enc::LayersBackwardOp o) { emitLayersBackward(o); })
+      .Case([&](enc::LinearInputGradientOp o) { emitLinearInput(o); })
+      .Case([&](enc::LinearWeightGradientOp o) { emitLinearWeight(o); })
+      .Case([&](enc::FusedQKVInputGradientOp o) { emitQKVInput(o); })
+      .Case([&](enc::FusedQKVWeightGradientOp o) { emitQKVWeight(o); })
+      .Case([&](enc::FusedActivationGradientOp o) { emitFusedActivation(o); })
+      .Case([&](enc::AttentionGradientOp o) { emitAttentionGradient(o); })
+      .Case([&](enc::LayerNormGradientOp o) { emitLayerNormGradient(o); })
+      .Case([&](enc::FusedEmbedNormGradientOp o) { emitEmbedNormGradient(o); })
+      .Case([&](enc::EmbedGradientOp o) { emitEmbedGradient(o); })
+      .Case([&](enc::ActivationGradientOp o) { emitActivationGradient(o); })
+      .Case([&](enc::PoolGradientOp o) { emitPoolGradient(o); })
+      .Case([&](enc::NormalizeGradientOp o) { emitNormalizeGradient(o); })
+      .Case<enc::CrossEntropyGradientOp, enc::MseGradientOp,
+            enc::BinaryCrossEntropyGradientOp, enc::SpanLossGradientOp>(
+          [&](Operation *o) { emitLoss(o); })
+      // The kernel of its gradient computes it, too.
+      .Case<enc::CrossEntropyOp, enc::MseOp, enc::BinaryCrossEntropyOp,
+            enc::SpanLossOp>([](Operation *) {})
+      .Default([&](Operation *o) { Program::emitOp(o); });
+}
+
+/// The loss has a place of its own; outputs are numbered without it.
+void TrainProgram::emitReturn(Operation *op) {
+  int64_t number = 0;
+  for (Value value : op->getOperands())
+    if (!isa<enc::ScalarType>(value.getType()))
+      writeOutput(number++, value);
+}
+
+void TrainProgram::emitLayersBackward(enc::LayersBackwardOp op) {
+  KernelBuilder &k = e->k;
+  Block &body = op.getBody().front();
+  Value carried = body.getArgument(0);
+  if ((*buffers)[op.getInit()].slot != (*buffers)[carried].slot)
+    copyRows(op.getInit(), carried);
+  e->phases.join();
+  int64_t trips = op.getEndTrip() - op.getFirstTrip();
+  k.forLoop(k.index(0), k.index(trips), 1, [&](Value trip) {
+    e->layer = k.sub(k.index(op.getEndTrip() - 1), trip);
+    emitBlock(body);
+    if (buffers->needsCopy(op))
+      copyRows(body.getTerminator()->getOperand(0), carried);
+    e->phases.join();
+  });
+  e->layer = {};
+}
+
+//===----------------------------------------------------------------------===//
+// Forward ops that leave the input of their norm or activation
+//===----------------------------------------------------------------------===//
+
+Program::SlotPlace TrainProgram::slotOf(Value value) {
+  return {(*buffers)[value].slot, place(value)};
+}
+Program::SlotPlace TrainProgram::slotOf(int64_t slot) {
+  return {slot, workspace.slot(e->k, e->frame, slot)};
+}
+
+void TrainProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
+  if (!op.getSum())
+    return Program::emitLinearAddNorm(op);
+  const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
+  LinearShape shape = linearShape(x, y, true);
+  shape.residual = true;
+  shape.residualStride = (*buffers)[op.getResidual()].stride;
+  LinearPlan plan = *linearPlan(op);
+  LinearWeights w =
+      linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr());
+  describeLinear(op.getWeightAttr(), x, y, w);
+  linearPhase(shape, plan, op.getInput(), op.getSum(), op.getResidual(), w);
+  int64_t gain = vector({op.getGainAttr().getAttr()}, y.columns);
+  int64_t bias = vector({op.getNormBiasAttr().getAttr()}, y.columns);
+  describe("add_norm");
+  rowsPhase({op.getSum()}, op.getResult(),
+            [&](ArrayRef<Place> in, Place out, Value rows) {
+              callLayerNorm(e->k, y.rows(), op.getEpsilon().convertToDouble(),
+                            in[0], out, weight(gain), weight(bias), rows);
+            });
+}
+
+/// Blocks of rows as in Program; the activation passes from `up` to scratch.
+void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
+  if (!op.getSum() && !op.getUpResult())
+    return Program::emitFeedForward(op);
+  KernelBuilder &k = e->k;
+  Value x = op.getInput(), y = op.getResult();
+  Value sum = op.getSum() ? op.getSum() : y;
+  const Buffer &in = (*buffers)[x], &out = (*buffers)[y];
+  Buffer middle = intermediate(op);
+  LinearPlan upPlan = *linearPlan(op, "up"), downPlan = *linearPlan(op, "down");
+  ActivationFunction activation = activationOf(op.getActivation());
+  LinearShape up = linearShape(in, middle, true);
+  if (!op.getUpResult())
+    up.activation = activation;
+  LinearShape down = linearShape(middle, out, true);
+  down.residual = true;
+  down.residualStride = in.stride;
+  auto upWeights =
+      linearWeights(upPlan, in, middle, op.getUpAttr(), op.getUpBiasAttr());
+  auto downWeights = linearWeights(downPlan, middle, out, op.getDownAttr(),
+                                   op.getDownBiasAttr());
+  int64_t gain = vector({op.getGainAttr().getAttr()}, out.columns);
+  int64_t normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
+
+  SmallVector<Access> writes = {{out.slot, Split::Rows}};
+  for (Value extra : {op.getSum(), op.getUpResult()})
+    if (extra)
+      writes.push_back({(*buffers)[extra].slot, Split::Rows});
+  describeLinear(op.getUpAttr(), in, middle, upWeights);
+  e->phases.run({{in.slot, Split::Rows}}, writes, [&] {
+    Place scratch = workspace.scratch(k, e->frame);
+    Value count = k.sub(e->tokenEnd, e->tokenBegin);
+    forBalancedRows(k, count, downPlan.rowBlock, [&](Value first, Value rows) {
+      Value row = k.add(e->tokenBegin, first);
+      auto rowsOf = [&](Value value) {
+        return k.at(place(value), k.mul(row, (*buffers)[value].stride));
+      };
+      describeLinear(op.getUpAttr(), in, middle, upWeights);
+      beginPhase();
+      LinearOperands o;
+      o.x = rowsOf(x);
+      o.y = op.getUpResult() ? rowsOf(op.getUpResult()) : scratch;
+      o.scratch = scratch;
+      o.rows = rows;
+      o.panelBegin = k.index(0);
+      o.panelEnd = k.index(up.columns / lanes);
+      setWeights(o, upWeights);
+      callLinear(k, up, upPlan, o);
+      if (op.getUpResult())
+        callActivation(k, middle.rows(), activation, o.y, scratch, rows);
+      describeLinear(op.getDownAttr(), middle, out, downWeights);
+      beginPhase();
+      o.residual = o.x;
+      o.x = scratch;
+      o.y = rowsOf(sum);
+      o.panelEnd = k.index(down.columns / lanes);
+      setWeights(o, downWeights);
+      callLinear(k, down, downPlan, o);
+      describe("add_norm");
+      beginPhase();
+      callLayerNorm(k, out.rows(), op.getEpsilon().convertToDouble(), o.y,
+                    rowsOf(y), weight(gain), weight(normBias), rows);
+    });
+  });
+}
