@@ -14,6 +14,7 @@
 #include "compiler/Driver/Compile.h"
 #include "compiler/Driver/Report.h"
 #include "compiler/Driver/Targets.h"
+#include "compiler/Driver/Training.h"
 #include "compiler/Driver/Variants.h"
 #include "compiler/Emit/OutputFile.h"
 #include "compiler/Import/BuildModule.h"
@@ -56,11 +57,13 @@ public:
 
 private:
   llvm::Error checkOptions();
+  llvm::Error checkTraining();
   llvm::Error load();
   llvm::Error runStage(llvm::StringRef stage, mlir::PassManager &manager,
                        llvm::StringRef help);
   llvm::Error fuse();
   llvm::Error generateBackward();
+  llvm::Error addInference();
   llvm::Error finish(Variants variants);
   llvm::Error writeArtefact(llvm::StringRef artefact);
 
@@ -69,6 +72,7 @@ private:
   PhaseTimes times;
   std::vector<TargetInfo> targets;
   ModelDirectory model;
+  std::optional<HeadSpec> head; ///< To train.
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<std::string> passes;
@@ -89,23 +93,8 @@ llvm::Error Compilation::checkOptions() {
                                 " for --require-fusion, expected some of " +
                                 llvm::join(fusionNames(), ", "),
                             suggestion(name, fusionNames()));
-  if (options.head && options.emit > Stage::Backward)
-    return makeUsageError("--head is for training, which ends at "
-                          "--emit=backward for now",
-                          "add --emit=enc, --emit=fused or --emit=backward");
-  if (options.emit != Stage::Backward &&
-      (!options.freeze.empty() || options.activationMemory != 0))
-    return makeUsageError("--freeze and --activation-memory are for the "
-                          "backward pass",
-                          "add --emit=backward");
-  if (options.activationMemory < 0)
-    return makeUsageError(
-        "expected --activation-memory to be at least 0, got " +
-        llvm::Twine(options.activationMemory));
-  if (options.isTraining() && !options.outputs.empty())
-    return makeUsageError("--outputs is for inference, a training function "
-                          "returns loss and logits",
-                          "leave --outputs out");
+  if (llvm::Error error = checkTraining())
+    return error;
   bool text = options.output.empty() || options.output == "-";
   if (text && options.emit >= Stage::Object)
     return makeUsageError("expected the file to write, got none",
@@ -121,6 +110,30 @@ llvm::Error Compilation::checkOptions() {
   return llvm::Error::success();
 }
 
+llvm::Error Compilation::checkTraining() {
+  if (options.head && !options.train && options.emit > Stage::Backward)
+    return makeUsageError("--head is for training",
+                          "add --train, or stop at --emit=backward");
+  if (!options.train && options.emit != Stage::Backward &&
+      (!options.freeze.empty() || options.activationMemory != 0))
+    return makeUsageError("--freeze and --activation-memory are for training",
+                          "add --train");
+  if (options.activationMemory < 0)
+    return makeUsageError(
+        "expected --activation-memory to be at least 0, got " +
+        llvm::Twine(options.activationMemory));
+  if (options.train && options.precision != Precision::F32)
+    return makeUsageError("--train is for --precision=f32, got " +
+                              precisionName(options.precision),
+                          "train in f32, and compile what was saved");
+  if (options.isTraining() && options.emit <= Stage::Backward &&
+      !options.outputs.empty())
+    return makeUsageError("--outputs is for inference, a training function "
+                          "returns loss and logits",
+                          "leave --outputs out");
+  return llvm::Error::success();
+}
+
 llvm::Error Compilation::load() {
   PhaseTimes::Scope scope(times, "import");
   auto loaded = loadModelDirectory(options.model);
@@ -129,9 +142,16 @@ llvm::Error Compilation::load() {
   model = std::move(*loaded);
   result.notes = model.notes;
   if (options.isTraining()) {
-    auto head = parseHead(options.head.value_or(""), model);
-    if (!head)
-      return head.takeError();
+    auto parsed = parseHead(options.head.value_or(""), model);
+    if (!parsed)
+      return parsed.takeError();
+    head = *parsed;
+    if (options.train && !model.weights.hasWeights())
+      return makeError(ExitCode::BadModel, options.model,
+                       "there are no weights to train",
+                       "give the directory of the model");
+    if (llvm::Error error = verifyHead(model, *head))
+      return error;
     auto built = buildTrainingModule(context, model, *head);
     if (!built)
       return built.takeError();
@@ -173,6 +193,29 @@ llvm::Error Compilation::generateBackward() {
   mlir::PassManager manager(&context);
   buildBackwardPipeline(manager, options.freeze, options.activationMemory);
   return runStage("backward", manager, "see --emit=fused for what it reads");
+}
+
+/// The function of inference beside the training function.
+llvm::Error Compilation::addInference() {
+  ImportOptions import;
+  import.head = head;
+  import.outputs = options.outputs;
+  auto isLogits = [](llvm::StringRef name) { return name.trim() == "logits"; };
+  if (!import.outputs.empty() &&
+      llvm::none_of(llvm::split(import.outputs, ','), isLogits))
+    import.outputs += ",logits"; // evaluation reads them
+  auto inference = buildModule(context, model, import);
+  if (!inference)
+    return inference.takeError();
+  ProblemCollector problems(context);
+  mlir::PassManager manager(&context);
+  buildFusionPipeline(manager);
+  if (mlir::failed(manager.run(**inference)))
+    return makeError(ExitCode::Failure, options.model,
+                     "the stage 'fused' failed\n" + problems.text,
+                     "see --remarks for what was not fused and why");
+  replaceForward(*module, std::move(*inference));
+  return llvm::Error::success();
 }
 
 llvm::Expected<std::string>
@@ -230,9 +273,17 @@ llvm::Error Compilation::finish(Variants variants) {
   for (auto weight : module->getOps<mlir::enc::WeightOp>())
     patterns[weight.getSymName()] = weight.getTensor().str();
   if (model.weights.hasWeights())
-    inputs.weights = [&](llvm::StringRef symbol, int64_t layer) {
+    inputs.weights = [&](llvm::StringRef symbol,
+                         int64_t layer) -> llvm::Expected<const TensorInfo *> {
+      if (options.train && isNewWeight(model, *head, symbol))
+        return nullptr;
       return resolveWeight(model.weights, patterns.lookup(symbol), layer);
     };
+  if (options.train) {
+    inputs.training = std::move(variants.training);
+    if (llvm::Error error = describeTraining(model, *head, *inputs.training))
+      return error;
+  }
   PhaseTimes::Scope scope(times, "library");
   auto files = writeLibrary(inputs, options.output);
   if (!files)
@@ -261,8 +312,11 @@ llvm::Expected<CompileResult> Compilation::run() {
   if (options.emit > Stage::Enc)
     if (llvm::Error error = fuse())
       return error;
-  if (options.emit == Stage::Backward)
+  if (options.hasBackward())
     if (llvm::Error error = generateBackward())
+      return error;
+  if (options.train && options.emit > Stage::Backward)
+    if (llvm::Error error = addInference())
       return error;
   llvm::Error error = llvm::Error::success();
   if (options.emit <= Stage::Backward) {

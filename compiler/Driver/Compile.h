@@ -32,13 +32,18 @@ struct CompileOptions {
   Stage emit = Stage::Library;
   std::vector<std::string> requireFusion;
   bool externalWeights = false;
-  // Of training, up to Stage::Backward.
+  // Of training.
+  bool train = false; ///< The library trains, too.
   std::optional<std::string> head; ///< As of --head; empty: the model's own.
   std::vector<std::string> freeze; ///< As of enc-generate-backward.
   int64_t activationMemory = 0;    ///< Bytes a token; 0: no limit.
 
   /// Whether the program ends in a loss.
-  bool isTraining() const { return head || emit == Stage::Backward; }
+  bool isTraining() const { return train || head || emit == Stage::Backward; }
+  /// Whether it is differentiated.
+  bool hasBackward() const {
+    return emit == Stage::Backward || (train && emit > Stage::Backward);
+  }
 };
 
 struct CompileResult {

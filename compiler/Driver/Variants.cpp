@@ -29,6 +29,7 @@ struct Work {
   std::string entry, code, problem;
   bertc_workspace workspace;
   std::vector<PhaseInfo> phases;
+  TrainingCode training;
 };
 
 } // namespace
@@ -97,11 +98,34 @@ static llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b) {
       "two variants want different layouts of the same weights");
 }
 
+static std::vector<OutputInfo>
+outputsOf(llvm::ArrayRef<LoweredOutput> lowered) {
+  std::vector<OutputInfo> outputs;
+  for (const LoweredOutput &output : lowered)
+    outputs.push_back(
+        {output.name, output.kind, static_cast<uint32_t>(output.width)});
+  return outputs;
+}
+
 static void takeShared(Kernels &kernels, Variants &result) {
   result.layout = std::move(kernels.weights);
-  for (const LoweredOutput &output : kernels.outputs)
-    result.outputs.push_back(
-        {output.name, output.kind, static_cast<uint32_t>(output.width)});
+  result.outputs = outputsOf(kernels.outputs);
+  if (!kernels.training)
+    return;
+  TrainingInputs &training = result.training.emplace();
+  training.outputs = outputsOf(kernels.training->outputs);
+  training.parameters = kernels.training->parameters;
+  training.gradientsSize = kernels.training->gradientsSize;
+}
+
+static llvm::Error sameTraining(const Kernels &kernels, const Variants &result) {
+  if (!kernels.training ||
+      (kernels.training->parameters == result.training->parameters &&
+       kernels.training->gradientsSize ==
+           int64_t(result.training->gradientsSize)))
+    return llvm::Error::success();
+  return llvm::createStringError(
+      "two variants want different layouts of the same gradients");
 }
 
 /// MLIR stages of one target; nothing is returned if `stage` is among them.
@@ -140,6 +164,9 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
   work->entry = kernels->entry;
   work->workspace = kernels->workspace;
   work->phases = std::move(kernels->phases);
+  if (kernels->training)
+    work->training = {kernels->training->entry, kernels->training->workspace,
+                      kernels->training->phases};
   work->context = std::make_unique<llvm::LLVMContext>();
   {
     PhaseTimes::Scope scope(times, "llvm " + target.name.str());
@@ -152,6 +179,8 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
   if (result.outputs.empty()) {
     takeShared(*kernels, result);
   } else if (llvm::Error error = sameLayout(result.layout, kernels->weights)) {
+    return error;
+  } else if (llvm::Error error = sameTraining(*kernels, result)) {
     return error;
   }
   if (stage == Stage::LLVM) {
@@ -199,7 +228,7 @@ bertc::lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<TargetInfo> targets,
       result.code.push_back({work->target->name.str(), work->target->features,
                              work->target->emulated, work->entry,
                              work->workspace, std::move(work->phases),
-                             std::move(work->code)});
+                             std::move(work->training), std::move(work->code)});
   }
   return result;
 }

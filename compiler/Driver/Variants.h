@@ -28,6 +28,7 @@ struct Variants {
   std::vector<VariantCode> code;
   WeightLayout layout;
   std::vector<OutputInfo> outputs;
+  std::optional<TrainingInputs> training; ///< As the lowering knows it.
   std::vector<std::string> passes;
 };
 

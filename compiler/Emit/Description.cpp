@@ -95,11 +95,11 @@ private:
 
 } // namespace
 
-static Constant *buildPhases(Builder &b, const VariantCode &variant) {
-  if (variant.phases.empty())
+static Constant *buildPhases(Builder &b, llvm::ArrayRef<PhaseInfo> phases) {
+  if (phases.empty())
     return b.null();
   std::vector<Constant *> records;
-  for (const PhaseInfo &phase : variant.phases)
+  for (const PhaseInfo &phase : phases)
     records.push_back(
         b.record({b.string(phase.name), b.i64(phase.flopsPerToken),
                   b.i64(phase.flopsPerSequence), b.i64(phase.flopsPerPair),
@@ -108,30 +108,85 @@ static Constant *buildPhases(Builder &b, const VariantCode &variant) {
   return b.array("phases", records);
 }
 
+static Constant *buildWorkspace(Builder &b, const bertc_workspace &w) {
+  return b.record({b.i64(w.fixed), b.i64(w.per_token), b.i64(w.per_sequence),
+                   b.i64(w.per_thread), b.i64(w.per_thread_key)},
+                  sizeof(bertc_workspace));
+}
+
 static Constant *buildVariants(Builder &b, const LibraryInputs &inputs) {
   std::vector<Constant *> records;
-  for (const VariantCode &variant : inputs.variants) {
-    const bertc_workspace &w = variant.workspace;
-    Constant *workspace =
-        b.record({b.i64(w.fixed), b.i64(w.per_token), b.i64(w.per_sequence),
-                  b.i64(w.per_thread), b.i64(w.per_thread_key)},
-                 sizeof(bertc_workspace));
+  for (const VariantCode &variant : inputs.variants)
     records.push_back(
         b.record({b.string(variant.name), b.i64(variant.features),
-                  b.function(variant.entry), workspace, buildPhases(b, variant),
-                  b.i64(variant.phases.size())},
+                  b.function(variant.entry),
+                  buildWorkspace(b, variant.workspace),
+                  buildPhases(b, variant.phases), b.i64(variant.phases.size())},
                  sizeof(bertc_variant)));
-  }
   return b.array("variants", records);
 }
 
-static Constant *buildOutputs(Builder &b, const LibraryInputs &inputs) {
+static Constant *buildOutputs(Builder &b, llvm::ArrayRef<OutputInfo> outputs) {
   std::vector<Constant *> records;
-  for (const OutputInfo &output : inputs.outputs)
+  for (const OutputInfo &output : outputs)
     records.push_back(b.record(
         {b.string(output.name), b.i32(output.kind), b.i32(output.width)},
         sizeof(bertc_output_desc)));
   return b.array("outputs", records);
+}
+
+static Constant *buildTrainVariants(Builder &b, const LibraryInputs &inputs) {
+  std::vector<Constant *> records;
+  for (const VariantCode &variant : inputs.variants) {
+    const TrainingCode &code = variant.training;
+    records.push_back(b.record(
+        {b.function(code.entry), buildWorkspace(b, code.workspace),
+         buildPhases(b, code.phases), b.i64(code.phases.size())},
+        sizeof(bertc_train_variant)));
+  }
+  return b.array("train_variants", records);
+}
+
+static Constant *buildParameter(Builder &b, const LoweredParameter &p,
+                                uint32_t flags) {
+  bool matrix = p.shape.size() == 2;
+  bool frozen = p.gradientOffset < 0;
+  const Grouping none;
+  const Grouping &depth = p.panels ? p.depth : none;
+  return b.record(
+      {b.string(p.tensor),
+       b.i32(p.panels ? BERTC_PARAMETER_PANELS : BERTC_PARAMETER_ROWS),
+       b.i32(flags), b.i32(p.shape.size()), b.i32(matrix ? p.shape[0] : 1),
+       b.i32(p.shape.back()), b.i32(p.columns.size), b.i32(p.columns.stride),
+       b.i32(depth.size), b.i32(depth.stride), b.i32(p.layers),
+       b.i32(p.firstTrained), b.i32(0), b.i64(p.packed), b.i64(p.weightOffset),
+       b.i64(p.weightStride), b.i64(frozen ? BERTC_FROZEN : p.gradientOffset),
+       b.i64(p.gradientStride)},
+      sizeof(bertc_parameter_desc));
+}
+
+static Constant *buildTraining(Builder &b, const LibraryInputs &inputs) {
+  if (!inputs.training)
+    return b.null();
+  const TrainingInputs &training = *inputs.training;
+  std::vector<Constant *> parameters, files;
+  for (size_t i = 0; i < training.parameters.size(); ++i)
+    parameters.push_back(
+        buildParameter(b, training.parameters[i], training.flags[i]));
+  for (const auto &[name, data] : training.files)
+    files.push_back(b.record(
+        {b.string(name), b.bytes("file", filesSection, data, 1),
+         b.i64(data.size())},
+        sizeof(bertc_file_desc)));
+  Constant *record = b.record(
+      {b.i32(sizeof(bertc_train_desc)), b.i32(training.labelKind),
+       b.i32(training.labelWidth), b.i32(training.outputs.size()),
+       buildOutputs(b, training.outputs), buildTrainVariants(b, inputs),
+       b.array("parameters", parameters), b.i64(parameters.size()),
+       b.i64(training.gradientsSize), b.array("files", files),
+       b.i64(files.size())},
+      sizeof(bertc_train_desc));
+  return b.global("training", record, 8);
 }
 
 llvm::Expected<std::string> bertc::emitDescription(const LibraryInputs &inputs,
@@ -174,10 +229,10 @@ llvm::Expected<std::string> bertc::emitDescription(const LibraryInputs &inputs,
                                buildVariants(b, inputs),
                                b.i32(inputs.variants.size()),
                                b.i32(inputs.outputs.size()),
-                               buildOutputs(b, inputs),
+                               buildOutputs(b, inputs.outputs),
                                tokenizer,
                                b.i64(inputs.tokenizer.size()),
-                               b.null()},
+                               buildTraining(b, inputs)},
                               sizeof(bertc_model_desc));
   if (!b.consistent)
     return llvm::createStringError(

@@ -21,6 +21,8 @@ constexpr llvm::StringLiteral weightsSymbol = "bertc_weights";
 constexpr llvm::StringLiteral weightsSection = ".bertc.weights";
 constexpr llvm::StringLiteral manifestSection = ".bertc.manifest";
 constexpr llvm::StringLiteral tokenizerSection = ".bertc.tokenizer";
+/// Files that a trained model needs.
+constexpr llvm::StringLiteral filesSection = ".rodata.bertc.files";
 
 /// Where the weights are once the model is linked.
 struct WeightsPlace {

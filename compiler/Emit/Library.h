@@ -15,12 +15,12 @@
 
 #include "compiler/Emit/Object.h"
 #include "compiler/Import/ModelConfig.h"
-#include "compiler/Lowering/PhaseTable.h"
-#include "compiler/Lowering/WeightLayout.h"
+#include "compiler/Lowering/LoweredTraining.h"
 #include "compiler/Target/Precision.h"
 #include "runtime/abi/abi.h"
 #include <functional>
 #include <map>
+#include <optional>
 
 namespace bertc {
 
@@ -37,14 +37,34 @@ struct OutputInfo {
   uint32_t width = 0; ///< Columns.
 };
 
+/// The training function of a variant; no entry: there is none.
+struct TrainingCode {
+  std::string entry; ///< A bertc_train_fn.
+  bertc_workspace workspace = {};
+  std::vector<PhaseInfo> phases;
+};
+
+/// What all variants of a library that trains have in common.
+struct TrainingInputs {
+  uint32_t labelKind = 0; ///< BERTC_LABEL_*
+  uint32_t labelWidth = 0;
+  std::vector<OutputInfo> outputs;
+  std::vector<LoweredParameter> parameters;
+  std::vector<uint32_t> flags; ///< BERTC_PARAMETER_* of each parameter.
+  uint64_t gradientsSize = 0;
+  /// Names and bytes of files that a trained model needs.
+  std::vector<std::pair<std::string, std::string>> files;
+};
+
 /// The code for one kind of processor.
 struct VariantCode {
   std::string name;      ///< "x86-64-v3".
   uint64_t features = 0; ///< BERTC_CPU_* bits that it needs.
   uint64_t emulated = 0; ///< Those that it was planned for and does without.
-  std::string entry;     ///< A bertc_forward_fn; the only symbol it exports.
+  std::string entry;     ///< A bertc_forward_fn.
   bertc_workspace workspace = {};
   std::vector<PhaseInfo> phases;
+  TrainingCode training;
   std::string object; ///< ELF, relocatable.
 };
 
@@ -55,6 +75,7 @@ struct LibraryInputs {
   std::vector<VariantCode> variants; ///< By rising preference.
   std::string tokenizer;             ///< Blob of runtime/abi/text.h, or empty.
   WeightLayout layout;
+  std::optional<TrainingInputs> training; ///< Absent: inference only.
   /// As WeightSource of PackWeights.h. Without it the model is compiled without
   /// weights, which are given when it is opened.
   std::function<llvm::Expected<const TensorInfo *>(llvm::StringRef, int64_t)>

@@ -120,7 +120,7 @@ llvm::Error Packer::findTensors(WeightSource find) {
     llvm::Expected<const TensorInfo *> tensor = find(symbol, layer);
     if (!tensor)
       return tensor.takeError();
-    if ((*tensor)->elements() != expected)
+    if (*tensor && (*tensor)->elements() != expected)
       return wrongLayout(weight, "expected " + llvm::Twine(expected) +
                                      " elements of tensor '" + (*tensor)->name +
                                      "', got " +
@@ -133,6 +133,12 @@ llvm::Error Packer::findTensors(WeightSource find) {
 llvm::Error Packer::pack(WeightSource find) {
   if (llvm::Error error = findTensors(find))
     return error;
+  if (llvm::is_contained(tensors, nullptr)) {
+    if (llvm::any_of(tensors, [](const TensorInfo *tensor) { return tensor; }))
+      return wrongLayout(weight, "expected all of its tensors or none");
+    block.assign(weight.bytes() / sizeof(float), 0.0f);
+    return emit(block);
+  }
   if (weight.derived != Derived::None)
     return packDerived();
   if (weight.layout == PackedWeight::Layout::Rows) {

@@ -19,7 +19,8 @@
 
 namespace bertc {
 
-/// The tensor behind the enc.weight `symbol`, of one layer if it is layered.
+/// The tensor behind the enc.weight `symbol`, of one layer if it is layered;
+/// null: zeros, which training replaces.
 using WeightSource = llvm::function_ref<llvm::Expected<const TensorInfo *>(
     llvm::StringRef symbol, int64_t layer)>;
 

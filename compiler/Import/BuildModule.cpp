@@ -31,8 +31,9 @@ class ModuleBuilder {
 public:
   ModuleBuilder(MLIRContext &context, const ModelDirectory &model,
                 llvm::ArrayRef<OutputSpec> outputs,
-                std::optional<HeadSpec> head = std::nullopt)
+                std::optional<HeadSpec> head, bool training)
       : model(model), config(model.config), outputs(outputs), head(head),
+        training(training),
         specs(bertWeights(model.config, /*pooler=*/true)), b(&context),
         f32(b.getF32Type()),
         tokens(enc::TokensType::get({config.hiddenSize}, f32)) {
@@ -83,8 +84,9 @@ private:
   const ModelDirectory &model;
   const ModelConfig &config;
   llvm::ArrayRef<OutputSpec> outputs;
-  std::optional<HeadSpec> head; ///< For training.
-  Value random;                 ///< Of the function, for training.
+  std::optional<HeadSpec> head;
+  bool training; ///< With labels and a loss.
+  Value random;  ///< Of the function, for training.
   std::vector<WeightSpec> specs;
   llvm::StringSet<> used;
   OpBuilder b;
@@ -298,6 +300,9 @@ llvm::SmallVector<Value> ModuleBuilder::results(enc::LayersOp layers,
     case OutputSpec::SentenceEmbedding:
       values.push_back(sentenceEmbedding(last, offsets));
       break;
+    case OutputSpec::Logits:
+      values.push_back(logits(last, offsets));
+      break;
     }
   }
   return values;
@@ -332,7 +337,7 @@ OwningOpRef<ModuleOp> ModuleBuilder::build() {
                                    enc::OffsetsType::get(b.getContext())};
   llvm::SmallVector<Location> locations = {
       at("input_ids"), at("token_type_ids"), at("position_ids"), at("offsets")};
-  if (head) {
+  if (training) {
     llvm::append_values(types, labelsType(),
                         enc::RandomType::get(b.getContext()));
     llvm::append_values(locations, at("labels"), at("random"));
@@ -342,14 +347,14 @@ OwningOpRef<ModuleOp> ModuleBuilder::build() {
                                       b.getFunctionType(types, {}));
   Block *body = b.createBlock(&forward.getBody(), {}, types, locations);
   Value offsets = body->getArgument(3);
-  if (head)
+  if (training)
     random = body->getArgument(5);
   Value x = embeddings(body->getArgument(0), body->getArgument(1),
                        body->getArgument(2));
   enc::LayersOp encoder = layers(x, offsets);
   llvm::SmallVector<Value> values;
   llvm::SmallVector<std::string> names;
-  if (head) {
+  if (training) {
     Value made = logits(encoder.getResult(0), offsets);
     values = {loss(made, body->getArgument(4), offsets), made};
     names = {"loss", "logits"};
@@ -377,17 +382,18 @@ checked(OwningOpRef<ModuleOp> module, const ModelDirectory &model) {
 llvm::Expected<OwningOpRef<ModuleOp>>
 bertc::buildModule(MLIRContext &context, const ModelDirectory &model,
                    const ImportOptions &options) {
+  std::optional<HeadSpec> head = options.head ? options.head : findHead(model);
   llvm::Expected<std::vector<OutputSpec>> outputs =
-      parseOutputs(options.outputs, model);
+      parseOutputs(options.outputs, model, head);
   if (!outputs)
     return outputs.takeError();
   context.loadDialect<enc::EncDialect, func::FuncDialect>();
-  return checked(ModuleBuilder(context, model, *outputs).build(), model);
+  return checked(ModuleBuilder(context, model, *outputs, head, /*training=*/false).build(), model);
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 bertc::buildTrainingModule(MLIRContext &context, const ModelDirectory &model,
                            const HeadSpec &head) {
   context.loadDialect<enc::EncDialect, func::FuncDialect>();
-  return checked(ModuleBuilder(context, model, {}, head).build(), model);
+  return checked(ModuleBuilder(context, model, {}, head, /*training=*/true).build(), model);
 }

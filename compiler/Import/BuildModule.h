@@ -24,6 +24,8 @@ namespace bertc {
 struct ImportOptions {
   /// The --outputs list; empty: the default outputs.
   std::string outputs;
+  /// A head put on the encoder; absent: that of the model, if it has one.
+  std::optional<HeadSpec> head;
 };
 
 /// `@forward` ends in the loss of a head: results `loss` and `logits`, labels

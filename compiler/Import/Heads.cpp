@@ -90,6 +90,85 @@ llvm::Expected<HeadSpec> bertc::parseHead(llvm::StringRef text,
   return HeadSpec{name->kind, labels};
 }
 
+std::optional<HeadSpec> bertc::findHead(const ModelDirectory &model) {
+  if (model.config.trainingProblem)
+    return std::nullopt;
+  auto head = headOf(model);
+  if (!head) {
+    llvm::consumeError(head.takeError());
+    return std::nullopt;
+  }
+  if (head->hasPooler() && !model.hasPooler())
+    return std::nullopt;
+  for (const WeightSpec &spec : headWeights(*head, model.config))
+    if (model.weights.hasWeights() && !model.weights.find(spec.tensorName()))
+      return std::nullopt;
+  return *head;
+}
+
+llvm::Error bertc::verifyHead(const ModelDirectory &model,
+                              const HeadSpec &head) {
+  const TensorInfo *present = nullptr;
+  std::string missing;
+  for (const WeightSpec &spec : headWeights(head, model.config)) {
+    const TensorInfo *tensor = model.weights.find(spec.tensorName());
+    if (!tensor) {
+      missing = spec.tensorName();
+      continue;
+    }
+    present = tensor;
+    if (llvm::ArrayRef<int64_t>(tensor->shape) !=
+        llvm::ArrayRef<int64_t>(spec.shape))
+      return makeError(Diagnostic(
+          ExitCode::BadModel, tensor->file->locate(*tensor, "shape"),
+          "tensor " + quoted(tensor->name) +
+              " has the wrong shape for the head, expected " +
+              formatShape(spec.shape) + ", got " + formatShape(tensor->shape),
+          "the head of a checkpoint keeps its number of labels; remove its "
+          "tensors to train a new one"));
+    if (!tensor->type.isFloat())
+      return makeError(Diagnostic(
+          ExitCode::BadModel, tensor->file->locate(*tensor, "dtype"),
+          "tensor " + quoted(tensor->name) +
+              " has an unsupported dtype, expected F32, F16, BF16 or F64, got " +
+              tensor->type.name.str()));
+  }
+  if (present && !missing.empty())
+    return makeError(Diagnostic(
+        ExitCode::BadModel, present->file->locate(*present),
+        "half of a head: tensor " + quoted(present->name) +
+            " is there, " + quoted(missing) + " is missing",
+        "remove it to train a new head"));
+  return llvm::Error::success();
+}
+
+llvm::StringRef bertc::headArchitecture(const HeadSpec &head) {
+  switch (head.kind) {
+  case HeadSpec::Classify:
+  case HeadSpec::MultiLabel:
+  case HeadSpec::Regress:
+    return "BertForSequenceClassification";
+  case HeadSpec::Tag:
+    return "BertForTokenClassification";
+  case HeadSpec::Answer:
+    return "BertForQuestionAnswering";
+  }
+  llvm_unreachable("unknown head");
+}
+
+llvm::StringRef bertc::headProblemType(const HeadSpec &head) {
+  switch (head.kind) {
+  case HeadSpec::Classify:
+    return "single_label_classification";
+  case HeadSpec::MultiLabel:
+    return "multi_label_classification";
+  case HeadSpec::Regress:
+    return "regression";
+  default:
+    return "";
+  }
+}
+
 std::vector<WeightSpec> bertc::headWeights(const HeadSpec &head,
                                            const ModelConfig &config) {
   std::vector<WeightSpec> weights(2);

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is put on an encoder to train it: a head as transformers has it, and its
+// What is put on an encoder: a head as transformers has it and, to train it, its
 // loss. It comes from --head, or from the architecture that config.json names.
 //
 //===----------------------------------------------------------------------===//
@@ -43,6 +43,18 @@ struct HeadSpec {
 /// empty, the head is that of the model.
 llvm::Expected<HeadSpec> parseHead(llvm::StringRef text,
                                    const ModelDirectory &model);
+
+/// The head of a model whose config names one and whose checkpoint, if there is
+/// one, has its tensors.
+std::optional<HeadSpec> findHead(const ModelDirectory &model);
+
+/// Checks what the checkpoint has of the head's tensors, and whether it has all
+/// of them or none.
+llvm::Error verifyHead(const ModelDirectory &model, const HeadSpec &head);
+
+/// "BertForSequenceClassification", ..., and `problem_type`, which may be empty.
+llvm::StringRef headArchitecture(const HeadSpec &head);
+llvm::StringRef headProblemType(const HeadSpec &head);
 
 /// The symbols of the weights are those of their module: `classifier_weight`.
 std::vector<WeightSpec> headWeights(const HeadSpec &head,

@@ -29,24 +29,31 @@ std::string OutputSpec::name() const {
     return "hidden_states." + std::to_string(index);
   case SentenceEmbedding:
     return "sentence_embedding";
+  case Logits:
+    return "logits";
   }
   return "";
 }
 
-std::vector<OutputSpec> bertc::defaultOutputs(const ModelDirectory &model) {
+std::vector<OutputSpec>
+bertc::defaultOutputs(const ModelDirectory &model,
+                      const std::optional<HeadSpec> &head) {
   std::vector<OutputSpec> outputs{{OutputSpec::LastHiddenState}};
   if (model.hasPooler())
     outputs.push_back({OutputSpec::PoolerOutput});
   if (model.sentence.available())
     outputs.push_back({OutputSpec::SentenceEmbedding});
+  if (head && model.weights.hasWeights())
+    outputs.push_back({OutputSpec::Logits});
   return outputs;
 }
 
 namespace {
 class OutputParser {
 public:
-  OutputParser(llvm::StringRef text, const ModelDirectory &model)
-      : text(text), model(model) {}
+  OutputParser(llvm::StringRef text, const ModelDirectory &model,
+               const std::optional<HeadSpec> &head)
+      : text(text), model(model), head(head) {}
   llvm::Error run();
   std::vector<OutputSpec> outputs;
 
@@ -65,6 +72,7 @@ private:
 
   llvm::StringRef text;
   const ModelDirectory &model;
+  const std::optional<HeadSpec> &head;
 };
 } // namespace
 
@@ -136,21 +144,20 @@ llvm::Error OutputParser::item(llvm::StringRef piece) {
                   "hidden_states[0,6]");
     return hiddenStates(piece, list);
   }
-  static constexpr llvm::StringLiteral later[] = {"attentions", "logits",
-                                                  "loss"};
+  static constexpr llvm::StringLiteral later[] = {"attentions", "loss"};
   if (llvm::is_contained(later, name))
     return fail(piece, "output " + quoted(name) + " is not supported yet",
                 "supported are last_hidden_state, pooler_output, "
-                "hidden_states[...] and sentence_embedding");
+                "hidden_states[...], sentence_embedding and logits");
   static constexpr llvm::StringRef known[] = {"last_hidden_state",
                                               "pooler_output", "hidden_states",
-                                              "sentence_embedding"};
+                                              "sentence_embedding", "logits"};
   if (!llvm::is_contained(known, name)) {
     std::string help = suggestion(name, known);
     return fail(piece,
                 "unknown output " + quoted(name) +
                     ", expected last_hidden_state, pooler_output, "
-                    "hidden_states[...] or sentence_embedding",
+                    "hidden_states[...], sentence_embedding or logits",
                 help);
   }
   if (bracketed)
@@ -159,6 +166,14 @@ llvm::Error OutputParser::item(llvm::StringRef piece) {
     return add(piece, {OutputSpec::LastHiddenState});
   if (name == "sentence_embedding")
     return sentenceEmbedding(piece);
+  if (name == "logits") {
+    if (head)
+      return add(piece, {OutputSpec::Logits});
+    return fail(piece, "'logits' are not there, the model has no head",
+                "'architectures' of " + model.config.file +
+                    " names none, or its tensors are missing",
+                ExitCode::BadModel);
+  }
   if (!model.hasPooler())
     return fail(piece, "'pooler_output' is not there, the model has no pooler",
                 "the checkpoint has no tensor 'pooler.dense.weight'",
@@ -188,10 +203,11 @@ llvm::Error OutputParser::run() {
 }
 
 llvm::Expected<std::vector<OutputSpec>>
-bertc::parseOutputs(llvm::StringRef text, const ModelDirectory &model) {
+bertc::parseOutputs(llvm::StringRef text, const ModelDirectory &model,
+                    const std::optional<HeadSpec> &head) {
   if (text.empty())
-    return defaultOutputs(model);
-  OutputParser parser(text, model);
+    return defaultOutputs(model, head);
+  OutputParser parser(text, model, head);
   if (llvm::Error error = parser.run())
     return std::move(error);
   return std::move(parser.outputs);

@@ -13,12 +13,18 @@
 #ifndef BERTC_COMPILER_IMPORT_OUTPUTS_H
 #define BERTC_COMPILER_IMPORT_OUTPUTS_H
 
-#include "compiler/Import/ModelDirectory.h"
+#include "compiler/Import/Heads.h"
 
 namespace bertc {
 
 struct OutputSpec {
-  enum Kind { LastHiddenState, PoolerOutput, HiddenState, SentenceEmbedding };
+  enum Kind {
+    LastHiddenState,
+    PoolerOutput,
+    HiddenState,
+    SentenceEmbedding,
+    Logits
+  };
   Kind kind = LastHiddenState;
   int64_t index = 0; ///< Of a hidden state: 0 before the first layer.
 
@@ -30,13 +36,16 @@ struct OutputSpec {
 };
 
 /// last_hidden_state, pooler_output if there is a pooler, sentence_embedding if
-/// the model defines it.
-std::vector<OutputSpec> defaultOutputs(const ModelDirectory &model);
+/// the model defines it, logits if there is a head.
+std::vector<OutputSpec> defaultOutputs(const ModelDirectory &model,
+                                       const std::optional<HeadSpec> &head =
+                                           std::nullopt);
 
 /// Parses `last_hidden_state,hidden_states[0,6],hidden_states[all],...`; an
-/// empty text means the default outputs.
+/// empty text means the default outputs. `head` is what makes logits.
 llvm::Expected<std::vector<OutputSpec>>
-parseOutputs(llvm::StringRef text, const ModelDirectory &model);
+parseOutputs(llvm::StringRef text, const ModelDirectory &model,
+             const std::optional<HeadSpec> &head = std::nullopt);
 
 } // namespace bertc
 

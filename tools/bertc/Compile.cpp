@@ -27,7 +27,7 @@ namespace {
 struct Flags {
   CompileOptions options;
   std::string emit = "lib", precision = "f32", calibrate, report, remarks;
-  bool train = false, quiet = false, wantRemarks = false;
+  bool quiet = false, wantRemarks = false;
 };
 
 } // namespace
@@ -92,9 +92,6 @@ static llvm::Expected<ExitCode> run(Flags &flags) {
       return calibration.takeError();
     flags.options.calibration = std::move(*calibration);
   }
-  if (flags.train)
-    return makeUsageError("--train is not yet available",
-                          "--emit=backward prints the training function");
   llvm::Expected<Stage> stage = parseStage(flags.emit);
   if (!stage)
     return stage.takeError();
@@ -164,11 +161,11 @@ void tool::addCompile(CLI::App &app, Action &action) {
   command->add_option("--report", flags->report,
                       "write times, sizes and fusions as JSON");
   command->add_flag("-q,--quiet", flags->quiet, "print warnings only");
-  command->add_flag("--train", flags->train, "not yet");
+  command->add_flag("--train", options.train,
+                    "a library that trains, too; see --head");
   command->add_option("--head", options.head,
-                      "what to train, for --emit=backward: classify:N, "
-                      "multilabel:N, regress, tag:N or answer (default: the "
-                      "model's own)");
+                      "what to train: classify:N, multilabel:N, regress, tag:N "
+                      "or answer (default: the model's own)");
   command
       ->add_option("--freeze", options.freeze,
                    "what does not learn: encoder, embeddings, layers[0-5], or "
