@@ -34,6 +34,9 @@ public:
   Constant *i64(uint64_t value) {
     return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value);
   }
+  Constant *f32(double value) {
+    return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), value);
+  }
   Constant *null() { return llvm::ConstantPointerNull::get(pointer); }
 
   llvm::GlobalVariable *global(llvm::StringRef name, Constant *value,
@@ -183,7 +186,8 @@ static Constant *buildTraining(Builder &b, const LibraryInputs &inputs) {
        b.i32(training.labelWidth), b.i32(training.outputs.size()),
        buildOutputs(b, training.outputs), buildTrainVariants(b, inputs),
        b.array("parameters", parameters), b.i64(parameters.size()),
-       b.i64(training.gradientsSize), b.array("files", files),
+       b.i64(training.gradientsSize), b.f32(inputs.config.initializerRange),
+       b.i32(0), b.array("files", files),
        b.i64(files.size())},
       sizeof(bertc_train_desc));
   return b.global("training", record, 8);

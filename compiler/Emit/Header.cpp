@@ -59,6 +59,8 @@ bertc::exportedFunctions(const LibraryInputs &inputs, llvm::StringRef prefix) {
     if (llvm::StringRef(name) != "embed" || embedsTexts(inputs))
       result.push_back(
           {(prefix + "_" + name).str(), std::string("bertc_typed_") + name});
+  if (inputs.training)
+    result.push_back({"bertc_get_train_api", "bertc_get_train_api"});
   return result;
 }
 

@@ -235,6 +235,16 @@ static llvm::Error readTraining(JsonCursor root, ModelConfig &config) {
     return error;
   config.hiddenDropout = hidden.value_or(config.hiddenDropout);
   config.attentionDropout = attention.value_or(config.attentionDropout);
+  if (std::optional<JsonCursor> cursor = root.find("initializer_range")) {
+    llvm::Expected<double> range = cursor->asNumber();
+    if (!range)
+      return range.takeError();
+    if (!(*range > 0 && *range <= 1))
+      return cursor->error("'initializer_range' is out of range, expected more "
+                           "than 0 and at most 1, got " +
+                           cursor->describeValue());
+    config.initializerRange = *range;
+  }
   constexpr int64_t mostLabels = 1 << 20;
   if (std::optional<JsonCursor> cursor = root.find("id2label")) {
     if (llvm::Error error = cursor->expectObject())

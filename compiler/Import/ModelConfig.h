@@ -44,6 +44,7 @@ struct ModelConfig {
   // What training reads.
   double hiddenDropout = 0.1;
   double attentionDropout = 0.1;
+  double initializerRange = 0.02; ///< Standard deviation of new weights.
   std::optional<double> classifierDropout; ///< Absent: the hidden one.
   int64_t numLabels = 2;                   ///< Of the head.
   std::string problemType;                 ///< Empty: as the labels suggest.

@@ -56,7 +56,9 @@ Buffer BufferAssignment::describe(Value value) const {
           (known == buffers.end() ? describe(like) : known->second).columns;
     } else if (auto gradient =
                    dyn_cast_or_null<enc::LinearInputGradientOp>(producer)) {
-      buffer.columns = depths.lookup(gradient.getWeightAttr());
+      auto depth = depths.find(gradient.getWeightAttr());
+      buffer.columns =
+          depth == depths.end() ? plain(shape.back()) : depth->second;
     } else {
       buffer.columns = plain(shape.back());
     }

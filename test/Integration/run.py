@@ -22,7 +22,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ["tokenizer", "accuracy", "invariance", "artefact", "bad-model",
-         "bad-input", "c-example", "emulated", "benchmarks"]
+         "bad-input", "c-example", "emulated", "gradients",
+         "benchmarks"]
 
 
 def load(file):

@@ -1,0 +1,148 @@
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+"""Gradients of compiled training functions.
+
+The tiny model against transformers in float64 (test/Golden/training), and what
+must not change a bit: threads, recomputation, freezing.
+"""
+import unittest
+
+import capi
+import harness
+import numpy as np
+from trainer import Trainer
+
+HEADS = {"classify-3": "classify:3", "multilabel-4": "multilabel:4",
+         "regress-1": "regress", "tag-5": "tag:5", "answer-2": "answer"}
+CASES = ["classify-3.ragged", "classify-3.full", "multilabel-4.ragged",
+         "regress-1.ragged", "tag-5.ragged", "answer-2.ragged",
+         "answer-2.full"]
+# Of float32 against float64, relative to the RMS of the gradient.
+TOLERANCE = 1e-5
+FOLDER = harness.GOLDEN / "training"
+
+
+def compiled(head, *options):
+    name = "-".join((head.replace(":", ""),) + options)
+    library = harness.WORK / f"train-{name.replace('/', '_')}.so"
+    if not library.exists():
+        harness.bertc("compile", FOLDER, "--train", f"--head={head}", *options,
+                      "-o", library)
+    return library
+
+
+def arguments(golden):
+    """Inputs and labels of a golden file, as backward() takes them."""
+    integers = lambda name: golden[name].astype(np.int64)
+    if "start_positions" in golden:
+        labels = np.stack([integers("start_positions"),
+                           integers("end_positions")], 1)
+        # transformers ignores what lies outside of the sequence.
+        lengths = golden["attention_mask"].sum(1, keepdims=True)
+        labels[labels >= lengths] = -100
+    else:
+        labels = golden["labels"]
+        floats = "weight.classifier.weight" in golden and labels.ndim == 2 \
+            and labels.shape != golden["input_ids"].shape
+        labels = labels.astype(np.float32 if floats else np.int64)
+    return dict(ids=integers("input_ids"), labels=labels,
+                mask=integers("attention_mask"),
+                types=integers("token_type_ids"))
+
+
+def gradients(library, golden, threads=1, variant=None):
+    """The loss, and gradients under the names of the golden files."""
+    with capi.Model(library, variant=variant) as model, \
+            Trainer(model, threads=threads, max_steps=1) as trainer:
+        for name, value in golden.items():
+            if name.startswith("weight."):
+                trainer.write(name.removeprefix("weight."), value)
+        loss = trainer.backward(**arguments(golden))
+        return loss, {name.removeprefix("bert."): value
+                      for name, value in trainer.gradients().items()}
+
+
+def rms(x):
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
+
+
+class Gradients(unittest.TestCase):
+    def compare(self, got, expected):
+        self.assertEqual(set(got), set(expected))
+        largest = max(map(rms, expected.values()))
+        worst = 0, ""
+        for name, value in expected.items():
+            self.assertEqual(got[name].shape, value.shape, name)
+            # Softmax does not see key biases: zero but for rounding.
+            size = largest if name.endswith("key.bias") else rms(value)
+            error = rms(got[name] - value) / size
+            worst = max(worst, (error, name))
+        print(f"worst relative RMS {worst[0]:.1e} ({worst[1]})", end=" ")
+        self.assertLessEqual(*worst[:1], TOLERANCE, worst[1])
+
+    def check(self, case, variant):
+        golden, _ = harness.golden(f"training/{case}.safetensors")
+        library = compiled(HEADS[case.split(".")[0]])
+        loss, got = gradients(library, golden, variant=variant)
+        self.assertAlmostEqual(loss, golden["loss"][0], delta=1e-5)
+        self.compare(got, {name.removeprefix("gradient."): value
+                           for name, value in golden.items()
+                           if name.startswith("gradient.")})
+
+    def equal(self, a, b):
+        self.assertEqual(a[0], b[0])
+        for name in b[1]:
+            np.testing.assert_array_equal(a[1][name], b[1][name], name)
+
+    def test_threads(self):
+        for case in ("classify-3.ragged", "tag-5.ragged"):
+            golden, _ = harness.golden(f"training/{case}.safetensors")
+            library = compiled(HEADS[case.split(".")[0]])
+            one = gradients(library, golden)
+            for threads in (2, 3):
+                self.equal(gradients(library, golden, threads), one)
+
+    def test_recomputation(self):
+        golden, _ = harness.golden("training/classify-3.ragged.safetensors")
+        every = gradients(compiled("classify:3"), golden)
+        for memory in (2000, 1500, 1000, 256):
+            library = compiled("classify:3", "--target=x86-64-v3",
+                               f"--activation-memory={memory}")
+            self.equal(gradients(library, golden, threads=2), every)
+
+    def test_freezing(self):
+        golden, _ = harness.golden("training/classify-3.ragged.safetensors")
+        _, every = gradients(compiled("classify:3"), golden)
+        frozen = {
+            "--freeze=encoder": lambda n: n.startswith("classifier"),
+            "--freeze=embeddings,layers[0]":
+                lambda n: ".layer.0." not in n and "embeddings" not in n,
+            "--freeze=.*key.weight,.*value.bias":
+                lambda n: "key.weight" not in n and "value.bias" not in n,
+            "--freeze=.*query,.*dense.weight":
+                lambda n: "query" not in n and "dense.weight" not in n,
+        }
+        for option, learns in frozen.items():
+            with self.subTest(option):
+                library = compiled("classify:3", "--target=x86-64-v3", option)
+                _, got = gradients(library, golden)
+                self.assertEqual(set(got), set(filter(learns, every)))
+                for name, value in got.items():
+                    np.testing.assert_array_equal(value, every[name], name)
+
+
+def add(case, variant):
+    def test(self):
+        self.check(case, variant)
+    name = f"test_{case}_{variant}".replace("-", "_").replace(".", "_")
+    setattr(Gradients, name, test)
+
+
+for _case in CASES:
+    for _variant in ("x86-64-v3", "x86-64-v4"):
+        add(_case, _variant)
