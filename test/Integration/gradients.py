@@ -78,8 +78,12 @@ class Gradients(unittest.TestCase):
         worst = 0, ""
         for name, value in expected.items():
             self.assertEqual(got[name].shape, value.shape, name)
-            # Softmax does not see key biases: zero but for rounding.
-            size = largest if name.endswith("key.bias") else rms(value)
+            # Queries and keys learn through the softmax, where almost all
+            # cancels: PyTorch in float32 is off by up to 1.7e-4 of such a
+            # gradient, and a key's bias has none but rounding.
+            size = rms(value)
+            if ".query." in name or ".key." in name:
+                size = max(size, largest / 20)
             error = rms(got[name] - value) / size
             worst = max(worst, (error, name))
         print(f"worst relative RMS {worst[0]:.1e} ({worst[1]})", end=" ")
