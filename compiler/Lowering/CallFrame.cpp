@@ -40,17 +40,6 @@ CallFrame::CallFrame(KernelBuilder &k, Value call, Value tid)
   outputRows = ints(offsetof(bertc_call, output_rows));
 }
 
-TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
-    : CallFrame(k, call, tid) {
-  static_assert(offsetof(bertc_train_call, call) == 0);
-  auto floats = [&](int64_t at) { return buffer(pointer(at), k.bufferType()); };
-  gradients = floats(offsetof(bertc_train_call, gradients));
-  loss = floats(offsetof(bertc_train_call, loss));
-  targets = floats(offsetof(bertc_train_call, labels));
-  labels = buffer(pointer(offsetof(bertc_train_call, labels)),
-                  k.intBufferType());
-}
-
 static Value field(KernelBuilder &k, Value call, int64_t byteOffset,
                    Type type) {
   Type pointerType = LLVM::LLVMPointerType::get(k.b.getContext());
@@ -59,14 +48,31 @@ static Value field(KernelBuilder &k, Value call, int64_t byteOffset,
   return LLVM::LoadOp::create(k.b, k.loc, type, address);
 }
 
+TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
+    : CallFrame(k, call, tid) {
+  static_assert(offsetof(bertc_train_call, call) == 0);
+  auto floats = [&](int64_t at) { return buffer(pointer(at), k.bufferType()); };
+  seed = integer(offsetof(bertc_train_call, seed));
+  step = integer(offsetof(bertc_train_call, step));
+  gradients = floats(offsetof(bertc_train_call, gradients));
+  loss = floats(offsetof(bertc_train_call, loss));
+  targets = floats(offsetof(bertc_train_call, labels));
+  labels = buffer(pointer(offsetof(bertc_train_call, labels)),
+                  k.intBufferType());
+}
+
 Value CallFrame::pointer(int64_t byteOffset) {
   return field(k, call, byteOffset,
                LLVM::LLVMPointerType::get(k.b.getContext()));
 }
 
+Value CallFrame::integer(int64_t byteOffset) {
+  return field(k, call, byteOffset, k.b.getI64Type());
+}
+
 Value CallFrame::size(int64_t byteOffset) {
-  Value value = field(k, call, byteOffset, k.b.getI64Type());
-  return arith::IndexCastOp::create(k.b, k.loc, k.indexType(), value);
+  return arith::IndexCastOp::create(k.b, k.loc, k.indexType(),
+                                    integer(byteOffset));
 }
 
 /// A memref over `pointer` whose size is not known here: kernels address it by

@@ -39,7 +39,8 @@ public:
 
 protected:
   mlir::Value pointer(int64_t byteOffset);
-  mlir::Value size(int64_t byteOffset);
+  mlir::Value integer(int64_t byteOffset); // i64
+  mlir::Value size(int64_t byteOffset);    // the same as index
   mlir::Value buffer(mlir::Value pointer, mlir::MemRefType type);
 
   KernelBuilder &k;
@@ -54,6 +55,7 @@ public:
   mlir::Value gradients, loss; // memref<?xf32>
   mlir::Value labels;          // memref<?xi32>, or
   mlir::Value targets;         // the same memory as memref<?xf32>
+  mlir::Value seed, step;      // i64
 };
 
 } // namespace bertc

@@ -14,6 +14,7 @@
 #ifndef BERTC_COMPILER_LOWERING_PROGRAM_H
 #define BERTC_COMPILER_LOWERING_PROGRAM_H
 
+#include "compiler/Kernels/CPU/Dropout.h"
 #include "compiler/Kernels/CPU/Linear.h"
 #include "compiler/Lowering/Buffers.h"
 #include "compiler/Lowering/PhaseTable.h"
@@ -56,6 +57,8 @@ protected:
   virtual void emitOp(mlir::Operation *op);
   void emitLayers(mlir::enc::LayersOp op);
   virtual void emitReturn(mlir::Operation *op);
+  /// Of an op of a training function, in the layer at hand.
+  virtual DropoutOperands dropout(mlir::IntegerAttr site, mlir::FloatAttr rate);
   void emitEmbedNorm(mlir::enc::FusedEmbedNormOp op);
   void emitEmbed(mlir::enc::EmbedOp op);
   void emitQKV(mlir::enc::FusedQKVOp op);

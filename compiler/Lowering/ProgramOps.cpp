@@ -466,6 +466,7 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
   AttentionShape shape =
       attentionShape(op.getScale().convertToDouble(), in, out);
   AttentionPlan plan = *attentionPlan(op);
+  shape.dropout = bool(op.getRandom());
   describeAttention(in, out);
   int64_t heads = out.columns.count;
   Place qkv = place(op.getQkv()), context = place(op.getResult());
@@ -485,6 +486,11 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
     if (shape.logSumExp)
       o.logSumExp =
           k.at(k.at(logSumExp, k.mul(first, shape.logSumExpStride)), head);
+    if (shape.dropout) {
+      o.dropout = dropout(op.getSiteAttr(), op.getRateAttr());
+      o.dropout.stream = addHead(k, o.dropout.stream, head);
+      o.token = first;
+    }
     o.length = length;
     o.begin = begin;
     o.end = end;

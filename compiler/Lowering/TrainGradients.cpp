@@ -252,6 +252,7 @@ void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
   const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getOutput()];
   const Buffer &sums = (*buffers)[op.getLogSumExp()];
   AttentionShape shape = gradientShape(op);
+  shape.dropout = bool(op.getRandom());
   AttentionGradientPlan plan = *attentionGradientPlan(op);
   int64_t heads = out.columns.count;
   describe("attention_gradient");
@@ -285,6 +286,11 @@ void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
       o.valueGradient = at(dqkv, in.stride, 2);
       o.scratch = scratch;
       o.length = length;
+      if (shape.dropout) {
+        o.dropout = dropout(op.getSiteAttr(), op.getRateAttr());
+        o.dropout.stream = addHead(k, o.dropout.stream, head);
+        o.token = first;
+      }
       callAttentionGradient(k, shape, plan, o);
     };
     constexpr int64_t whole = std::numeric_limits<int32_t>::max();

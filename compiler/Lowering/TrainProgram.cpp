@@ -72,10 +72,6 @@ TrainProgram::gradientShape(enc::AttentionGradientOp op) const {
 }
 
 LogicalResult TrainProgram::prepare(Operation *op) {
-  // TODO: dropout.
-  if (auto rate = op->getAttrOfType<FloatAttr>("rate"))
-    return op->emitOpError("has no kernel for a dropout rate of ")
-           << rate.getValueAsDouble();
   if (isa<enc::LayersBackwardOp, enc::LinearInputGradientOp,
           enc::LinearWeightGradientOp, enc::FusedQKVInputGradientOp,
           enc::FusedQKVWeightGradientOp, enc::FusedActivationGradientOp,
@@ -92,6 +88,8 @@ LogicalResult TrainProgram::prepareForward(Operation *op) {
           enc::SpanLossOp, enc::CrossEntropyGradientOp, enc::MseGradientOp,
           enc::BinaryCrossEntropyGradientOp, enc::SpanLossGradientOp>(op))
     return success();
+  if (auto dropout = dyn_cast<enc::DropoutOp>(op))
+    return verifyPlain(op, (*buffers)[dropout.getInput()]);
   if (auto layers = dyn_cast<enc::LayersOp>(op))
     if (!layers.getCollect().empty())
       return op->emitOpError("collects states, which training has no use for");
@@ -167,6 +165,7 @@ void TrainProgram::emitOp(Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](enc::FusedLinearAddNormOp o) { emitLinearAddNorm(o); })
       .Case([&](enc::FusedFeedForwardOp o) { emitFeedForward(o); })
+      .Case([&](enc::DropoutOp o) { emitDropout(o); })
       .Case([&](enc::LayersBackwardOp o) { emitLayersBackward(o); })
       .Case([&](enc::LinearInputGradientOp o) { emitLinearInput(o); })
       .Case([&](enc::LinearWeightGradientOp o) { emitLinearWeight(o); })
@@ -226,22 +225,49 @@ Program::SlotPlace TrainProgram::slotOf(int64_t slot) {
   return {slot, workspace.slot(e->k, e->frame, slot)};
 }
 
+DropoutOperands TrainProgram::dropout(IntegerAttr site, FloatAttr rate) {
+  return makeDropout(e->k, frame->seed, frame->step, site.getInt(), e->layer,
+                     rate.getValueAsDouble());
+}
+
+void TrainProgram::emitDropout(enc::DropoutOp op) {
+  const Buffer &out = (*buffers)[op.getResult()];
+  describe("dropout");
+  rowsPhase({op.getInput()}, op.getResult(),
+            [&](ArrayRef<Place> in, Place y, Value rows) {
+              callDropout(e->k, out.rows(),
+                          dropout(op.getSiteAttr(), op.getRateAttr()), in[0],
+                          {}, y, begin(out), rows);
+            });
+}
+
 void TrainProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
-  if (!op.getSum())
+  if (!op.getSum() && !op.getRandom())
     return Program::emitLinearAddNorm(op);
+  Value sum = op.getSum() ? op.getSum() : op.getResult();
   const Buffer &x = (*buffers)[op.getInput()], &y = (*buffers)[op.getResult()];
   LinearShape shape = linearShape(x, y, true);
-  shape.residual = true;
+  shape.residual = !op.getRandom();
   shape.residualStride = (*buffers)[op.getResidual()].stride;
   LinearPlan plan = *linearPlan(op);
   LinearWeights w =
       linearWeights(plan, x, y, op.getWeightAttr(), op.getBiasAttr());
   describeLinear(op.getWeightAttr(), x, y, w);
-  linearPhase(shape, plan, op.getInput(), op.getSum(), op.getResidual(), w);
+  linearPhase(shape, plan, op.getInput(), sum,
+              shape.residual ? op.getResidual() : Value(), w);
+  if (op.getRandom()) {
+    describe("dropout_add");
+    rowsPhase({sum, op.getResidual()}, sum,
+              [&](ArrayRef<Place> in, Place out, Value rows) {
+                callDropout(e->k, y.rows(),
+                            dropout(op.getSiteAttr(), op.getRateAttr()), in[0],
+                            in[1], out, e->tokenBegin, rows);
+              });
+  }
   int64_t gain = vector({op.getGainAttr().getAttr()}, y.columns);
   int64_t bias = vector({op.getNormBiasAttr().getAttr()}, y.columns);
   describe("add_norm");
-  rowsPhase({op.getSum()}, op.getResult(),
+  rowsPhase({sum}, op.getResult(),
             [&](ArrayRef<Place> in, Place out, Value rows) {
               callLayerNorm(e->k, y.rows(), op.getEpsilon().convertToDouble(),
                             in[0], out, weight(gain), weight(bias), rows);
@@ -250,7 +276,7 @@ void TrainProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
 
 /// Blocks of rows as in Program; the activation passes from `up` to scratch.
 void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
-  if (!op.getSum() && !op.getUpResult())
+  if (!op.getSum() && !op.getUpResult() && !op.getRandom())
     return Program::emitFeedForward(op);
   KernelBuilder &k = e->k;
   Value x = op.getInput(), y = op.getResult();
@@ -263,7 +289,7 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
   if (!op.getUpResult())
     up.activation = activation;
   LinearShape down = linearShape(middle, out, true);
-  down.residual = true;
+  down.residual = !op.getRandom();
   down.residualStride = in.stride;
   auto upWeights =
       linearWeights(upPlan, in, middle, op.getUpAttr(), op.getUpBiasAttr());
@@ -300,7 +326,8 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
         callActivation(k, middle.rows(), activation, o.y, scratch, rows);
       describeLinear(op.getDownAttr(), middle, out, downWeights);
       beginPhase();
-      o.residual = o.x;
+      Place residual = o.x;
+      o.residual = residual;
       o.x = scratch;
       o.y = rowsOf(sum);
       o.panelEnd = k.index(down.columns / lanes);
@@ -308,6 +335,10 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
       callLinear(k, down, downPlan, o);
       describe("add_norm");
       beginPhase();
+      if (op.getRandom())
+        callDropout(k, out.rows(),
+                    dropout(op.getSiteAttr(), op.getRateAttr()), o.y, residual,
+                    o.y, row, rows);
       callLayerNorm(k, out.rows(), op.getEpsilon().convertToDouble(), o.y,
                     rowsOf(y), weight(gain), weight(normBias), rows);
     });

@@ -32,6 +32,8 @@ protected:
   mlir::LogicalResult prepare(mlir::Operation *op) override;
   void emitOp(mlir::Operation *op) override;
   void emitReturn(mlir::Operation *op) override;
+  DropoutOperands dropout(mlir::IntegerAttr site,
+                          mlir::FloatAttr rate) override;
 
 private:
   // First walk.
@@ -45,6 +47,7 @@ private:
   // Second walk, forward.
   void emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
   void emitFeedForward(mlir::enc::FusedFeedForwardOp op);
+  void emitDropout(mlir::enc::DropoutOp op);
   // Backward.
   void emitLayersBackward(mlir::enc::LayersBackwardOp op);
   void emitLinearInput(mlir::enc::LinearInputGradientOp op);

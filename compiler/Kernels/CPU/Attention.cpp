@@ -105,6 +105,20 @@ static void forRowBlocks(KernelBuilder &k, const AttentionPlan &plan,
   });
 }
 
+/// The weights of rows whose numbers begin with `first`. Their sums are those
+/// before, as the gradient expects.
+static void emitDropout(KernelBuilder &k, const AttentionOperands &o,
+                        const SoftmaxOperands &s, Value first) {
+  k.forLoop(k.index(0), s.rows, 1, [&](Value row) {
+    Place scores = k.at(s.scores, k.mul(row, s.stride));
+    forKept(k, o.dropout, k.add(first, row), o.length,
+            [&](Value column, Value kept) {
+              Place at = k.at(scores, column);
+              k.store(emitKeep(k, o.dropout, kept, k.load(at)), at);
+            });
+  });
+}
+
 static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
                           const AttentionPlan &plan,
                           const AttentionOperands &o) {
@@ -158,6 +172,8 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
       softmax.logSumExpStride = k.index(shape.logSumExpStride);
     }
     emitSoftmax(k, shape.scale, staged, softmax);
+    if (shape.dropout)
+      emitDropout(k, o, softmax, k.add(o.token, row));
     Product last{scores,
                  0,
                  scoreStride,
@@ -200,5 +216,10 @@ void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
   }
   SmallVector<Value *> slots = slotsOf(places);
   slots.append({&o.length, &o.begin, &o.end});
+  if (shape.dropout) {
+    name += "_dropout";
+    slots.append(o.dropout.slots());
+    slots.push_back(&o.token);
+  }
   k.callKernel(name, slots, [&] { emitAttention(k, shape, plan, o); });
 }

@@ -16,7 +16,7 @@
 #ifndef BERTC_COMPILER_KERNELS_CPU_ATTENTION_H
 #define BERTC_COMPILER_KERNELS_CPU_ATTENTION_H
 
-#include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Kernels/CPU/Dropout.h"
 #include "compiler/Plan/Plan.h"
 
 namespace bertc {
@@ -29,6 +29,7 @@ struct AttentionShape {
   double scale = 0;
   bool logSumExp = false; // whether it is wanted; float32 only
   int64_t logSumExpStride = 0;
+  bool dropout = false; // of the weights; float32 only
 };
 
 /// `query`, `key`, `value` and `output` point at the first row of the sequence,
@@ -39,6 +40,8 @@ struct AttentionOperands {
   Place query, key, value, output, scratch;
   Place logSumExp; // of the first row, as the head's column; unused otherwise
   mlir::Value length, begin, end;
+  DropoutOperands dropout; // of the head
+  mlir::Value token;       // number of the sequence's first row, for dropout
 };
 
 int64_t scratchPerKey(const AttentionShape &shape, const AttentionPlan &plan);

@@ -61,7 +61,8 @@ static void emitProduct(KernelBuilder &k, const AttentionGradientPlan &plan,
   });
 }
 
-/// Scores become p = exp(scale * score - logSumExp), `weights` (their gradient
+/// Scores become p = exp(scale * score - logSumExp), with the dropout that it
+/// had when it met the values, `weights` (their gradient
 /// dp) becomes ds = scale * p * (dp - d), where d is the sum over the head of
 /// gradient * output.
 static void emitScoreGradients(KernelBuilder &k, const AttentionShape &shape,
@@ -76,14 +77,20 @@ static void emitScoreGradients(KernelBuilder &k, const AttentionShape &shape,
   Value logSumExp = k.broadcast(
       k.loadScalar(k.at(o.logSumExp, k.mul(row, o.logSumExpStride))));
   Value scale = k.splat(shape.scale);
-  k.forLoop(k.index(0), end, lanes, [&](Value column) {
+  auto finish = [&](Value column, Value kept) {
     Place score = k.at(scores, column), weight = k.at(weights, column);
     Value x = k.subf(k.mulf(k.load(score), scale), logSumExp);
-    Value p = emitExp(k.b, k.loc, x);
-    k.store(p, score);
-    Value ds = k.mulf(k.mulf(p, k.subf(k.load(weight), d)), scale);
-    k.store(ds, weight);
-  });
+    Value p = emitExp(k.b, k.loc, x), dp = k.load(weight);
+    k.store(kept ? emitKeep(k, o.dropout, kept, p) : p, score);
+    if (kept)
+      dp = emitKeep(k, o.dropout, kept, dp);
+    k.store(k.mulf(k.mulf(p, k.subf(dp, d)), scale), weight);
+  };
+  if (shape.dropout)
+    forKept(k, o.dropout, k.add(o.token, row), end, finish);
+  else
+    k.forLoop(k.index(0), end, lanes,
+              [&](Value column) { finish(column, {}); });
 }
 
 static void emitAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
@@ -174,5 +181,10 @@ void bertc::callAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
       slotsOf({&o.query, &o.key, &o.value, &o.output, &o.gradient, &o.logSumExp,
                &o.queryGradient, &o.keyGradient, &o.valueGradient, &o.scratch});
   slots.append({&o.logSumExpStride, &o.length});
+  if (shape.dropout) {
+    name += "_dropout";
+    slots.append(o.dropout.slots());
+    slots.push_back(&o.token);
+  }
   k.callKernel(name, slots, [&] { emitAttentionGradient(k, shape, plan, o); });
 }

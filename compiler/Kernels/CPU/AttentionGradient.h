@@ -30,6 +30,8 @@ struct AttentionGradientOperands {
   Place scratch; // words: gradientScratchFixed() + those per key of `length`
                  // rounded up to 16
   mlir::Value length;
+  DropoutOperands dropout; // of the head, where the shape has it
+  mlir::Value token;       // number of the sequence's first row
 };
 
 int64_t gradientScratchPerKey(const AttentionShape &shape,
