@@ -136,6 +136,8 @@ static bertc_code writeAll(const bertc_trainer &trainer, const char *folder,
   if (!code)
     code = writer.write(stateFile, text.buffer.data, text.buffer.size, state,
                         status);
+  if (!code)
+    code = syncDirectory(folder, status);
   free(records);
   return code;
 }

@@ -61,7 +61,9 @@ bertc_code DirectoryWriter::writeFile(const char *name, FileRecord &record,
     return code;
   }
   record = {name, strlen(name), file.size(), file.hash()};
-  return syncParent(target.text, status);
+  // The folder itself is synced by who made it, once.
+  return inUse || strchr(name, '/') ? syncParent(target.text, status)
+                                    : ok(status);
 }
 
 bertc_code DirectoryWriter::write(const char *name, const void *data,
