@@ -129,6 +129,14 @@ BERTC_EXPORT bertc_code @_embed(bertc_session *session,
                                 float *embeddings, bertc_status *status);
 )";
 
+/// bertc_train.h, for behind bertc.h in the same file.
+static std::string trainHeader() {
+  std::string text = embeddedTrainHeader().str();
+  constexpr llvm::StringLiteral include = "#include \"bertc.h\"\n\n";
+  text.erase(text.find(include), include.size());
+  return text;
+}
+
 std::string bertc::writeHeader(const LibraryInputs &inputs,
                                llvm::StringRef prefix,
                                llvm::StringRef libraryName) {
@@ -145,7 +153,8 @@ std::string bertc::writeHeader(const LibraryInputs &inputs,
      << ".\n * This file and the library are all that a program needs; the "
         "typed functions\n * of this model are at the end. */\n"
      << embeddedPublicHeader() << "\n"
-     << "#ifndef " << guard << "\n#define " << guard << "\n\n"
+     << (inputs.training ? trainHeader() + "\n" : "") << "#ifndef " << guard
+     << "\n#define " << guard << "\n\n"
      << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
      << "#ifndef BERTC_EXPORT\n"
      << "#define BERTC_EXPORT __attribute__((visibility(\"default\")))\n"

@@ -31,6 +31,7 @@ BERTC_EMBED(typed)
 BERTC_EMBED(libc)
 BERTC_EMBED(libm)
 BERTC_EMBED(header)
+BERTC_EMBED(train_header)
 
 static llvm::StringRef between(const char *begin, const char *end) {
   return {begin, static_cast<size_t>(end - begin)};
@@ -54,4 +55,8 @@ llvm::StringRef bertc::embeddedLibM() {
 
 llvm::StringRef bertc::embeddedPublicHeader() {
   return between(bertc_embedded_header, bertc_embedded_header_end);
+}
+
+llvm::StringRef bertc::embeddedTrainHeader() {
+  return between(bertc_embedded_train_header, bertc_embedded_train_header_end);
 }

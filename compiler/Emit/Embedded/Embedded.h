@@ -25,8 +25,9 @@ llvm::StringRef embeddedTyped();
 /// the C library, whichever one its host has.
 llvm::StringRef embeddedLibC();
 llvm::StringRef embeddedLibM();
-/// The text of bertc.h.
+/// The text of bertc.h, and of bertc_train.h.
 llvm::StringRef embeddedPublicHeader();
+llvm::StringRef embeddedTrainHeader();
 
 } // namespace bertc
 
