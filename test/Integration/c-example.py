@@ -5,13 +5,15 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 #===----------------------------------------------------------------------===#
-"""The example program as a user builds it: by one call of a C compiler, and as
+"""The example programs as a user builds them: by one call of a C compiler, and as
 a CMake project that compiles the model itself."""
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 import harness
@@ -64,6 +66,45 @@ class Example(unittest.TestCase):
                     env={**os.environ, "BERTC_THREADS": "many"})
         self.assertRegex(done.stderr, r"BERTC_THREADS is 'many', expected")
         self.assertRegex(call(program, code=2).stderr, "usage: embed TEXT")
+
+    def test_training(self):
+        """train.c learns to tell questions of letters, and saves the result."""
+        folder = harness.WORK / "train-example"
+        folder.mkdir()
+        call(sys.executable,
+             ROOT / "test" / "Tools" / "Inputs" / "tiny-model.py", "model",
+             cwd=folder)
+        config = folder / "model" / "config.json"
+        config.write_text(json.dumps(json.loads(config.read_text()) | {
+            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}))
+        harness.bertc("compile", folder / "model", "--train",
+                      "--head=classify:2", "--target=x86-64-v3", "-o",
+                      folder / "tiny.so")
+        call(os.environ["CC"], "-std=c99", "-Wall", "-Wextra", "-Werror",
+             "-pedantic", f"-I{ROOT / 'runtime' / 'include'}",
+             EXAMPLE / "train.c", "./tiny.so", "-Wl,-rpath,$ORIGIN", "-o",
+             "train", cwd=folder)
+        (folder / "examples.tsv").write_text("".join(
+            f"1\tcan you {c} see\n0\tyou see {c}\n1\tdo {c}\n0\ti {c} do\n"
+            for c in "abcdefg"))
+        train = lambda *arguments, code=0: call("./train", *arguments, code=code,
+                                                cwd=folder)
+        lines = train("examples.tsv", "out", 15, "2e-3").stdout.splitlines()
+        self.assertEqual(len(lines), 15 * 4 + 1)
+        losses = [float(re.match(r"step \d+: loss (\S+),", line)[1])
+                  for line in lines[:-1]]
+        self.assertLess(losses[-1], 0.3 * losses[0])
+        self.assertEqual(lines[-1], "accuracy on the examples: 1.000")
+        self.assertEqual({f.name for f in (folder / "out").iterdir()},
+                         {"config.json", "model.safetensors", "vocab.txt"})
+        self.assertIn("labels[0] is 7, expected 0 to 1", self.refused(
+            folder, train, "7\tx\n"))
+        self.assertIn("bad.tsv:2: no tab", self.refused(folder, train,
+                                                        "1\tx\ny\n"))
+
+    def refused(self, folder, train, text):
+        (folder / "bad.tsv").write_text(text)
+        return train("bad.tsv", "none", 1, "1e-3", code=4).stderr
 
     def test_cmake_project(self):
         if not shutil.which("cmake"):
