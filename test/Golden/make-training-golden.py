@@ -15,6 +15,9 @@ file for each head and batch: inputs and labels under their Hugging Face names,
 the head's own `weight.NAME`, `loss`, and `gradient.NAME` of every parameter.
 Batches are padded and masked, as transformers wants them, `full` ones excepted.
 All of it is float32, ids too, so that one reader serves.
+
+`steps.safetensors` has the losses and norms of 20 steps of torch.optim.AdamW in
+float32, which take the batches of a head in turn; OPTIMIZER says how.
 """
 import json
 import pathlib
@@ -37,6 +40,12 @@ HEADS = {  # kind of head: class, labels, what the config says of the loss
     "tag": ("BertForTokenClassification", 5, None),
     "answer": ("BertForQuestionAnswering", 2, None),
 }
+
+
+STEPS = {"classify": ("ragged", "full"), "tag": ("ragged",),
+         "answer": ("full", "ragged")}
+OPTIMIZER = dict(learning_rate=1e-3, weight_decay=0.01, max_grad_norm=1.0,
+                 warmup_steps=3, max_steps=20)
 
 
 def head_weights(kind, labels):
@@ -82,30 +91,49 @@ def span_loss(outputs, batch, labels):
     return total / 2
 
 
-def run(kind, batch_name, config, weights):
+def make_model(kind, config, weights, dtype):
     name, labels, problem = HEADS[kind]
     config = transformers.BertConfig(
         **config, num_labels=labels, problem_type=problem)
-    model = getattr(transformers, name)(config).double().eval()
+    model = getattr(transformers, name)(config).to(dtype).eval()
     head = head_weights(kind, labels)
-    state = {"bert." + n: torch.from_numpy(w).double() for n, w in weights.items()}
-    state.update({n: torch.from_numpy(w).double() for n, w in head.items()})
+    state = {"bert." + n: torch.from_numpy(w).to(dtype)
+             for n, w in weights.items()}
+    state.update({n: torch.from_numpy(w).to(dtype) for n, w in head.items()})
     unused = model.load_state_dict(state, strict=False)
     assert not unused.missing_keys, unused.missing_keys
+    return model, head
 
-    batch = seeded.batch(SPEC, batch_name)
-    answers = labels_of(kind, labels, batch)
+
+def compute_loss(kind, model, batch_name, batch, answers):
     inputs = {n: torch.from_numpy(v) for n, v in batch.items()}
     targets = {n: torch.from_numpy(v) for n, v in answers.items()}
     if kind in ("multilabel", "regress"):
-        targets["labels"] = targets["labels"].double()
+        targets["labels"] = targets["labels"].to(model.dtype)
     outputs = model(**inputs, **targets)
     loss = outputs.loss
     if kind == "answer":
         masked = span_loss(outputs, inputs, targets)
         if batch_name == "full":  # nothing is padded: the same
-            assert torch.allclose(masked, loss, rtol=1e-14), (masked, loss)
+            tight = 1e-14 if model.dtype == torch.float64 else 1e-6
+            assert torch.allclose(masked, loss, rtol=tight), (masked, loss)
         loss = masked
+    return loss
+
+
+def save(tensors, path):
+    tensors = {n: np.ascontiguousarray(v, np.float32) for n, v in tensors.items()}
+    save_file(tensors, path, {"transformers": transformers.__version__,
+                              "torch": torch.__version__.split("+")[0]})
+    print(f"{path.name}: {path.stat().st_size // 1024} KB")
+
+
+def run(kind, batch_name, config, weights):
+    labels = HEADS[kind][1]
+    model, head = make_model(kind, config, weights, torch.float64)
+    batch = seeded.batch(SPEC, batch_name)
+    answers = labels_of(kind, labels, batch)
+    loss = compute_loss(kind, model, batch_name, batch, answers)
     loss.backward()
     tensors = {**batch, **answers, **{"weight." + n: w for n, w in head.items()}}
     tensors["loss"] = np.array([loss.item()])
@@ -115,11 +143,37 @@ def run(kind, batch_name, config, weights):
             gradient = torch.zeros_like(value)
         tensors["gradient." + parameter.removeprefix("bert.")] = (
             gradient.float().numpy())
-    tensors = {n: np.ascontiguousarray(v, np.float32) for n, v in tensors.items()}
-    path = FOLDER / f"{kind}-{labels}.{batch_name}.safetensors"
-    save_file(tensors, path, {"transformers": transformers.__version__,
-                              "torch": torch.__version__.split("+")[0]})
-    print(f"{path.name}: loss {loss.item():.6f}, {path.stat().st_size // 1024} KB")
+    save(tensors, FOLDER / f"{kind}-{labels}.{batch_name}.safetensors")
+
+
+def steps(config, weights):
+    """20 steps of AdamW for each head of STEPS."""
+    tensors = {}
+    for kind, names in STEPS.items():
+        model, _ = make_model(kind, config, weights, torch.float32)
+        plain = lambda n: "bias" in n or "LayerNorm" in n
+        groups = [{"params": [p for n, p in model.named_parameters()
+                              if plain(n) == flag],
+                   "weight_decay": 0.0 if flag else OPTIMIZER["weight_decay"]}
+                  for flag in (False, True)]
+        optimizer = torch.optim.AdamW(groups, lr=OPTIMIZER["learning_rate"])
+        schedule = transformers.get_linear_schedule_with_warmup(
+            optimizer, OPTIMIZER["warmup_steps"], OPTIMIZER["max_steps"])
+        losses, norms = [], []
+        for step in range(OPTIMIZER["max_steps"]):
+            name = names[step % len(names)]
+            batch = seeded.batch(SPEC, name)
+            answers = labels_of(kind, HEADS[kind][1], batch)
+            loss = compute_loss(kind, model, name, batch, answers)
+            loss.backward()
+            losses.append(loss.item())
+            norms.append(torch.nn.utils.clip_grad_norm_(
+                model.parameters(), OPTIMIZER["max_grad_norm"]).item())
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+        tensors[f"{kind}.losses"], tensors[f"{kind}.norms"] = losses, norms
+    save(tensors, FOLDER / "steps.safetensors")
 
 
 def main():
@@ -135,6 +189,7 @@ def main():
         run(kind, "ragged", config, weights)
     for kind in ("classify", "answer"):
         run(kind, "full", config, weights)
+    steps(config, weights)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,12 @@ _TABLE = [  # name, result, arguments; in the order of the table
     ("read_parameter", c.c_int, [P, U32, U32, P, SIZE, _S]),
     ("write_parameter", c.c_int, [P, U32, U32, P, SIZE, _S]),
     ("save_model", c.c_int, [P, c.c_char_p, _S]),
+    ("save_checkpoint", c.c_int, [P, c.c_char_p, c.c_char_p, SIZE, _S]),
+    ("load_checkpoint", c.c_int, [P, c.c_char_p, P, SIZE, c.POINTER(SIZE),
+                                  _S]),
+    ("find_checkpoint", c.c_int, [c.c_char_p, P, SIZE, c.POINTER(I64), _S]),
 ]
-VALUE, GRADIENT = 0, 1
+VALUE, GRADIENT, FIRST_MOMENT, SECOND_MOMENT = range(4)
 
 
 class Api(c.Structure):
@@ -137,6 +141,39 @@ class Trainer:
         self.call("step", self.handle, c.addressof(batch),
                   c.addressof(result))
         return result
+
+    def evaluate(self, ids, mask=None, types=None):
+        """The logits of a padded batch."""
+        batch, (_, _, inputs) = self.batch(ids, mask, types,
+                                           np.zeros(1, np.int64))
+        info = self.info()
+        rows, columns = inputs.batch, inputs.seq
+        logits = np.empty((rows, info.num_labels) if info.logits_kind else
+                          (rows, columns, info.num_labels), np.float32)
+        output = capi.Output(b"logits", logits.ctypes.data, logits.size)
+        self.call("evaluate_padded", self.handle, c.addressof(inputs),
+                  c.addressof(output), 1)
+        return logits
+
+    def save_model(self, folder):
+        self.call("save_model", self.handle, str(folder).encode())
+
+    def save_checkpoint(self, folder, user=b""):
+        self.call("save_checkpoint", self.handle, str(folder).encode(), user,
+                  len(user))
+
+    def load_checkpoint(self, folder):
+        """The bytes given to save_checkpoint."""
+        user, size = c.create_string_buffer(4096), SIZE()
+        self.call("load_checkpoint", self.handle, str(folder).encode(),
+                  c.addressof(user), len(user), c.byref(size))
+        return user.raw[:size.value]
+
+    def find_checkpoint(self, folder):
+        path, step = c.create_string_buffer(4096), I64()
+        self.call("find_checkpoint", str(folder).encode(), c.addressof(path),
+                  len(path), c.byref(step))
+        return path.value.decode(), step.value
 
     def read(self, name, part=VALUE):
         index, info = self.parameters[name]
