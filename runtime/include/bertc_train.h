@@ -103,6 +103,23 @@ typedef enum bertc_label_kind {
   BERTC_LABELS_SPAN = 4    /* mean of the cross entropies of first and last */
 } bertc_label_kind;
 
+/* What can be known without a trainer. */
+typedef struct bertc_train_info {
+  size_t struct_size;
+  uint32_t label_kind;  /* bertc_label_kind */
+  uint32_t num_labels;  /* columns of the logits */
+  uint32_t logits_kind; /* bertc_kind: what the logits' rows stand for */
+  uint32_t file_count;  /* see file_info */
+} bertc_train_info;
+
+/* A file of the model directory that the library carries along. */
+typedef struct bertc_file_info {
+  size_t struct_size;
+  const char *name; /* "config.json", ...; lives as long as the model */
+  const void *data; /* as long as the model */
+  uint64_t size;    /* bytes */
+} bertc_file_info;
+
 typedef struct bertc_trainer_info {
   size_t struct_size;
   uint32_t label_kind;  /* bertc_label_kind */
@@ -270,6 +287,13 @@ typedef struct bertc_train_api {
   bertc_code (*find_checkpoint)(const char *directory, char *path,
                                 size_t capacity, int64_t *step,
                                 bertc_status *status);
+
+  bertc_code (*train_info)(const bertc_model *model, bertc_train_info *info,
+                           bertc_status *status);
+  /* A file that save_model writes besides the parameters, index in
+   * [0, file_count): config.json with the head, and the tokenizer's. */
+  bertc_code (*file_info)(const bertc_model *model, uint32_t index,
+                          bertc_file_info *info, bertc_status *status);
 } bertc_train_api;
 
 /* NULL if this library does not speak that version. */

@@ -144,6 +144,8 @@ static constexpr bertc_train_api table = {
     saveCheckpoint,
     loadCheckpoint,
     findCheckpoint,
+    trainInfo,
+    fileInfo,
 };
 
 } // namespace bertc::rt

@@ -85,9 +85,10 @@ static bertc_code takeMemory(bertc_trainer &trainer, const bertc_model &model,
   return ok(status);
 }
 
-static bertc_code checkTrainable(const bertc_model &model,
-                                 bertc_status *status) {
-  const bertc_train_desc *train = model.desc->train;
+bertc_code checkTrainable(const bertc_model *model, bertc_status *status) {
+  if (bertc_code code = checkModel(model, status))
+    return code;
+  const bertc_train_desc *train = model->desc->train;
   if (!train)
     return fail(status, BERTC_NOT_IN_MODEL,
                 "this model cannot be trained\n"
@@ -129,9 +130,7 @@ bertc_code createTrainer(bertc_model *model,
                 "trainer is null, expected where to store the handle");
   *trainer = nullptr;
   bertc_trainer_options given;
-  bertc_code code = checkModel(model, status);
-  if (!code)
-    code = checkTrainable(*model, status);
+  bertc_code code = checkTrainable(model, status);
   if (!code)
     code = readStruct(options, given, "bertc_trainer_options", status);
   if (!code)
@@ -169,6 +168,41 @@ void destroyTrainer(bertc_trainer *trainer) {
     freeTrainer(trainer);
 }
 
+static uint32_t logitsKind(const bertc_train_desc &desc) {
+  return desc.outputs[0].kind == BERTC_PER_TOKEN ? BERTC_KIND_TOKEN
+                                                 : BERTC_KIND_SEQUENCE;
+}
+
+bertc_code trainInfo(const bertc_model *model, bertc_train_info *info,
+                     bertc_status *status) {
+  if (bertc_code code = checkTrainable(model, status))
+    return code;
+  const bertc_train_desc &desc = *model->desc->train;
+  bertc_train_info known = {};
+  known.label_kind = desc.label_kind;
+  known.num_labels = desc.label_width;
+  known.logits_kind = logitsKind(desc);
+  known.file_count = uint32_t(desc.file_count);
+  return fillStruct(known, info, "bertc_train_info", status);
+}
+
+bertc_code fileInfo(const bertc_model *model, uint32_t index,
+                    bertc_file_info *info, bertc_status *status) {
+  if (bertc_code code = checkTrainable(model, status))
+    return code;
+  const bertc_train_desc &desc = *model->desc->train;
+  if (index >= desc.file_count)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "index is %u, expected less than the %llu files of the model",
+                index, static_cast<unsigned long long>(desc.file_count));
+  const bertc_file_desc &file = desc.files[index];
+  bertc_file_info known = {};
+  known.name = file.name;
+  known.data = file.data;
+  known.size = file.size;
+  return fillStruct(known, info, "bertc_file_info", status);
+}
+
 bertc_code trainerInfo(const bertc_trainer *trainer, bertc_trainer_info *info,
                        bertc_status *status) {
   if (bertc_code code = checkTrainer(trainer, status))
@@ -177,9 +211,7 @@ bertc_code trainerInfo(const bertc_trainer *trainer, bertc_trainer_info *info,
   bertc_trainer_info known = {};
   known.label_kind = desc.label_kind;
   known.num_labels = desc.label_width;
-  known.logits_kind = desc.outputs[0].kind == BERTC_PER_TOKEN
-                          ? BERTC_KIND_TOKEN
-                          : BERTC_KIND_SEQUENCE;
+  known.logits_kind = logitsKind(desc);
   known.threads = trainer->session->pool.threads();
   known.parameter_count = trainer->parameters.count();
   known.accumulated = trainer->accumulated;

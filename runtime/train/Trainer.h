@@ -54,6 +54,13 @@ void destroyTrainer(bertc_trainer *trainer);
 bertc_code trainerInfo(const bertc_trainer *trainer, bertc_trainer_info *info,
                        bertc_status *status);
 
+bertc_code trainInfo(const bertc_model *model, bertc_train_info *info,
+                     bertc_status *status);
+bertc_code fileInfo(const bertc_model *model, uint32_t index,
+                    bertc_file_info *info, bertc_status *status);
+
+/// An error unless `model` is open and can be trained.
+bertc_code checkTrainable(const bertc_model *model, bertc_status *status);
 /// An error unless `trainer` is a trainer of this process.
 bertc_code checkTrainer(const bertc_trainer *trainer, bertc_status *status);
 
