@@ -39,27 +39,6 @@ static bertc_code sessionInfo(const bertc_session *session,
   return fillStruct(known, info, "bertc_session_info", status);
 }
 
-static bertc_code sessionProfile(bertc_session *session,
-                                 const bertc_phase_record **records,
-                                 size_t *count, bertc_status *status) {
-  SessionLock lock(session, status);
-  if (lock.code())
-    return lock.code();
-  if (!records || !count)
-    return fail(status, BERTC_INVALID_ARGUMENT,
-                "%s is null, expected where to store the result",
-                records ? "count" : "records");
-  *records = nullptr;
-  *count = 0;
-  if (!session->profiled)
-    return fail(status, BERTC_INVALID_ARGUMENT,
-                "the session keeps no profile\nhelp: make it with the flag "
-                "BERTC_SESSION_PROFILE");
-  *records = session->profile.records();
-  *count = session->profile.count();
-  return ok(status);
-}
-
 /// The checks that both kinds of run share.
 template <typename Inputs>
 static bertc_code run(bertc_session *session, const Inputs *inputs,

@@ -83,17 +83,14 @@ bertc_code variantInfo(const bertc_model *model, uint32_t index,
   return fillStruct(known, info, "bertc_variant_info", status);
 }
 
-bertc_code phaseInfo(const bertc_model *model, uint32_t index,
-                     bertc_phase_info *info, bertc_status *status) {
-  if (bertc_code code = checkModel(model, status))
-    return code;
-  const bertc_variant &variant = model->desc->variants[model->variant];
-  if (!variant.phase_count)
+bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
+                         uint32_t index, bertc_phase_info *info,
+                         bertc_status *status) {
+  if (!count)
     return fail(status, BERTC_NOT_IN_MODEL, "this model names no phases");
-  if (bertc_code code =
-          checkIndex(index, uint32_t(variant.phase_count), status))
+  if (bertc_code code = checkIndex(index, uint32_t(count), status))
     return code;
-  const bertc_phase_desc &desc = variant.phases[index];
+  const bertc_phase_desc &desc = phases[index];
   bertc_phase_info known = {};
   known.name = desc.name;
   known.flops_per_token = desc.flops_per_token;
@@ -101,6 +98,36 @@ bertc_code phaseInfo(const bertc_model *model, uint32_t index,
   known.flops_per_pair = desc.flops_per_pair;
   known.weight_bytes = desc.weight_bytes;
   return fillStruct(known, info, "bertc_phase_info", status);
+}
+
+bertc_code phaseInfo(const bertc_model *model, uint32_t index,
+                     bertc_phase_info *info, bertc_status *status) {
+  if (bertc_code code = checkModel(model, status))
+    return code;
+  const bertc_variant &variant = model->desc->variants[model->variant];
+  return describePhase(variant.phases, variant.phase_count, index, info,
+                       status);
+}
+
+bertc_code sessionProfile(bertc_session *session,
+                          const bertc_phase_record **records, size_t *count,
+                          bertc_status *status) {
+  SessionLock lock(session, status);
+  if (lock.code())
+    return lock.code();
+  if (!records || !count)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "%s is null, expected where to store the result",
+                records ? "count" : "records");
+  *records = nullptr;
+  *count = 0;
+  if (!session->profiled)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "the session keeps no profile\nhelp: make it with the flag "
+                "BERTC_SESSION_PROFILE");
+  *records = session->profile.records();
+  *count = session->profile.count();
+  return ok(status);
 }
 
 bertc_code workspaceSize(const bertc_model *model, uint32_t threads,

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The functions of the API that only tell about a model.
+// The functions of the API that only tell about a model, or about a run.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_RUNTIME_CORE_INFO_H
@@ -24,6 +24,13 @@ bertc_code variantInfo(const bertc_model *model, uint32_t index,
                        bertc_variant_info *info, bertc_status *status);
 bertc_code phaseInfo(const bertc_model *model, uint32_t index,
                      bertc_phase_info *info, bertc_status *status);
+bertc_code sessionProfile(bertc_session *session,
+                          const bertc_phase_record **records, size_t *count,
+                          bertc_status *status);
+/// Phase `index` of `count`.
+bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
+                         uint32_t index, bertc_phase_info *info,
+                         bertc_status *status);
 bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
                          int64_t tokens, int64_t sequences, int64_t longest,
                          size_t *bytes, bertc_status *status);

@@ -137,6 +137,8 @@ typedef struct bertc_trainer_info {
   uint64_t gradient_bytes;
   uint64_t optimizer_bytes;
   uint64_t activation_bytes; /* grows to the largest batch seen */
+  uint32_t phase_count;      /* see phase_info */
+  uint32_t reserved;
 } bertc_trainer_info;
 
 /*===--- Parameters -------------------------------------------------------===*/
@@ -294,6 +296,17 @@ typedef struct bertc_train_api {
    * [0, file_count): config.json with the head, and the tokenizer's. */
   bertc_code (*file_info)(const bertc_model *model, uint32_t index,
                           bertc_file_info *info, bertc_status *status);
+
+  /* The phases of training code, as phase_info of bertc.h has those of forward
+   * code; bertc_trainer_info.phase_count of them. Updates are not among them.
+   */
+  bertc_code (*phase_info)(const bertc_trainer *trainer, uint32_t index,
+                           bertc_phase_info *info, bertc_status *status);
+  /* The records of the last step, backward or evaluation of a trainer made
+   * with BERTC_SESSION_PROFILE, as session_profile of bertc.h. */
+  bertc_code (*profile)(bertc_trainer *trainer,
+                        const bertc_phase_record **records, size_t *count,
+                        bertc_status *status);
 } bertc_train_api;
 
 /* NULL if this library does not speak that version. */

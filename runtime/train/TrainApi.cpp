@@ -11,6 +11,7 @@
 // training code.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/core/Info.h"
 #include "runtime/core/Structs.h"
 #include "runtime/train/Checkpoint.h"
 #include "runtime/train/Real.h"
@@ -124,6 +125,29 @@ static bertc_code writeParameter(bertc_trainer *trainer, uint32_t index,
   return ok(status);
 }
 
+static bertc_code trainPhaseInfo(const bertc_trainer *trainer, uint32_t index,
+                                 bertc_phase_info *info, bertc_status *status) {
+  if (bertc_code code = checkTrainer(trainer, status))
+    return code;
+  const bertc_train_variant &variant =
+      trainer->desc->variants[trainer->session->model->variant];
+  return describePhase(variant.phases, variant.phase_count, index, info,
+                       status);
+}
+
+static bertc_code profile(bertc_trainer *trainer,
+                          const bertc_phase_record **records, size_t *count,
+                          bertc_status *status) {
+  TrainerLock lock(trainer, status);
+  if (lock.code())
+    return lock.code();
+  if (!trainer->session->profiled)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "the trainer keeps no profile\nhelp: make it with the flag "
+                "BERTC_SESSION_PROFILE");
+  return sessionProfile(trainer->session, records, count, status);
+}
+
 static constexpr bertc_train_api table = {
     sizeof(bertc_train_api),
     BERTC_TRAIN_API_VERSION,
@@ -146,6 +170,8 @@ static constexpr bertc_train_api table = {
     findCheckpoint,
     trainInfo,
     fileInfo,
+    trainPhaseInfo,
+    profile,
 };
 
 } // namespace bertc::rt

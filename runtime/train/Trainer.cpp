@@ -227,6 +227,8 @@ bertc_code trainerInfo(const bertc_trainer *trainer, bertc_trainer_info *info,
   known.gradient_bytes = desc.gradients_size;
   known.optimizer_bytes = 2 * desc.gradients_size;
   known.activation_bytes = trainer->session->workspace.size();
+  known.phase_count =
+      uint32_t(desc.variants[trainer->session->model->variant].phase_count);
   return fillStruct(known, info, "bertc_trainer_info", status);
 }
 

@@ -36,7 +36,8 @@ class Info(Sized):
                 ("learning_rate", F64), ("parameters", U64),
                 ("trained_parameters", U64), ("parameter_bytes", U64),
                 ("gradient_bytes", U64), ("optimizer_bytes", U64),
-                ("activation_bytes", U64)]
+                ("activation_bytes", U64), ("phase_count", U32),
+                ("reserved", U32)]
 
 
 class ParameterInfo(Sized):

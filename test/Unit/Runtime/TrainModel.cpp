@@ -228,6 +228,8 @@ void forward(const bertc_call *call, int64_t tid) {
 }
 
 void train(const bertc_train_call *call, int64_t tid) {
+  if (call->call.phase)
+    call->call.phase(&call->call, tid, 1, -1);
   if (tid == 0) {
     observed.tokens = call->call.tokens;
     observed.tids = call->step;
@@ -261,6 +263,9 @@ uint64_t packedSize(const bertc_parameter_desc &p) {
   return extent(p.rows, p.column_group, p.column_stride) *
          extent(p.columns, p.depth_group, p.depth_stride);
 }
+
+const bertc_phase_desc phases[] = {{"other", 1, 2, 3, 4},
+                                   {"all", 10, 20, 30, 40}};
 
 const char config[] = "{\"model_type\": \"fake\"}";
 const char vocabulary[] = "a\nb\n";
@@ -326,7 +331,7 @@ TrainModel::TrainModel(uint32_t labelKind, uint32_t labels)
   bool tokens = labelKind >= BERTC_LABEL_TOKEN;
   output = {"logits", tokens ? BERTC_PER_TOKEN : BERTC_PER_SEQUENCE, labels};
   variants = {{"only", 0, forward, {64, 16, 8, 128, 32}, nullptr, 0}};
-  trainVariants = {{bertc::test::train, {64, 64, 8, 128, 32}, nullptr, 0}};
+  trainVariants = {{bertc::test::train, {64, 64, 8, 128, 32}, phases, 2}};
   train.struct_size = sizeof(train);
   train.label_kind = labelKind;
   train.label_width = labels;

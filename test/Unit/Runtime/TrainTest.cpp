@@ -303,6 +303,32 @@ TEST(Train, Info) {
   expectMessage(training.status, "index is 10, expected 0 to 9");
 }
 
+TEST(Train, Profile) {
+  bertc_trainer_options options = trainOptions();
+  options.flags = BERTC_SESSION_PROFILE;
+  options.threads = 2;
+  Training training(options), plain;
+  training.step(0);
+  const bertc_phase_record *records = nullptr;
+  size_t count = 0;
+  ASSERT_EQ(trainApi().profile(*training, &records, &count, nullptr), BERTC_OK);
+  // The phase, then waiting, of each thread.
+  ASSERT_EQ(count, 4u);
+  EXPECT_EQ(records[0].phase, 1);
+  EXPECT_EQ(records[1].phase, BERTC_PHASE_WAIT);
+  EXPECT_EQ(records[2].thread, 1u);
+  EXPECT_EQ(training.info().phase_count, 2u);
+  bertc_phase_info phase = BERTC_INIT(bertc_phase_info);
+  EXPECT_EQ(trainApi().phase_info(*training, 1, &phase, nullptr), BERTC_OK);
+  EXPECT_STREQ(phase.name, "all");
+  EXPECT_EQ(phase.flops_per_pair, 30u);
+  EXPECT_EQ(trainApi().phase_info(*training, 2, &phase, &training.status),
+            BERTC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainApi().profile(*plain, &records, &count, &plain.status),
+            BERTC_INVALID_ARGUMENT);
+  expectMessage(plain.status, "the trainer keeps no profile");
+}
+
 TEST(Train, ParametersAreWritten) {
   Training training;
   std::vector<float> data(18);
