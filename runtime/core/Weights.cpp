@@ -79,8 +79,17 @@ static uint64_t readHex(const char *&text) {
   }
 }
 
-/// Writes the path of the file that `address` is mapped from; false if none.
-static bool mappedFilePath(const void *address, char *path, size_t size) {
+namespace {
+struct Mapping {
+  uint64_t begin, end;
+  bool pristine; // private and never written to
+};
+} // namespace
+
+/// Finds the mapping of a file that `address` lies in, and writes the file's
+/// path; false if none.
+static bool findMapping(const void *address, Mapping &mapping, char *path,
+                        size_t size) {
   int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (file < 0)
     return false;
@@ -98,6 +107,7 @@ static bool mappedFilePath(const void *address, char *path, size_t size) {
     const char *name = strchr(at, '/');
     if (wanted < begin || wanted >= end || !name || strlen(name) >= size)
       continue;
+    mapping = {begin, end, strncmp(at, " r--p ", 6) == 0};
     memcpy(path, name, strlen(name) + 1);
     found = true;
   }
@@ -113,7 +123,8 @@ static bertc_code defaultPath(const bertc_model_desc &desc, char *path,
                 "this model was compiled without weights, expected "
                 "bertc_model_options.weights_path");
   size_t nameSize = strlen(desc.weights_file) + 1;
-  if (!mappedFilePath(&desc, path, size))
+  Mapping library;
+  if (!findMapping(&desc, library, path, size))
     return fail(status, BERTC_IO,
                 "cannot find the folder of the library, to open %.200s there\n"
                 "help: set bertc_model_options.weights_path",
@@ -194,6 +205,23 @@ void closeWeights(Weights &weights) {
   if (weights.mapped)
     munmap(weights.mapped, weights.mappedSize);
   weights = {nullptr, nullptr, 0};
+}
+
+void copyWeights(const Weights &weights, size_t size, void *to) {
+  constexpr size_t piece = 8 * hugePage;
+  char path[pathSize];
+  Mapping mapping;
+  uint64_t begin = reinterpret_cast<uint64_t>(weights.data), end = begin;
+  // The rest of a huge page is another mapping, and stays.
+  if (findMapping(weights.data, mapping, path, sizeof(path)) &&
+      mapping.pristine && begin % 4096 == 0)
+    end = mapping.end;
+  for (size_t at = 0; at < size; at += piece) {
+    size_t count = size - at < piece ? size - at : piece;
+    memcpy(static_cast<uint8_t *>(to) + at, weights.data + at, count);
+    if (begin + at + count <= end)
+      madvise(const_cast<uint8_t *>(weights.data) + at, count, MADV_DONTNEED);
+  }
 }
 
 } // namespace bertc::rt

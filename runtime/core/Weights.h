@@ -31,6 +31,11 @@ bertc_code openWeights(const bertc_model_desc &desc, const char *path,
 
 void closeWeights(Weights &weights);
 
+/// Copies all `size` bytes of the weights and lets go of the memory of the
+/// original where it can be read from its file again, so that there is no
+/// moment with both.
+void copyWeights(const Weights &weights, size_t size, void *to);
+
 } // namespace bertc::rt
 
 #endif

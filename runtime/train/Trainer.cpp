@@ -73,7 +73,7 @@ static bertc_code takeMemory(bertc_trainer &trainer, const bertc_model &model,
                 "gradients and moments three times %llu",
                 static_cast<unsigned long long>(trainer.weightsSize),
                 static_cast<unsigned long long>(gradients));
-  memcpy(memory.weights, model.weights.data, trainer.weightsSize);
+  copyWeights(model.weights, trainer.weightsSize, memory.weights);
   FloatMode mode;
   for (uint32_t i = 0; i < trainer.parameters.count(); ++i) {
     const Parameter &p = trainer.parameters[i];

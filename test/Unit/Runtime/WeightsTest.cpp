@@ -69,6 +69,44 @@ std::string open(const bertc_model_desc &desc, const char *path,
 
 } // namespace
 
+// Memory of a file is let go, and read again when it is needed; other memory is
+// left as it is.
+TEST(Weights, AreCopied) {
+  std::string large(40 << 20, 'x');
+  for (size_t i = 0; i < large.size(); i += 1000)
+    large[i] = char(i >> 12);
+  TempFile file(tempPath(), large);
+  bertc_model_desc desc = externalModel();
+  desc.weights_size = large.size();
+  desc.weights_hash = 0;
+  bertc_model_options options = BERTC_INIT(bertc_model_options);
+  options.weights_path = file.path.c_str();
+  bertc_model *model;
+  ASSERT_EQ(openModel(desc, fullCpu(), &options, &model, nullptr), BERTC_OK);
+  std::string copy(large.size(), 'y');
+  auto pages = [] {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+      if (line.compare(0, 8, "RssFile:") == 0)
+        return std::stol(line.substr(8)) / 1024;
+    return -1l;
+  };
+  long before = pages();
+  copyWeights(model->weights, large.size(), copy.data());
+  EXPECT_LT(pages() - before, 20) << "of 40 MiB";
+  EXPECT_TRUE(copy == large);
+  EXPECT_EQ(memcmp(model->weights.data, large.data(), large.size()), 0);
+  releaseModel(model);
+
+  void *block = nullptr;
+  ASSERT_EQ(posix_memalign(&block, 4096, large.size()), 0);
+  memcpy(block, large.data(), large.size());
+  copyWeights({static_cast<uint8_t *>(block), nullptr, 0}, large.size(),
+              copy.data());
+  EXPECT_EQ(memcmp(block, large.data(), large.size()), 0);
+  free(block);
+}
+
 TEST(Weights, MapsTheFile) {
   TempFile file(tempPath(), content);
   EXPECT_EQ(open(externalModel(), file.path.c_str()), content);
