@@ -29,7 +29,7 @@
  * The conventions of bertc.h hold here too. Besides:
  * - Threads: a trainer belongs to one caller at a time, as a session does; a
  *   second one gets BERTC_BUSY. It does not survive fork(2).
- * - Numbers: parameters, gradients and moments are float32; losses, norms and
+ * - Numbers: parameters, gradients, moments and losses are float32; norms and
  *   rates are computed in float64. No bit depends on the number of threads.
  * - A call that fails leaves parameters, moments and global_step as they were.
  *
@@ -67,7 +67,7 @@ typedef enum bertc_schedule {
 typedef struct bertc_trainer_options {
   size_t struct_size;
   uint32_t threads;           /* as in bertc_session_options */
-  uint32_t flags;             /* 0 */
+  uint32_t flags;             /* 0 or BERTC_SESSION_PROFILE */
   uint64_t seed;              /* of dropout and of new parameters [0] */
   double learning_rate;       /* > 0 [5e-5] */
   double adam_beta1;          /* > 0 and < 1 [0.9] */
