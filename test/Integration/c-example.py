@@ -7,7 +7,6 @@
 #===----------------------------------------------------------------------===#
 """The example programs as a user builds them: by one call of a C compiler, and as
 a CMake project that compiles the model itself."""
-import json
 import os
 import pathlib
 import re
@@ -74,9 +73,6 @@ class Example(unittest.TestCase):
         call(sys.executable,
              ROOT / "test" / "Tools" / "Inputs" / "tiny-model.py", "model",
              cwd=folder)
-        config = folder / "model" / "config.json"
-        config.write_text(json.dumps(json.loads(config.read_text()) | {
-            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}))
         harness.bertc("compile", folder / "model", "--train",
                       "--head=classify:2", "--target=x86-64-v3", "-o",
                       folder / "tiny.so")

@@ -9,6 +9,7 @@
 
 The tiny model against transformers (test/Golden/training/steps.safetensors).
 """
+import json
 import shutil
 import subprocess
 import unittest
@@ -124,6 +125,44 @@ class Training(unittest.TestCase):
                         capi.Failure, "learning_rate\": 0.001, but the trainer "
                                       "has \"learning_rate\": 0.002"):
                     other.load_checkpoint(found)
+
+    def test_resume_with_dropout(self):
+        """What dropout draws goes on, too, because a checkpoint has the number
+        of the batch; without it, the training would not be the same."""
+        source, library = harness.WORK / "drops", harness.WORK / "drops.so"
+        source.mkdir()
+        config = json.loads((gradients.FOLDER / "config.json").read_text())
+        config.update(hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.1)
+        (source / "config.json").write_text(json.dumps(config))
+        shutil.copy(gradients.FOLDER / "model.safetensors", source)
+        harness.bertc("compile", source, "--train", "--head=tag:5",
+                      "--target=x86-64-v3", "-o", library)
+        task = Task("tag")
+        place = harness.WORK / "dropped"
+        with capi.Model(library) as model:
+            with task.trainer(model) as whole:
+                for step in range(8):
+                    if step == 4:
+                        whole.save_checkpoint(place)
+                        middle = everything(whole)
+                    whole.step(**task.batch(step))
+                want = everything(whole)
+            with task.trainer(model, threads=2) as resumed:
+                resumed.load_checkpoint(place)
+                for step in range(4, 8):
+                    resumed.step(**task.batch(step))
+                self.equal(everything(resumed), want)
+            losses = []
+            for batches in (0, 4):
+                with task.trainer(model) as other:
+                    for step in range(batches):
+                        other.backward(**task.batch(step))
+                    other.call("zero_gradients", other.handle)
+                    for name, value in middle.items():
+                        if isinstance(name, str):
+                            other.write(name, value)
+                    losses.append(other.step(**task.batch(4)).loss)
+            self.assertNotEqual(*losses)
 
     def test_saved_model(self):
         """What is saved has the names and shapes of transformers, and compiled
