@@ -198,9 +198,12 @@ llvm::Expected<bool> JsonCursor::asBool() const {
   return wrongType("true or false");
 }
 
+size_t JsonCursor::offset(bool atKey) const {
+  return locateJson(document->getText(), path, atKey);
+}
+
 SourceLocation JsonCursor::location(bool atKey) const {
-  llvm::StringRef text = document->getText();
-  return locationAt(document->getName(), text, locateJson(text, path, atKey));
+  return locationAt(document->getName(), document->getText(), offset(atKey));
 }
 
 llvm::Error JsonCursor::error(const llvm::Twine &message,

@@ -71,7 +71,8 @@ public:
   llvm::Expected<llvm::StringRef> asString() const;
   llvm::Expected<bool> asBool() const;
 
-  /// Where the value is, or its key.
+  /// Where the value is, or its key: the byte of the document, or its location.
+  size_t offset(bool atKey = false) const;
   SourceLocation location(bool atKey = false) const;
   llvm::Error error(const llvm::Twine &message, const llvm::Twine &help = "",
                     bool atKey = false) const;
