@@ -15,18 +15,19 @@
 
 #include "tools/finetune/Examples.h"
 #include "gtest/gtest.h"
+#include <stdexcept>
 
 namespace bertc::finetune::test {
 
 /// Rendered as a user sees it, and "" for success.
 std::string message(llvm::Error error);
 
-/// The value, after a failure was recorded if there is none.
+/// The value; the test ends with the message of the error if there is none.
 template <typename T> T expect(llvm::Expected<T> value) {
   if (value)
     return std::move(*value);
   ADD_FAILURE() << message(value.takeError());
-  return T();
+  throw std::runtime_error("expected a value");
 }
 
 /// Words at blanks, in pieces of at most three bytes. The id of a piece is 10
