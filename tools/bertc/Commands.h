@@ -27,6 +27,7 @@ void addCheck(CLI::App &app, Action &action);
 void addCompile(CLI::App &app, Action &action);
 void addDoctor(CLI::App &app, Action &action);
 void addEmbed(CLI::App &app, Action &action);
+void addFinetune(CLI::App &app, Action &action);
 void addInspect(CLI::App &app, Action &action);
 void addRun(CLI::App &app, Action &action);
 void addTokenize(CLI::App &app, Action &action);

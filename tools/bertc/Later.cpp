@@ -20,7 +20,6 @@ void tool::addLaterCommands(CLI::App &app, Action &action) {
       {"answer", "answer questions from a text"},
       {"tag", "label words"},
       {"fill-mask", "guess masked words"},
-      {"finetune", "train on labelled texts"},
       {"pretrain", "train on plain texts"},
   };
   for (const auto &[name, purpose] : later) {

@@ -77,6 +77,9 @@ llvm::Expected<Model> Model::open(llvm::StringRef path) {
                             "the library does not offer version " +
                                 llvm::Twine(BERTC_API_VERSION) + " of the API",
                             "compile the model again with this bertc");
+  if (auto getTrain = reinterpret_cast<const bertc_train_api *(*)(uint32_t)>(
+          dlsym(result.library, "bertc_get_train_api")))
+    result.trainTable = getTrain(BERTC_TRAIN_API_VERSION);
   bertc_status status;
   if (result.table->model_open(nullptr, &result.model, &status) != BERTC_OK) {
     // No variant was asked for but by BERTC_CPU.
@@ -101,8 +104,9 @@ llvm::Expected<Model> Model::open(llvm::StringRef path) {
 
 Model::Model(Model &&other)
     : file(std::move(other.file)), computesIn(std::move(other.computesIn)),
-      library(other.library), table(other.table), model(other.model),
-      about(other.about), outputList(std::move(other.outputList)) {
+      library(other.library), table(other.table), trainTable(other.trainTable),
+      model(other.model), about(other.about),
+      outputList(std::move(other.outputList)) {
   other.model = nullptr;
 }
 

@@ -13,7 +13,7 @@
 #define BERTC_TOOLS_BERTC_MODEL_H
 
 #include "compiler/Import/Diagnostics.h"
-#include "runtime/include/bertc.h"
+#include "runtime/include/bertc_train.h"
 #include <vector>
 
 namespace bertc::tool {
@@ -29,6 +29,8 @@ public:
   ~Model();
 
   const bertc_api &api() const { return *table; }
+  /// Null unless the library was compiled with --train.
+  const bertc_train_api *trainApi() const { return trainTable; }
   bertc_model *handle() const { return model; }
   llvm::StringRef path() const { return file; }
   const bertc_model_info &info() const { return about; }
@@ -48,6 +50,7 @@ private:
   std::string file, computesIn;
   void *library = nullptr;
   const bertc_api *table = nullptr;
+  const bertc_train_api *trainTable = nullptr;
   bertc_model *model = nullptr;
   bertc_model_info about = {};
   std::vector<bertc_output_info> outputList;

@@ -30,8 +30,8 @@ struct Flags {
 } // namespace
 
 llvm::Expected<Tokens> tool::tokenize(const Model &model, llvm::StringRef text,
-                                      llvm::StringRef pair, uint32_t maxTokens,
-                                      uint32_t flags) {
+                                      std::optional<llvm::StringRef> pair,
+                                      uint32_t maxTokens, uint32_t flags) {
   bertc_tokenize_options options = BERTC_INIT(bertc_tokenize_options);
   options.max_tokens = maxTokens;
   options.flags = flags;
@@ -41,8 +41,9 @@ llvm::Expected<Tokens> tool::tokenize(const Model &model, llvm::StringRef text,
   // Once to count, once to fill.
   for (int pass = 0; pass < 2; ++pass) {
     if (model.api().tokenize(model.handle(), text.data(), text.size(),
-                             pair.empty() ? nullptr : pair.data(), pair.size(),
-                             &options, &encoding, &status) != BERTC_OK)
+                             pair ? pair->data() : nullptr,
+                             pair ? pair->size() : 0, &options, &encoding,
+                             &status) != BERTC_OK)
       return tool::makeError(status, model.path());
     size_t count = encoding.count;
     if (count == 0)
@@ -123,8 +124,11 @@ static llvm::Expected<ExitCode> run(const Flags &flags) {
     return error;
   uint32_t options = (flags.noSpecial ? BERTC_TOKENIZE_NO_SPECIAL : 0) |
                      (flags.noTruncation ? BERTC_TOKENIZE_NO_TRUNCATION : 0);
+  std::optional<llvm::StringRef> pair;
+  if (!flags.pair.empty())
+    pair = flags.pair;
   for (auto [i, text] : llvm::enumerate(*texts)) {
-    auto tokens = tokenize(*model, text, flags.pair, flags.maxTokens, options);
+    auto tokens = tokenize(*model, text, pair, flags.maxTokens, options);
     if (!tokens)
       return tokens.takeError();
     if (tokens->dropped > 0)

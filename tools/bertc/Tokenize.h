@@ -13,21 +13,17 @@
 #define BERTC_TOOLS_BERTC_TOKENIZE_H
 
 #include "tools/bertc/Model.h"
+#include "tools/finetune/Examples.h"
 
 namespace bertc::tool {
 
-struct Tokens {
-  std::vector<int32_t> ids, types;
-  std::vector<uint32_t> begin, end;
-  std::vector<uint8_t> special;
-  size_t dropped = 0;
-};
+using finetune::Tokens;
 
-/// An empty `pair` is none; `maxTokens` 0 is the model's limit; `flags` are
-/// BERTC_TOKENIZE_*.
-llvm::Expected<Tokens> tokenize(const Model &model, llvm::StringRef text,
-                                llvm::StringRef pair = "",
-                                uint32_t maxTokens = 0, uint32_t flags = 0);
+/// `maxTokens` 0 is the model's limit; `flags` are BERTC_TOKENIZE_*.
+llvm::Expected<Tokens>
+tokenize(const Model &model, llvm::StringRef text,
+         std::optional<llvm::StringRef> pair = std::nullopt,
+         uint32_t maxTokens = 0, uint32_t flags = 0);
 
 /// An error if the model has no tokenizer.
 llvm::Error expectTokenizer(const Model &model);

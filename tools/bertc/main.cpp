@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
   addTokenize(app, action);
   addBench(app, action);
   addCheck(app, action);
+  addFinetune(app, action);
   addInspect(app, action);
   addDoctor(app, action);
   addLaterCommands(app, action);

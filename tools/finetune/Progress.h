@@ -26,6 +26,9 @@ public:
   /// `quiet` shows nothing but warnings.
   Progress(llvm::raw_ostream &os, bool terminal, bool quiet)
       : os(os), terminal(terminal), quiet(quiet) {}
+  Progress(const Progress &) = delete;
+  /// Leaves an empty line to what is written next.
+  ~Progress() { clear(); }
 
   /// Rates and the time left count from here.
   void begin(int64_t step, int64_t lastStep);
