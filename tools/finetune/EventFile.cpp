@@ -118,7 +118,8 @@ llvm::Error EventFile::write(llvm::StringRef event) {
 }
 
 llvm::Expected<EventFile> EventFile::create(llvm::StringRef folder) {
-  if (std::error_code error = llvm::sys::fs::create_directories(folder))
+  if (std::error_code error = llvm::sys::fs::create_directories(
+          folder, true, llvm::sys::fs::perms::all_all))
     return makeError(ExitCode::Failure, folder,
                      "cannot make the folder: " + error.message());
   EventFile file;

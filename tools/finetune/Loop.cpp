@@ -181,8 +181,8 @@ llvm::Error Loop::resume() {
 }
 
 llvm::Error Loop::openFiles() {
-  if (std::error_code error =
-          llvm::sys::fs::create_directories(options.outputDir))
+  if (std::error_code error = llvm::sys::fs::create_directories(
+          options.outputDir, true, llvm::sys::fs::perms::all_all))
     return makeError(ExitCode::Failure, options.outputDir,
                      "cannot make the folder: " + error.message());
   llvm::SmallString<256> path(options.outputDir);
@@ -226,7 +226,9 @@ llvm::Error Loop::log(const Trainer::Update &update) {
 }
 
 llvm::Expected<MetricList> Loop::runEvaluation() {
+  progress.pause();
   auto metrics = evaluate(trainer, task, *evaluation, options, progress);
+  progress.resume();
   if (!metrics || metrics->empty()) // failed or stopped
     return metrics;
   progress.metrics(fmt::format("evaluation at step {}", step), *metrics);
@@ -238,8 +240,10 @@ llvm::Expected<MetricList> Loop::runEvaluation() {
 llvm::Error Loop::save() {
   std::string path = checkpointPath(options.outputDir, step);
   position.records = metricsFile->getLines();
-  if (llvm::Error error =
-          trainer.saveCheckpoint(path, formatPosition(position)))
+  progress.pause();
+  llvm::Error error = trainer.saveCheckpoint(path, formatPosition(position));
+  progress.resume();
+  if (error)
     return error;
   lastCheckpoint = path;
   progress.line("saved " + path);

@@ -32,6 +32,9 @@ public:
 
   /// Rates and the time left count from here.
   void begin(int64_t step, int64_t lastStep);
+  /// What is done in between does not count.
+  void pause() { paused = Clock::now(); }
+  void resume() { start += Clock::now() - paused; }
   void step(int64_t step, double epoch, double loss, size_t tokens);
   /// A part of an evaluation is done.
   void evaluation(size_t done, size_t all);
@@ -54,7 +57,7 @@ private:
   bool shown = false; ///< A progress line is on the terminal.
   int64_t firstStep = 0, lastStep = 0;
   size_t tokens = 0;
-  Clock::time_point start = Clock::now(), last = Clock::now();
+  Clock::time_point start = Clock::now(), last = start, paused = start;
 };
 
 /// "1:02:03", "4:05".
