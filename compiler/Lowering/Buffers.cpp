@@ -13,6 +13,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/Buffers.h"
+#include "compiler/Kernels/CPU/Stage.h"
+#include "compiler/Plan/PlanAttributes.h"
 #include "dialects/Enc/IR/EncOps.h"
 
 using namespace mlir;
@@ -34,6 +36,28 @@ static Grouping heads(int64_t count, int64_t size) {
 BufferAssignment::BufferAssignment(func::FuncOp forward, Workspace &workspace)
     : workspace(workspace) {
   assignBlock(forward.getBody().front());
+}
+
+/// Whether the rows of `value` go from tile registers to tile registers only,
+/// which would round them: from query, key and value to attention, or from
+/// attention to a linear layer.
+static bool staysBF16(Value value, const Grouping &columns) {
+  Operation *producer = value.getDefiningOp();
+  if (!isa_and_nonnull<enc::FusedQKVOp, enc::FusedAttentionOp>(producer))
+    return false;
+  std::optional<Arithmetic> from = peekArithmetic(producer);
+  return from && llvm::all_of(value.getUses(), [&](OpOperand &use) {
+           Operation *user = use.getOwner();
+           std::optional<Arithmetic> to = peekArithmetic(user);
+           if (!to || use.getOperandNumber() != 0)
+             return false;
+           if (isa<enc::FusedQKVOp>(producer))
+             return isa<enc::FusedAttentionOp>(user) &&
+                    passesBF16(*from, *to, columns.stride);
+           return isa<enc::LinearOp, enc::FusedLinearAddNormOp>(user) &&
+                  columns.padded() % 64 == 0 &&
+                  passesBF16(*from, *to, columns.stride);
+         });
 }
 
 Buffer BufferAssignment::describe(Value value) const {
@@ -67,7 +91,10 @@ Buffer BufferAssignment::describe(Value value) const {
     buffer.extent = Extent::PerSequence;
     buffer.columns = plain(sequences.getShape().back());
   }
-  buffer.stride = rowStride(buffer.columns.padded());
+  buffer.staged = staysBF16(value, buffer.columns);
+  buffer.stride = buffer.staged ? stagedStride(Arithmetic::BF16Tile,
+                                               buffer.columns.padded())
+                                : rowStride(buffer.columns.padded());
   return buffer;
 }
 
@@ -159,8 +186,8 @@ void BufferAssignment::assignLayersBackward(Operation *op) {
   auto layers = cast<enc::LayersBackwardOp>(op);
   Block &body = layers.getBody().front();
   assignCarried(op, layers.getInit(), body);
-  for (auto [stack, argument] : llvm::zip_equal(
-           layers.getSaved(), body.getArguments().drop_front()))
+  for (auto [stack, argument] :
+       llvm::zip_equal(layers.getSaved(), body.getArguments().drop_front()))
     buffers[argument] = buffers[stack];
   assignNext(op, body);
 }

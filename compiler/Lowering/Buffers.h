@@ -21,8 +21,9 @@
 namespace bertc {
 
 /// Rows of `columns.padded()` elements, `stride` words of 32 bits apart.
-/// Padding is zero. Elements are float32, or, if `staged`, bfloat16 as a linear
-/// layer with tile registers multiplies them: in whole tiles of rows.
+/// Padding is zero. Elements are float32, or, if `staged`, bfloat16 as tile
+/// registers multiply them, two in a word: whole tiles of rows are read,
+/// whatever lies behind the real ones.
 struct Buffer {
   int64_t slot = -1;
   Extent extent = Extent::PerToken;

@@ -40,6 +40,8 @@ AttentionShape bertc::attentionShape(double scale, const Buffer &in,
   shape.headStride = in.columns.stride;
   shape.rowStride = in.stride;
   shape.outputStride = out.stride;
+  shape.bf16 = in.staged;
+  shape.bf16Output = out.staged;
   shape.scale = scale;
   return shape;
 }
@@ -102,7 +104,10 @@ LogicalResult Program::needLinearScratch(Operation *op, const Buffer &x,
   FailureOr<LinearPlan> plan = linearPlan(op);
   if (failed(plan))
     return failure();
-  workspace.needScratch(linearScratch(linearShape(x, y, true), *plan), 0);
+  // Behind the rows of the last slot there must be some memory to read.
+  int64_t behind = x.staged ? 2 * tileLines * x.stride : 0;
+  int64_t words = linearScratch(linearShape(x, y, true), *plan);
+  workspace.needScratch(std::max(words, behind), 0);
   return success();
 }
 
@@ -133,9 +138,8 @@ LogicalResult Program::prepare(Operation *op) {
         FailureOr<AttentionPlan> plan = attentionPlan(op);
         if (failed(plan))
           return failure();
-        AttentionShape shape =
-            attentionShape(o.getScale().convertToDouble(), b[o.getQkv()],
-                           b[o.getResult()]);
+        AttentionShape shape = attentionShape(o.getScale().convertToDouble(),
+                                              b[o.getQkv()], b[o.getResult()]);
         workspace.needScratch(scratchFixed(shape, *plan),
                               scratchPerKey(shape, *plan));
         usesTiles |= isTile(plan->arithmetic);
@@ -476,12 +480,13 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
   auto attend = [&](Value head, Value first, Value length, Value begin,
                     Value end) {
     Place row = k.at(qkv, k.mul(first, in.stride));
-    Value column = k.mul(head, in.columns.stride);
+    int64_t headWords = in.columns.stride / (in.staged ? 2 : 1);
     AttentionOperands o;
-    o.query = k.at(row, column);
-    o.key = k.at(o.query, heads * in.columns.stride);
-    o.value = k.at(o.query, 2 * heads * in.columns.stride);
-    o.output = k.at(k.at(context, k.mul(first, out.stride)), column);
+    o.query = k.at(row, k.mul(head, headWords));
+    o.key = k.at(o.query, heads * headWords);
+    o.value = k.at(o.query, 2 * heads * headWords);
+    o.output = k.at(k.at(context, k.mul(first, out.stride)),
+                    k.mul(head, out.columns.stride / (out.staged ? 2 : 1)));
     o.scratch = scratch;
     if (shape.logSumExp)
       o.logSumExp =

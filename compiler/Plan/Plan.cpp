@@ -168,6 +168,13 @@ static int64_t weightBytes(Arithmetic arithmetic) {
   return isSplit(arithmetic) ? 4 : 4 / depthPerLine(productOf(arithmetic));
 }
 
+bool bertc::passesBF16(Arithmetic linear, Arithmetic attention,
+                       int64_t headStride) {
+  // Heads begin at pairs of panels.
+  return isTile(linear) && attention == Arithmetic::BF16Tile &&
+         headStride % 32 == 0;
+}
+
 bool bertc::passesBF16(const LinearPlan &first, const LinearPlan &next,
                        int64_t columns) {
   return isTile(first.arithmetic) && next.arithmetic == Arithmetic::BF16Tile &&

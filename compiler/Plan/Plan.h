@@ -59,6 +59,10 @@ inline bool isTile(Arithmetic a) {
          a == Arithmetic::W8Tile || a == Arithmetic::Int8Tile;
 }
 
+/// Whether queries, keys and values can be left as bfloat16 for attention,
+/// which would round them so.
+bool passesBF16(Arithmetic linear, Arithmetic attention, int64_t headStride);
+
 struct LinearPlan;
 /// Whether a linear layer can leave its `columns` columns as bfloat16, the way
 /// the next one multiplies them, instead of float32: with sums outside of the

@@ -65,6 +65,12 @@ static DictionaryAttr planOf(Operation *op, StringRef part) {
   return plan;
 }
 
+std::optional<Arithmetic> bertc::peekArithmetic(Operation *op) {
+  DictionaryAttr plan = planOf(op, {});
+  auto name = plan ? plan.getAs<StringAttr>("arithmetic") : StringAttr();
+  return name ? findArithmetic(name) : std::nullopt;
+}
+
 template <typename Plan, size_t n>
 static FailureOr<Plan> read(Operation *op, StringRef part,
                             const Field<Plan> (&fields)[n]) {

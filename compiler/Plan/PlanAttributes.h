@@ -38,6 +38,9 @@ mlir::FailureOr<WeightGradientPlan> weightGradientPlan(mlir::Operation *op);
 mlir::FailureOr<AttentionGradientPlan>
 attentionGradientPlan(mlir::Operation *op);
 
+/// The arithmetic of `op`'s plan, if it has one; reports nothing.
+std::optional<Arithmetic> peekArithmetic(mlir::Operation *op);
+
 /// Name of the module attribute with planRowSplitTokens().
 constexpr llvm::StringLiteral rowSplitTokensName = "enc.row_split_tokens";
 /// Name of the module attribute that tells which target the plans are for.

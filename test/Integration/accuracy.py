@@ -23,7 +23,10 @@ COSINE = {"f32-fast": 0.999999, "bf16": 0.9999, "int8": 0.999,
           "bf16-w8": 0.999}
 
 
-def rms_limit(file, about, precision, variant):
+def rms_limit(name, file, about, precision, variant):
+    if precision == "f32-fast" and name == "pooler_output" and \
+            variant.endswith("-amx"):
+        return 1.3e-5  # x in two bfloat16, too, and tanh's input is near 0
     if precision == "int8" and file.startswith("minilm.") and \
             variant not in ("x86-64-v3", "x86-64-v4"):
         return 3.3e-2  # uneven ranges in 8 bits (VNNI, AMX)
@@ -34,7 +37,6 @@ def compare(test, got, file, precision, variant):
     """Hold the outputs of a run against a golden file; returns the worst
     (largest difference, relative RMS)."""
     want, about = harness.golden(file)
-    allowed_rms = rms_limit(file, about, precision, variant)
     allowed = float(about["tolerance_max"]) if precision == "f32" else np.inf
     worst, worst_rms = 0.0, 0.0
     inputs = ("input_ids", "attention_mask", "token_type_ids", "rows")
@@ -55,7 +57,8 @@ def compare(test, got, file, precision, variant):
         difference = float(np.abs(out - value).max())
         rms = float(harness.relative_rms(out, value))
         test.assertLessEqual(difference, allowed, name)
-        test.assertLessEqual(rms, allowed_rms, name)
+        test.assertLessEqual(
+            rms, rms_limit(name, file, about, precision, variant), name)
         worst, worst_rms = max(worst, difference), max(worst_rms, rms)
     return worst, worst_rms
 

@@ -18,6 +18,7 @@
 
 #include "compiler/Kernels/CPU/Attention.h"
 #include "compiler/Kernels/CPU/AttentionPack.h"
+#include "compiler/Kernels/CPU/Isa.h"
 #include "compiler/Kernels/CPU/MicroKernel.h"
 #include "compiler/Kernels/CPU/Softmax.h"
 #include "compiler/Kernels/CPU/Stage.h"
@@ -144,7 +145,17 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
     Place query = k.at(o.query, k.mul(row, shape.rowStride));
     Place output = k.at(o.output, k.mul(row, shape.outputStride));
     int64_t queryStride = shape.rowStride;
-    if (staged) {
+    if (shape.bf16) {
+      k.forLoop(k.index(0), rows, 1, [&](Value r) {
+        Place from = k.at(query, k.mul(r, shape.rowStride));
+        Place to = k.at(
+            queries, k.mul(r, stagedStride(plan.arithmetic, shape.headStride)));
+        for (int64_t w = 0; w < shape.headStride / 2; w += lanes)
+          k.store(k.load(k.at(from, w)), k.at(to, w));
+      });
+      query = queries;
+      queryStride = stagedStride(plan.arithmetic, shape.headStride);
+    } else if (staged) {
       callStage(k, plan.arithmetic, shape.headStride, shape.rowStride,
                 {query, queries, {}, {}, {}, rows});
       query = queries;
@@ -164,11 +175,10 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
                  scoreStride,
                  k.index(depth),
                  {}});
-    SoftmaxOperands softmax{scores, scoreStride, rows, o.length,
+    SoftmaxOperands softmax{scores,  scoreStride, rows, o.length,
                             factors, {},          {}};
     if (shape.logSumExp) {
-      softmax.logSumExp =
-          k.at(o.logSumExp, k.mul(row, shape.logSumExpStride));
+      softmax.logSumExp = k.at(o.logSumExp, k.mul(row, shape.logSumExpStride));
       softmax.logSumExpStride = k.index(shape.logSumExpStride);
     }
     emitSoftmax(k, shape.scale, staged, softmax);
@@ -192,8 +202,17 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
       Value factor = k.broadcast(k.loadScalar(k.at(factors, r)));
       Place from = k.at(context, k.mul(r, shape.headStride));
       Place to = k.at(output, k.mul(r, shape.outputStride));
-      for (int64_t c = 0; c < shape.headStride; c += lanes)
-        k.store(k.mulf(k.load(k.at(from, c)), factor), k.at(to, c));
+      auto scaled = [&](int64_t column) {
+        return k.mulf(k.load(k.at(from, column)), factor);
+      };
+      for (int64_t c = 0; !shape.bf16Output && c < shape.headStride; c += lanes)
+        k.store(scaled(c), k.at(to, c));
+      for (int64_t c = 0; shape.bf16Output && c < shape.headStride;
+           c += 2 * lanes) {
+        Value pairs =
+            emitToBF16(k, scaled(c), scaled(c + lanes), BF16Rounding::Native);
+        k.store(emitBitcast(k, pairs, k.b.getF32Type()), k.at(to, c / 2));
+      }
     });
   });
 }
@@ -207,6 +226,10 @@ void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
   if (shape.scale != 1.0 / std::sqrt(double(shape.headSize)))
     name +=
         llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
+  if (shape.bf16)
+    name += "_from_bf16";
+  if (shape.bf16Output)
+    name += "_to_bf16";
   AttentionOperands o = operands;
   SmallVector<Place *> places = {&o.query, &o.key, &o.value, &o.output,
                                  &o.scratch};

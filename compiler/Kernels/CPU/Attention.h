@@ -24,10 +24,14 @@ namespace bertc {
 struct AttentionShape {
   int64_t headSize = 0;   // real columns of a head
   int64_t headStride = 0; // headSize rounded up to 16; the rest is zero
-  int64_t rowStride = 0;  // of the buffer that holds query, key and value
+  int64_t rowStride = 0;  // words, of what holds query, key and value
   int64_t outputStride = 0;
   double scale = 0;
-  bool logSumExp = false; // whether it is wanted; float32 only
+  /// Query, key and value are bfloat16, two in a word; tiles only, and whole
+  /// pairs of panels.
+  bool bf16 = false;
+  bool bf16Output = false; // the same for what is computed
+  bool logSumExp = false;  // whether it is wanted; float32 only
   int64_t logSumExpStride = 0;
   bool dropout = false; // of the weights; float32 only
 };

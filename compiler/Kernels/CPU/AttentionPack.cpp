@@ -100,6 +100,10 @@ static void packKeysBF16(KernelBuilder &k, const AttentionShape &shape,
       bool whole = 2 * line + lanes < shape.headStride;
       SmallVector<Value> words;
       for (int64_t i = 0; i < lanes; ++i) {
+        if (shape.bf16) {
+          words.push_back(k.load(k.at(from[i], line)));
+          continue;
+        }
         Place at = k.at(from[i], 2 * line);
         Value high = whole ? k.load(k.at(at, lanes)) : k.splat(0.0);
         Value pairs = emitToBF16(k, k.load(at), high, BF16Rounding::Native);
@@ -121,6 +125,20 @@ static Value interleave(KernelBuilder &k, Value even, Value odd) {
   return emitBitcast(k, k.shuffle(both, both, turns), k.b.getF32Type());
 }
 
+/// Two panels of a line from 32 columns of two rows that are bfloat16 already.
+static std::pair<Value, Value> zip(KernelBuilder &k, Value even, Value odd) {
+  Type bf16 = k.b.getBF16Type();
+  Value a = emitBitcast(k, even, bf16), c = emitBitcast(k, odd, bf16);
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes; ++i) {
+    low.append({i, 2 * lanes + i});
+    high.append({lanes + i, 3 * lanes + i});
+  }
+  Type f32 = k.b.getF32Type();
+  return {emitBitcast(k, k.shuffle(a, c, low), f32),
+          emitBitcast(k, k.shuffle(a, c, high), f32)};
+}
+
 static void packValuesBF16(KernelBuilder &k, const AttentionShape &shape,
                            Value lines, Place value, Place panels,
                            Value length) {
@@ -129,7 +147,15 @@ static void packValuesBF16(KernelBuilder &k, const AttentionShape &shape,
     Place even = k.at(value, k.mul(line, 2 * shape.rowStride));
     Place odd = k.at(even, shape.rowStride);
     Place to = k.at(panels, k.mul(line, lanes));
-    for (int64_t p = 0; p < shape.headStride / lanes; ++p) {
+    for (int64_t p = 0; shape.bf16 && p < shape.headStride / lanes; p += 2) {
+      Value none = k.splat(0.0);
+      Value a = hasEven ? k.load(k.at(even, p * lanes / 2)) : none;
+      Value c = hasOdd ? k.load(k.at(odd, p * lanes / 2)) : none;
+      auto [first, second] = zip(k, a, c);
+      k.store(first, k.at(to, k.mul(panelStride, p)));
+      k.store(second, k.at(to, k.mul(panelStride, p + 1)));
+    }
+    for (int64_t p = 0; !shape.bf16 && p < shape.headStride / lanes; ++p) {
       auto columns = [&](Place row, bool has) {
         return has ? k.load(k.at(row, p * lanes)) : k.splat(0.0);
       };
