@@ -33,7 +33,7 @@ struct CompileOptions {
   std::vector<std::string> requireFusion;
   bool externalWeights = false;
   // Of training.
-  bool train = false; ///< The library trains, too.
+  bool train = false;              ///< The library trains, too.
   std::optional<std::string> head; ///< As of --head; empty: the model's own.
   std::vector<std::string> freeze; ///< As of enc-generate-backward.
   int64_t activationMemory = 0;    ///< Bytes a token; 0: no limit.

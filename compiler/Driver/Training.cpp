@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Names are those of transformers' models with a head: what comes from the encoder
-// is under "bert.".
+// Names are those of transformers' models with a head: what comes from the
+// encoder is under "bert.".
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Driver/Training.h"
@@ -73,8 +73,7 @@ static llvm::Expected<std::string> configWithHead(const ModelConfig &config,
   if (!document)
     return document.takeError();
   llvm::json::Object object = *(*document)->getRoot().getAsObject();
-  object["architectures"] =
-      llvm::json::Array{headArchitecture(head).str()};
+  object["architectures"] = llvm::json::Array{headArchitecture(head).str()};
   if (llvm::StringRef type = headProblemType(head); !type.empty())
     object["problem_type"] = type.str();
   else

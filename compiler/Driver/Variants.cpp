@@ -118,7 +118,8 @@ static void takeShared(Kernels &kernels, Variants &result) {
   training.gradientsSize = kernels.training->gradientsSize;
 }
 
-static llvm::Error sameTraining(const Kernels &kernels, const Variants &result) {
+static llvm::Error sameTraining(const Kernels &kernels,
+                                const Variants &result) {
   if (!kernels.training ||
       (kernels.training->parameters == result.training->parameters &&
        kernels.training->gradientsSize ==

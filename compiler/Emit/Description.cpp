@@ -120,12 +120,11 @@ static Constant *buildWorkspace(Builder &b, const bertc_workspace &w) {
 static Constant *buildVariants(Builder &b, const LibraryInputs &inputs) {
   std::vector<Constant *> records;
   for (const VariantCode &variant : inputs.variants)
-    records.push_back(
-        b.record({b.string(variant.name), b.i64(variant.features),
-                  b.function(variant.entry),
-                  buildWorkspace(b, variant.workspace),
-                  buildPhases(b, variant.phases), b.i64(variant.phases.size())},
-                 sizeof(bertc_variant)));
+    records.push_back(b.record(
+        {b.string(variant.name), b.i64(variant.features),
+         b.function(variant.entry), buildWorkspace(b, variant.workspace),
+         buildPhases(b, variant.phases), b.i64(variant.phases.size())},
+        sizeof(bertc_variant)));
   return b.array("variants", records);
 }
 
@@ -142,10 +141,10 @@ static Constant *buildTrainVariants(Builder &b, const LibraryInputs &inputs) {
   std::vector<Constant *> records;
   for (const VariantCode &variant : inputs.variants) {
     const TrainingCode &code = variant.training;
-    records.push_back(b.record(
-        {b.function(code.entry), buildWorkspace(b, code.workspace),
-         buildPhases(b, code.phases), b.i64(code.phases.size())},
-        sizeof(bertc_train_variant)));
+    records.push_back(
+        b.record({b.function(code.entry), buildWorkspace(b, code.workspace),
+                  buildPhases(b, code.phases), b.i64(code.phases.size())},
+                 sizeof(bertc_train_variant)));
   }
   return b.array("train_variants", records);
 }
@@ -177,18 +176,17 @@ static Constant *buildTraining(Builder &b, const LibraryInputs &inputs) {
     parameters.push_back(
         buildParameter(b, training.parameters[i], training.flags[i]));
   for (const auto &[name, data] : training.files)
-    files.push_back(b.record(
-        {b.string(name), b.bytes("file", filesSection, data, 1),
-         b.i64(data.size())},
-        sizeof(bertc_file_desc)));
+    files.push_back(
+        b.record({b.string(name), b.bytes("file", filesSection, data, 1),
+                  b.i64(data.size())},
+                 sizeof(bertc_file_desc)));
   Constant *record = b.record(
       {b.i32(sizeof(bertc_train_desc)), b.i32(training.labelKind),
        b.i32(training.labelWidth), b.i32(training.outputs.size()),
        buildOutputs(b, training.outputs), buildTrainVariants(b, inputs),
        b.array("parameters", parameters), b.i64(parameters.size()),
        b.i64(training.gradientsSize), b.f32(inputs.config.initializerRange),
-       b.i32(0), b.array("files", files),
-       b.i64(files.size())},
+       b.i32(0), b.array("files", files), b.i64(files.size())},
       sizeof(bertc_train_desc));
   return b.global("training", record, 8);
 }

@@ -33,9 +33,8 @@ public:
                 llvm::ArrayRef<OutputSpec> outputs,
                 std::optional<HeadSpec> head, bool training)
       : model(model), config(model.config), outputs(outputs), head(head),
-        training(training),
-        specs(bertWeights(model.config, /*pooler=*/true)), b(&context),
-        f32(b.getF32Type()),
+        training(training), specs(bertWeights(model.config, /*pooler=*/true)),
+        b(&context), f32(b.getF32Type()),
         tokens(enc::TokensType::get({config.hiddenSize}, f32)) {
     if (head)
       llvm::append_range(specs, headWeights(*head, config));
@@ -388,12 +387,16 @@ bertc::buildModule(MLIRContext &context, const ModelDirectory &model,
   if (!outputs)
     return outputs.takeError();
   context.loadDialect<enc::EncDialect, func::FuncDialect>();
-  return checked(ModuleBuilder(context, model, *outputs, head, /*training=*/false).build(), model);
+  return checked(
+      ModuleBuilder(context, model, *outputs, head, /*training=*/false).build(),
+      model);
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 bertc::buildTrainingModule(MLIRContext &context, const ModelDirectory &model,
                            const HeadSpec &head) {
   context.loadDialect<enc::EncDialect, func::FuncDialect>();
-  return checked(ModuleBuilder(context, model, {}, head, /*training=*/true).build(), model);
+  return checked(
+      ModuleBuilder(context, model, {}, head, /*training=*/true).build(),
+      model);
 }

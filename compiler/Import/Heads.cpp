@@ -127,18 +127,19 @@ llvm::Error bertc::verifyHead(const ModelDirectory &model,
           "the head of a checkpoint keeps its number of labels; remove its "
           "tensors to train a new one"));
     if (!tensor->type.isFloat())
-      return makeError(Diagnostic(
-          ExitCode::BadModel, tensor->file->locate(*tensor, "dtype"),
-          "tensor " + quoted(tensor->name) +
-              " has an unsupported dtype, expected F32, F16, BF16 or F64, got " +
-              tensor->type.name.str()));
+      return makeError(Diagnostic(ExitCode::BadModel,
+                                  tensor->file->locate(*tensor, "dtype"),
+                                  "tensor " + quoted(tensor->name) +
+                                      " has an unsupported dtype, expected "
+                                      "F32, F16, BF16 or F64, got " +
+                                      tensor->type.name.str()));
   }
   if (present && !missing.empty())
-    return makeError(Diagnostic(
-        ExitCode::BadModel, present->file->locate(*present),
-        "half of a head: tensor " + quoted(present->name) +
-            " is there, " + quoted(missing) + " is missing",
-        "remove it to train a new head"));
+    return makeError(
+        Diagnostic(ExitCode::BadModel, present->file->locate(*present),
+                   "half of a head: tensor " + quoted(present->name) +
+                       " is there, " + quoted(missing) + " is missing",
+                   "remove it to train a new head"));
   return llvm::Error::success();
 }
 

@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is put on an encoder: a head as transformers has it and, to train it, its
-// loss. It comes from --head, or from the architecture that config.json names.
+// What is put on an encoder: a head as transformers has it and, to train it,
+// its loss. It comes from --head, or from the architecture that config.json
+// names.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_IMPORT_HEADS_H
@@ -52,7 +53,8 @@ std::optional<HeadSpec> findHead(const ModelDirectory &model);
 /// of them or none.
 llvm::Error verifyHead(const ModelDirectory &model, const HeadSpec &head);
 
-/// "BertForSequenceClassification", ..., and `problem_type`, which may be empty.
+/// "BertForSequenceClassification", ..., and `problem_type`, which may be
+/// empty.
 llvm::StringRef headArchitecture(const HeadSpec &head);
 llvm::StringRef headProblemType(const HeadSpec &head);
 

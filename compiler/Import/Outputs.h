@@ -37,9 +37,9 @@ struct OutputSpec {
 
 /// last_hidden_state, pooler_output if there is a pooler, sentence_embedding if
 /// the model defines it, logits if there is a head.
-std::vector<OutputSpec> defaultOutputs(const ModelDirectory &model,
-                                       const std::optional<HeadSpec> &head =
-                                           std::nullopt);
+std::vector<OutputSpec>
+defaultOutputs(const ModelDirectory &model,
+               const std::optional<HeadSpec> &head = std::nullopt);
 
 /// Parses `last_hidden_state,hidden_states[0,6],hidden_states[all],...`; an
 /// empty text means the default outputs. `head` is what makes logits.

@@ -65,7 +65,8 @@ Buffer BufferAssignment::describe(Value value) const {
   Operation *producer = value.getDefiningOp();
   if (auto tokens = dyn_cast<enc::TokensType>(value.getType())) {
     ArrayRef<int64_t> shape = tokens.getShape();
-    if (auto attention = dyn_cast_or_null<enc::FusedAttentionOp>(producer)) {
+    if (auto attention = dyn_cast_or_null<enc::FusedAttentionOp>(producer);
+        attention && value == attention.getResult()) {
       auto input = cast<enc::TokensType>(attention.getQkv().getType());
       buffer.columns = heads(input.getShape()[1], input.getShape()[2]);
     } else if (shape.size() == 3) {

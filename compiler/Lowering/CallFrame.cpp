@@ -57,8 +57,8 @@ TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
   gradients = floats(offsetof(bertc_train_call, gradients));
   loss = floats(offsetof(bertc_train_call, loss));
   targets = floats(offsetof(bertc_train_call, labels));
-  labels = buffer(pointer(offsetof(bertc_train_call, labels)),
-                  k.intBufferType());
+  labels =
+      buffer(pointer(offsetof(bertc_train_call, labels)), k.intBufferType());
 }
 
 Value CallFrame::pointer(int64_t byteOffset) {

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Builds the function `bertc_forward_<variant>`: reads the call frame, then
-// takes the program that fits the batch. `bertc_train_<variant>` is always split
-// by rows: batches that teach are large.
+// takes the program that fits the batch. `bertc_train_<variant>` is always
+// split by rows: batches that teach are large.
 //
 //===----------------------------------------------------------------------===//
 

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // From the fused and planned forward function to calls of kernels: the body of
-// the one parallel region. A module with a training function has another for it,
-// which shares weights and kernels.
+// the one parallel region. A module with a training function has another for
+// it, which shares weights and kernels.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
@@ -33,8 +33,9 @@ struct LoweredForward {
   std::optional<LoweredTraining> training;
 };
 
-/// Lowers @forward and, if there is one, @train of `module`, which must be fused and carry the plans of one
-/// target. Errors are reported at the op that has no lowering.
+/// Lowers @forward and, if there is one, @train of `module`, which must be
+/// fused and carry the plans of one target. Errors are reported at the op that
+/// has no lowering.
 mlir::FailureOr<LoweredForward> lowerForward(mlir::ModuleOp module,
                                              llvm::StringRef variant);
 

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// First the gradients that exist once, then those of the layers, side by side in
-// the order in which the backward pass adds to them.
+// First the gradients that exist once, then those of the layers, side by side
+// in the order in which the backward pass adds to them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,8 +30,8 @@ void GradientLayout::add(Operation *op, StringAttr weight, int64_t first,
 /// The trips in which a weight learns are the last of its layers.
 LogicalResult GradientLayout::check(Operation *module) {
   for (auto &[weight, range] : learning) {
-    auto op = SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(module,
-                                                                  weight);
+    auto op =
+        SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(module, weight);
     int64_t layers = op.getLayers().value_or(1);
     if (range.end == layers && range.layers == range.end - range.first)
       continue;
@@ -46,8 +46,8 @@ LogicalResult GradientLayout::check(Operation *module) {
 }
 
 /// The parameter that source `part` of a packed weight is.
-static LoweredParameter parameterOf(enc::WeightOp op, const PackedWeight &weight,
-                                    int64_t part) {
+static LoweredParameter parameterOf(enc::WeightOp op,
+                                    const PackedWeight &weight, int64_t part) {
   LoweredParameter parameter;
   parameter.symbol = weight.sources[part];
   parameter.tensor = op.getTensor().str();
@@ -56,9 +56,8 @@ static LoweredParameter parameterOf(enc::WeightOp op, const PackedWeight &weight
   parameter.columns = weight.columns;
   parameter.depth = weight.depth;
   parameter.layers = weight.layers;
-  parameter.packed =
-      weight.columns.padded() *
-      (parameter.panels ? weight.depth.padded() : weight.rows);
+  parameter.packed = weight.columns.padded() *
+                     (parameter.panels ? weight.depth.padded() : weight.rows);
   parameter.weightOffset = weight.offset + part * parameter.packed * 4;
   parameter.weightStride = weight.layerStride;
   return parameter;

@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Where the gradient of each weight lies in the gradients segment: only those of
-// what learns, each with the layout of its part of the packed weight. A weight
-// learns in the last layers or in none, so that its gradients are a range of
-// layers to the end.
+// Where the gradient of each weight lies in the gradients segment: only those
+// of what learns, each with the layout of its part of the packed weight. A
+// weight learns in the last layers or in none, so that its gradients are a
+// range of layers to the end.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_GRADIENTLAYOUT_H
@@ -17,9 +17,9 @@
 
 #include "compiler/Lowering/LoweredTraining.h"
 #include "compiler/Lowering/WeightLayoutBuilder.h"
-#include "llvm/ADT/MapVector.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace bertc {
 
@@ -29,8 +29,8 @@ public:
   /// loop, or once.
   void add(mlir::Operation *op, mlir::StringAttr weight, int64_t first,
            int64_t end);
-  /// Places all gradients, and says what each weight of `weights` is. Errors are
-  /// reported at the op that adds to the gradient.
+  /// Places all gradients, and says what each weight of `weights` is. Errors
+  /// are reported at the op that adds to the gradient.
   mlir::LogicalResult finish(mlir::Operation *module,
                              const WeightLayout &weights);
 

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What becomes of a training function, besides its code: the parameters of the
-// model with their places, as bertc_parameter_desc of runtime/abi/abi.h has them.
+// model with their places, as bertc_parameter_desc of runtime/abi/abi.h has
+// them.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_LOWEREDTRAINING_H

@@ -42,11 +42,11 @@ mlir::LogicalResult verifyPlain(mlir::Operation *op, const Buffer &buffer);
 /// in equal parts. A head that falls to two threads is cut at a multiple of
 /// `unit` rows; both of them pack its keys. Runs `body(head, firstToken,
 /// length, begin, end)` for the rows of each head that fall to this thread.
-void forOwnHeads(
-    KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
-    llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value, mlir::Value,
-                            mlir::Value)>
-        body);
+void forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads,
+                 int64_t unit,
+                 llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value,
+                                         mlir::Value, mlir::Value)>
+                     body);
 
 /// Padding of a packed axis with `columns` real ones in one group.
 inline Grouping plainColumns(int64_t columns) {

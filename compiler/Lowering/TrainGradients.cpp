@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The phases of each gradient op. A phase that adds to gradients of weights gives
-// each thread columns and reads all rows, so that the order of a sum does not
-// depend on the threads; no two phases between two barriers add to the same
+// The phases of each gradient op. A phase that adds to gradients of weights
+// gives each thread columns and reads all rows, so that the order of a sum does
+// not depend on the threads; no two phases between two barriers add to the same
 // gradient.
 //
 //===----------------------------------------------------------------------===//
@@ -310,18 +310,17 @@ void TrainProgram::normGradientPhases(const NormGradient &g) {
     return k.at(rows, k.mul(e->tokenBegin, stride));
   };
   describe("norm_gradient");
-  e->phases.run(
-      {{g.x.slot, Split::Rows}, {dy.slot, Split::Rows}},
-      {{g.dx.slot, Split::Rows}, {moments.slot, Split::Rows}}, [&] {
-        NormGradientOperands o;
-        o.x = rowsOf(g.x.place, dy.stride);
-        o.dy = rowsOf(place(g.dy), dy.stride);
-        o.gain = weight(vector({g.gain.getAttr()}, dy.columns));
-        o.dx = rowsOf(g.dx.place, dy.stride);
-        o.moments = rowsOf(moments.place, momentWords);
-        o.rows = k.sub(e->tokenEnd, e->tokenBegin);
-        callLayerNormGradient(k, dy.rows(), g.epsilon, o);
-      });
+  e->phases.run({{g.x.slot, Split::Rows}, {dy.slot, Split::Rows}},
+                {{g.dx.slot, Split::Rows}, {moments.slot, Split::Rows}}, [&] {
+                  NormGradientOperands o;
+                  o.x = rowsOf(g.x.place, dy.stride);
+                  o.dy = rowsOf(place(g.dy), dy.stride);
+                  o.gain = weight(vector({g.gain.getAttr()}, dy.columns));
+                  o.dx = rowsOf(g.dx.place, dy.stride);
+                  o.moments = rowsOf(moments.place, momentWords);
+                  o.rows = k.sub(e->tokenEnd, e->tokenBegin);
+                  callLayerNormGradient(k, dy.rows(), g.epsilon, o);
+                });
   StringAttr gain = ifWanted(g.into, g.gain), bias = ifWanted(g.into, g.bias);
   if (!gain && !bias)
     return;
@@ -372,19 +371,18 @@ void TrainProgram::emitEmbedNormGradient(enc::FusedEmbedNormGradientOp op) {
       {op.getTypes(), op.getTypeTableAttr()},
       {op.getPositions(), op.getPositionTableAttr()}};
   describe("embed");
-  e->phases.run(
-      {}, {{sums.slot, Split::Rows}, {dx.slot, Split::Rows}}, [&] {
-        Value first = k.mul(e->tokenBegin, dy.stride);
-        Place own = k.at(sums.place, first), other = k.at(dx.place, first);
-        for (auto [number, part] : llvm::enumerate(parts)) {
-          callEmbed(k, dy.rows(), ids(part.first),
-                    weight(table(part.second.getAttr())),
-                    number ? dx.place : sums.place, e->tokenBegin, e->tokenEnd);
-          if (number)
-            callAdd(k, dy.rows(), own, other, own,
-                    k.sub(e->tokenEnd, e->tokenBegin));
-        }
-      });
+  e->phases.run({}, {{sums.slot, Split::Rows}, {dx.slot, Split::Rows}}, [&] {
+    Value first = k.mul(e->tokenBegin, dy.stride);
+    Place own = k.at(sums.place, first), other = k.at(dx.place, first);
+    for (auto [number, part] : llvm::enumerate(parts)) {
+      callEmbed(k, dy.rows(), ids(part.first),
+                weight(table(part.second.getAttr())),
+                number ? dx.place : sums.place, e->tokenBegin, e->tokenEnd);
+      if (number)
+        callAdd(k, dy.rows(), own, other, own,
+                k.sub(e->tokenEnd, e->tokenBegin));
+    }
+  });
   normGradientPhases({sums, op.getGradient(), dx, op.getGainAttr(),
                       op.getBiasAttr(), op.getEpsilon().convertToDouble(),
                       op.getInto()});
@@ -423,11 +421,10 @@ void TrainProgram::emitPoolGradient(enc::PoolGradientOp op) {
   describe("pool_gradient");
   e->phases.run(reads, {{dx.slot, Split::Sequences}}, [&] {
     Place to = place(op.getResult());
-    callPoolGradient(e->k, dx.rows(), dy.rows(), poolingOf(op.getMode()),
-                     e->frame.offsets,
-                     op.getInput() ? place(op.getInput()) : to,
-                     place(op.getGradient()), to, e->sequenceBegin,
-                     e->sequenceEnd);
+    callPoolGradient(
+        e->k, dx.rows(), dy.rows(), poolingOf(op.getMode()), e->frame.offsets,
+        op.getInput() ? place(op.getInput()) : to, place(op.getGradient()), to,
+        e->sequenceBegin, e->sequenceEnd);
   });
 }
 

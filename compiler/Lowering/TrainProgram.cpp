@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The walks over a training function, and the forward ops that leave more behind
-// than they do in inference.
+// The walks over a training function, and the forward ops that leave more
+// behind than they do in inference.
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,8 +65,7 @@ LogicalResult TrainProgram::needWeightGradientScratch(Operation *op) {
   return success();
 }
 
-AttentionShape
-TrainProgram::gradientShape(enc::AttentionGradientOp op) const {
+AttentionShape TrainProgram::gradientShape(enc::AttentionGradientOp op) const {
   return attentionShape(op.getScale().convertToDouble(),
                         (*buffers)[op.getQkv()], (*buffers)[op.getOutput()]);
 }
@@ -136,9 +135,8 @@ LogicalResult TrainProgram::prepareGradient(Operation *op) {
         inputSlot = workspace.reserve(Extent::PerToken, stride);
         return addGradients(op, o.getInto());
       })
-      .Case([&](enc::EmbedGradientOp o) {
-        return addGradients(op, o.getInto());
-      })
+      .Case(
+          [&](enc::EmbedGradientOp o) { return addGradients(op, o.getInto()); })
       .Case([&](enc::LayersBackwardOp o) {
         Value next = o.getBody().front().getTerminator()->getOperand(0);
         return success(succeeded(verifyPlain(op, b[o.getInit()])) &&
@@ -336,9 +334,8 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
       describe("add_norm");
       beginPhase();
       if (op.getRandom())
-        callDropout(k, out.rows(),
-                    dropout(op.getSiteAttr(), op.getRateAttr()), o.y, residual,
-                    o.y, row, rows);
+        callDropout(k, out.rows(), dropout(op.getSiteAttr(), op.getRateAttr()),
+                    o.y, residual, o.y, row, rows);
       callLayerNorm(k, out.rows(), op.getEpsilon().convertToDouble(), o.y,
                     rowsOf(y), weight(gain), weight(normBias), rows);
     });

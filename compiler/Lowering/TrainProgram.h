@@ -6,15 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The way through the training function: forward ops as Program emits them, with
-// what they leave for the backward pass, and gradients. Work is split by rows;
-// gradients of weights by their columns, those of attention by sequence and head.
+// The way through the training function: forward ops as Program emits them,
+// with what they leave for the backward pass, and gradients. Work is split by
+// rows; gradients of weights by their columns, those of attention by sequence
+// and head.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_TRAINPROGRAM_H
 #define BERTC_COMPILER_LOWERING_TRAINPROGRAM_H
 
-#include "compiler/Kernels/CPU/Attention.h"
 #include "compiler/Kernels/CPU/Attention.h"
 #include "compiler/Lowering/GradientLayout.h"
 #include "compiler/Lowering/Program.h"
@@ -103,7 +103,7 @@ private:
 
   GradientLayout &gradients;
   TrainFrame *frame = nullptr;
-  int64_t momentsSlot = -1;           // of the rows of one norm at a time
+  int64_t momentsSlot = -1;              // of the rows of one norm at a time
   int64_t sumsSlot = -1, inputSlot = -1; // of embeddings, and their gradient
 };
 

@@ -93,6 +93,8 @@ def main():
     errors = []
     for name, value in expected.items():
         difference = rms(got[name] - value)
+        if name.endswith("key.bias"):
+            continue  # softmax does not see it: rounding alone
         size = max(rms(value), 1e-9 * largest)
         errors.append((difference / size, difference / largest, rms(value), name))
     all_got = np.concatenate([got[n].ravel() for n in expected])

@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Philox4x32-10 (Salmon et al., SC 2011) for 16 blocks at a time, in lanes of 64
-// bits: a product of two words fills a lane, and what is above a word's 32 bits
-// is never looked at, so nothing is masked or narrowed between rounds. 16 blocks
-// are the draws of 64 columns.
+// Philox4x32-10 (Salmon et al., SC 2011) for 16 blocks at a time, in lanes of
+// 64 bits: a product of two words fills a lane, and what is above a word's 32
+// bits is never looked at, so nothing is masked or narrowed between rounds. 16
+// blocks are the draws of 64 columns.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,8 +36,7 @@ struct Integers {
   }
   Value splat(uint64_t value) {
     return arith::ConstantOp::create(
-        k.b, k.loc,
-        DenseElementsAttr::get(type, k.b.getI64IntegerAttr(value)));
+        k.b, k.loc, DenseElementsAttr::get(type, k.b.getI64IntegerAttr(value)));
   }
   Value add(Value a, Value c) {
     return arith::AddIOp::create(k.b, k.loc, a, c);

@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Dropout whose random bits follow from the place of an element, see enc.dropout:
-// they are drawn where they are needed, forward and backward, and stored nowhere.
+// Dropout whose random bits follow from the place of an element, see
+// enc.dropout: they are drawn where they are needed, forward and backward, and
+// stored nowhere.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_CPU_DROPOUT_H

@@ -8,8 +8,8 @@
 //
 // The softmax of attention: rows of raw scores become exp(scale * (score -
 // max)), in float32 or in place as pairs of bfloat16, and 1 / sum of each, with
-// which the finished context is multiplied. Training also wants the logarithm of
-// the sum of exp(scale * score).
+// which the finished context is multiplied. Training also wants the logarithm
+// of the sum of exp(scale * score).
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_CPU_SOFTMAX_H
@@ -24,7 +24,7 @@ struct SoftmaxOperands {
   mlir::Value stride; // of a row of scores
   mlir::Value rows;
   mlir::Value length;
-  Place factors; // 1 / sum, a word a row
+  Place factors;   // 1 / sum, a word a row
   Place logSumExp; // of a row's scaled scores; no buffer: not wanted
   mlir::Value logSumExpStride;
 };
