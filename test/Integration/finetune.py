@@ -300,10 +300,10 @@ class Stopped(unittest.TestCase):
     def command(cls, out, *more):
         return ["finetune", tiny("classify:2"), "--train_file", cls.train,
                 "--eval_file", cls.train, "--output_dir", out,
-                "--learning_rate", "1e-3", "--num_train_epochs", "40",
+                "--learning_rate", "1e-3", "--num_train_epochs", "200",
                 "--tokens_per_batch", "64", "--gradient_accumulation_steps",
-                "2", "--logging_steps", "25", "--save_steps", "20",
-                "--eval_strategy", "steps", "--eval_steps", "50",
+                "2", "--logging_steps", "100", "--save_steps", "20",
+                "--eval_strategy", "steps", "--eval_steps", "200",
                 "--save_total_limit", "2", "-q",
                 *map(str, more)]
 
@@ -328,7 +328,7 @@ class Stopped(unittest.TestCase):
         source, kills, newest = random.Random(4), 0, -1
         while kills < KILLS:
             process = self.start(out, "--resume_from_checkpoint", "latest")
-            time.sleep(source.uniform(0.05, 0.5))
+            time.sleep(source.uniform(0.02, 0.2))
             process.kill()
             process.communicate()
             if process.returncode != -signal.SIGKILL:
@@ -337,6 +337,8 @@ class Stopped(unittest.TestCase):
             kills += 1
             self.assertGreaterEqual(self.newest(out), newest)
             newest = self.newest(out)
+        self.assertGreaterEqual(kills, KILLS // 2)
+        self.assertGreater(newest, 0)
         bertc(*self.command(out, "--resume_from_checkpoint", "latest"))
         self.expect_whole(out)
 

@@ -268,7 +268,8 @@ llvm::Error Loop::notFinite(llvm::StringRef what, double value) {
       ExitCode::Failure, data.file,
       fmt::format("{} of step {} is {}; the examples of its batch are at the "
                   "lines {}",
-                  what.str(), step + 1, value, list),
+                  what.str(), step + 1,
+                  std::isnan(value) ? std::abs(value) : value, list),
       "lower --learning_rate or use --max_grad_norm and --warmup_ratio; " +
           (lastCheckpoint.empty()
                ? "there is no checkpoint yet"
