@@ -95,7 +95,7 @@ static void addTrainingFlags(CLI::App *command, Flags &flags) {
   add(command, "learning_rate", flags.learningRate, "the highest", group)
       ->check(CLI::PositiveNumber);
   add(command, "num_train_epochs", loop.epochs, "passes over the file", group)
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0.0, 1e6));
   add(command, "max_steps", loop.maxSteps,
       "updates, in place of --num_train_epochs unless negative", group);
   add(command, "per_device_train_batch_size", loop.batches.sequences,
@@ -123,9 +123,13 @@ static void addTrainingFlags(CLI::App *command, Flags &flags) {
   add(command, "weight_decay", flags.weightDecay,
       "of AdamW; not of biases and norms", group)
       ->check(CLI::NonNegativeNumber);
-  add(command, "adam_beta1", flags.beta1, "decay of the first moment", group);
-  add(command, "adam_beta2", flags.beta2, "decay of the second moment", group);
-  add(command, "adam_epsilon", flags.epsilon, "of AdamW", group);
+  // 0 would mean the default to the library.
+  add(command, "adam_beta1", flags.beta1, "decay of the first moment", group)
+      ->check(CLI::PositiveNumber);
+  add(command, "adam_beta2", flags.beta2, "decay of the second moment", group)
+      ->check(CLI::PositiveNumber);
+  add(command, "adam_epsilon", flags.epsilon, "of AdamW", group)
+      ->check(CLI::PositiveNumber);
   add(command, "max_grad_norm", flags.maxGradNorm,
       "clip gradients to this norm; 0: never", group)
       ->check(CLI::NonNegativeNumber);

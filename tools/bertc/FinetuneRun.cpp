@@ -168,7 +168,11 @@ llvm::Error Finetune::chooseLabels(Data &data) {
 
 llvm::Error Finetune::label(Data &data) {
   if (task.kind == TaskKind::Answer) {
-    data.examples = data.windows.examples;
+    // The windows of an evaluation are needed for its answers.
+    if (&data == &train)
+      data.examples = std::move(data.windows.examples);
+    else
+      data.examples = data.windows.examples;
   } else {
     auto examples = applyLabels(std::move(data.raw), *data.file, names, task);
     if (!examples)
@@ -357,9 +361,8 @@ llvm::Expected<ExitCode> tool::runFinetune(FinetuneSettings settings) {
     return makeUsageError("expected no --train_file with --do_eval",
                           "a training with --eval_file evaluates at its end");
   if (settings.doEval && !settings.resume.empty())
-    return makeUsageError(
-        "expected no --resume_from_checkpoint with --do_eval",
-        "compile the checkpoint's directory to evaluate it");
+    return makeUsageError("expected no --resume_from_checkpoint with --do_eval",
+                          "compile the checkpoint's directory to evaluate it");
   if (!settings.doEval && settings.trainFile.empty())
     return makeUsageError("expected --train_file, got none",
                           "--do_eval only evaluates");

@@ -12,8 +12,10 @@
 #include "TestData.h"
 #include "tools/finetune/EventFile.h"
 #include "tools/finetune/MetricsFile.h"
+#include "tools/finetune/ModelConfigLabels.h"
 #include "tools/finetune/Progress.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <limits>
 
@@ -99,6 +101,32 @@ TEST(MetricsFile, LinesOfWhatIsDoneAgainGo) {
   expect(MetricsFile::open(path, 0));
   EXPECT_EQ(content(path), "");
   llvm::sys::fs::remove(path);
+}
+
+TEST(LabelNames, InTheConfigOfASavedModel) {
+  std::string folder = ::testing::TempDir() + "label-names";
+  llvm::sys::fs::create_directories(folder);
+  auto write = [&](const char *text) {
+    FILE *file = fopen((folder + "/config.json").c_str(), "w");
+    fputs(text, file);
+    fclose(file);
+  };
+  write("{\"layer_norm_eps\": 1e-12, \"id2label\": {\"0\": \"LABEL_0\"}}");
+  ASSERT_FALSE(bool(writeLabelNames(folder, {})));
+  EXPECT_NE(content(folder + "/config.json").find("LABEL_0"),
+            std::string::npos);
+  ASSERT_FALSE(bool(writeLabelNames(folder, {"no \"way\"", "yes"})));
+  auto config =
+      llvm::cantFail(llvm::json::parse(content(folder + "/config.json")));
+  llvm::json::Value want = llvm::json::Object{
+      {"layer_norm_eps", 1e-12},
+      {"id2label", llvm::json::Object{{"0", "no \"way\""}, {"1", "yes"}}},
+      {"label2id", llvm::json::Object{{"no \"way\"", 0}, {"yes", 1}}}};
+  EXPECT_EQ(config, want);
+  write("[]");
+  EXPECT_NE(message(writeLabelNames(folder, {"a"})).find("expected an object"),
+            std::string::npos);
+  llvm::sys::fs::remove_directories(folder);
 }
 
 TEST(Progress, Durations) {
