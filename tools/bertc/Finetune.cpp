@@ -13,6 +13,7 @@
 #include "tools/bertc/Finetune.h"
 #include "tools/bertc/Commands.h"
 #include <algorithm>
+#include <limits>
 
 using namespace bertc;
 using namespace bertc::tool;
@@ -32,6 +33,18 @@ struct Flags {
 };
 
 } // namespace
+
+/// CLI::PositiveNumber names the largest double in its message.
+static CLI::Validator positive() {
+  return CLI::Validator(
+      [](std::string &text) {
+        double value = 0;
+        bool good = CLI::detail::lexical_cast(text, value) && value > 0 &&
+                    value < std::numeric_limits<double>::infinity();
+        return good ? std::string() : "expected a number above 0, got " + text;
+      },
+      "POSITIVE");
+}
 
 /// "--train_file,--train-file".
 static std::string spellings(std::string name) {
@@ -93,7 +106,7 @@ static void addTrainingFlags(CLI::App *command, Flags &flags) {
   finetune::LoopOptions &loop = flags.settings.loop;
   const char *group = "Training";
   add(command, "learning_rate", flags.learningRate, "the highest", group)
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add(command, "num_train_epochs", loop.epochs, "passes over the file", group)
       ->check(CLI::Range(0.0, 1e6));
   add(command, "max_steps", loop.maxSteps,
@@ -125,11 +138,11 @@ static void addTrainingFlags(CLI::App *command, Flags &flags) {
       ->check(CLI::NonNegativeNumber);
   // 0 would mean the default to the library.
   add(command, "adam_beta1", flags.beta1, "decay of the first moment", group)
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add(command, "adam_beta2", flags.beta2, "decay of the second moment", group)
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add(command, "adam_epsilon", flags.epsilon, "of AdamW", group)
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add(command, "max_grad_norm", flags.maxGradNorm,
       "clip gradients to this norm; 0: never", group)
       ->check(CLI::NonNegativeNumber);
