@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Emit/Manifest.h"
+#include "compiler/Emit/TrainingManifest.h"
 #include "runtime/abi/hash.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
@@ -93,6 +94,12 @@ static llvm::Error writeVariant(llvm::json::OStream &json,
   json.attribute("entry", variant.entry);
   json.attributeObject("workspace",
                        [&] { writeWorkspace(json, variant.workspace); });
+  if (const TrainingCode &training = variant.training; !training.entry.empty())
+    json.attributeObject("training", [&] {
+      json.attribute("entry", training.entry);
+      json.attributeObject("workspace",
+                           [&] { writeWorkspace(json, training.workspace); });
+    });
   json.attribute("code_hash", hashOf(variant.object));
   json.attributeArray("kernels", [&] {
     for (const FunctionCode &function : *functions)
@@ -189,6 +196,10 @@ llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
         });
     });
     json.attributeObject("weights", [&] { writeWeights(json, inputs, place); });
+    if (inputs.training)
+      json.attributeObject("training", [&] {
+        writeTraining(json, *inputs.training, inputs.layout.size);
+      });
     json.attributeArray("passes", [&] {
       for (const std::string &pass : inputs.passes)
         json.value(pass);

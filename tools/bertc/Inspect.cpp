@@ -60,20 +60,72 @@ static std::string joined(const Object &object, llvm::StringRef key) {
   return llvm::join(values, ", ");
 }
 
-static void printVariant(const Object &variant, bool kernels) {
+static int64_t number(const Object &object, llvm::StringRef key) {
+  return object.getInteger(key).value_or(0);
+}
+
+static void printWorkspace(llvm::StringRef title, const Object &formula) {
+  llvm::outs() << llvm::formatv(
+      "  {0} {1} + {2} * tokens + {3} * sequences + threads * ({4} + {5} * "
+      "round_up(longest, 16)) bytes\n",
+      title, number(formula, "fixed"), number(formula, "per_token"),
+      number(formula, "per_sequence"), number(formula, "per_thread"),
+      number(formula, "per_thread_key"));
+}
+
+/// What a step of training holds beside parameters, and an example of it.
+static void printActivations(const Object &formula, int64_t mostPositions) {
+  constexpr int64_t sequences = 16, threads = 2;
+  int64_t length = std::min<int64_t>(128, mostPositions);
+  printWorkspace("training activations", formula);
+  int64_t bytes =
+      number(formula, "fixed") +
+      number(formula, "per_token") * sequences * length +
+      number(formula, "per_sequence") * sequences +
+      threads * (number(formula, "per_thread") +
+                 number(formula, "per_thread_key") * ((length + 15) / 16 * 16));
+  llvm::outs() << llvm::formatv("  such as {0} bytes for {1} sequences of {2} "
+                                "tokens in {3} threads\n",
+                                bytes, sequences, length, threads);
+}
+
+static void printMemory(llvm::StringRef name, const Object &memory) {
+  llvm::outs() << llvm::formatv(
+      "  {0,-14} {1,11} {2,13} {3,11} {4,13} {5,13}\n", name,
+      number(memory, "parameters"), number(memory, "parameter_bytes"),
+      number(memory, "trained_parameters"), number(memory, "gradient_bytes"),
+      number(memory, "optimizer_bytes"));
+}
+
+/// The memory of a trainer but activations, by what is frozen.
+static void printTraining(const Object *training) {
+  if (!training)
+    return;
+  llvm::raw_ostream &os = llvm::outs();
+  os << "training\n  " << llvm::left_justify("labels", 26)
+     << training->getString("labels").value_or("?") << ", "
+     << number(*training, "num_labels") << "\n";
+  os << llvm::formatv("  {0,-14} {1,11} {2,13} {3,11} {4,13} {5,13}\n", "part",
+                      "parameters", "bytes", "trained", "gradient",
+                      "optimizer");
+  if (const llvm::json::Array *parts = training->getArray("parts"))
+    for (const Value &part : *parts)
+      if (const Object *object = part.getAsObject())
+        printMemory(object->getString("name").value_or("?"), *object);
+  printMemory("all", *training);
+}
+
+static void printVariant(const Object &variant, int64_t mostPositions,
+                         bool kernels) {
   llvm::outs() << "variant " << variant.getString("name").value_or("?")
                << "\n  needs " << joined(variant, "features") << "\n";
   if (std::string emulated = joined(variant, "emulated"); !emulated.empty())
     llvm::outs() << "  emulated: plain code stands in for " << emulated << "\n";
   if (const Object *formula = variant.getObject("workspace"))
-    llvm::outs() << llvm::formatv(
-        "  workspace {0} + {1} * tokens + {2} * sequences + threads * ({3} + "
-        "{4} * round_up(longest, 16)) bytes\n",
-        formula->getInteger("fixed").value_or(0),
-        formula->getInteger("per_token").value_or(0),
-        formula->getInteger("per_sequence").value_or(0),
-        formula->getInteger("per_thread").value_or(0),
-        formula->getInteger("per_thread_key").value_or(0));
+    printWorkspace("workspace", *formula);
+  if (const Object *training = variant.getObject("training"))
+    if (const Object *formula = training->getObject("workspace"))
+      printActivations(*formula, mostPositions);
   const llvm::json::Array *list = variant.getArray("kernels");
   if (!list)
     return;
@@ -129,12 +181,16 @@ static void printText(const LibraryFile &library, const Object &root,
            << llvm::left_justify(output->getString("name").value_or("?"), 26)
            << "[" << output->getString("rows").value_or("?") << ", "
            << output->getInteger("width").value_or(0) << "]\n";
+  const Object *config = root.getObject("config");
+  int64_t mostPositions =
+      config ? number(*config, "max_position_embeddings") : 0;
   if (const llvm::json::Array *variants = root.getArray("variants"))
     for (const Value &variant : *variants)
       if (variant.getAsObject())
-        printVariant(*variant.getAsObject(), kernels);
+        printVariant(*variant.getAsObject(), mostPositions, kernels);
   printFields("weights", root.getObject("weights"));
   printPacked(root.getObject("weights"));
+  printTraining(root.getObject("training"));
   os << "exports\n";
   for (const std::string &name : library.exports)
     os << "  " << name << "\n";
