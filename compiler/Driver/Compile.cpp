@@ -122,10 +122,11 @@ llvm::Error Compilation::checkTraining() {
     return makeUsageError(
         "expected --activation-memory to be at least 0, got " +
         llvm::Twine(options.activationMemory));
-  if (options.train && options.precision != Precision::F32)
-    return makeUsageError("--train is for --precision=f32, got " +
+  if (options.train && options.precision != Precision::F32 &&
+      options.precision != Precision::BF16)
+    return makeUsageError("--train is for --precision=f32 or bf16, got " +
                               precisionName(options.precision),
-                          "train in f32, and compile what was saved");
+                          "train in f32 or bf16, and compile what was saved");
   if (options.isTraining() && options.emit <= Stage::Backward &&
       !options.outputs.empty())
     return makeUsageError("--outputs is for inference, a training function "
@@ -252,7 +253,7 @@ llvm::Error Compilation::writeArtefact(llvm::StringRef artefact) {
 llvm::Error Compilation::finish(Variants variants) {
   LibraryInputs inputs;
   inputs.config = model.config;
-  inputs.precision = options.precision;
+  inputs.precision = options.precisions().inference;
   inputs.calibration = options.calibration;
   inputs.outputs = std::move(variants.outputs);
   inputs.variants = std::move(variants.code);
@@ -326,7 +327,7 @@ llvm::Expected<CompileResult> Compilation::run() {
     error = writeArtefact(text + "\n");
   } else {
     ProblemCollector problems(context);
-    auto variants = lowerVariants(*module, targets, options.precision,
+    auto variants = lowerVariants(*module, targets, options.precisions(),
                                   options.emit, times, problems.text);
     if (!variants)
       return variants.takeError();

@@ -14,6 +14,7 @@
 
 #include "compiler/Driver/Remarks.h"
 #include "compiler/Driver/Stage.h"
+#include "compiler/Driver/Variants.h"
 #include "compiler/Emit/Library.h"
 #include "compiler/Import/Diagnostics.h"
 #include "compiler/Import/ModelDirectory.h"
@@ -40,6 +41,12 @@ struct CompileOptions {
 
   /// Whether the program ends in a loss.
   bool isTraining() const { return train || head || emit == Stage::Backward; }
+  /// Weights that learn are float32: a library that trains infers in it, too,
+  /// and `precision` is what training multiplies.
+  Precisions precisions() const {
+    return train ? Precisions{Precision::F32, precision}
+                 : Precisions{precision, Precision::F32};
+  }
   /// Whether it is differentiated.
   bool hasBackward() const {
     return emit == Stage::Backward || (train && emit > Stage::Backward);

@@ -131,13 +131,14 @@ static llvm::Error sameTraining(const Kernels &kernels,
 
 /// MLIR stages of one target; nothing is returned if `stage` is among them.
 static llvm::Expected<std::unique_ptr<Work>>
-lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
+lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
       Stage stage, PhaseTimes &times, std::string &problems, Variants &result) {
   mlir::OwningOpRef<mlir::ModuleOp> planned = fused.clone();
   {
     PhaseTimes::Scope scope(times, "plan " + target.name.str());
     mlir::PassManager passes(fused.getContext());
-    buildPlanPipeline(passes, target.name, precisionName(precision));
+    buildPlanPipeline(passes, target.name, precisionName(precision.inference),
+                      precisionName(precision.training));
     std::string text;
     llvm::raw_string_ostream stream(text);
     passes.printAsTextualPipeline(stream);
@@ -196,7 +197,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precision precision,
 
 llvm::Expected<Variants>
 bertc::lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<TargetInfo> targets,
-                     Precision precision, Stage stage, PhaseTimes &times,
+                     Precisions precision, Stage stage, PhaseTimes &times,
                      std::string &problems) {
   Variants result;
   std::vector<std::unique_ptr<Work>> all;

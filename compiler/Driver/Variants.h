@@ -21,6 +21,10 @@
 
 namespace bertc {
 
+struct Precisions {
+  Precision inference = Precision::F32, training = Precision::F32;
+};
+
 struct Variants {
   /// Stages before Library: the artefact, of all targets one after another.
   std::string artefact;
@@ -36,7 +40,7 @@ struct Variants {
 /// MLIR's diagnostics.
 llvm::Expected<Variants> lowerVariants(mlir::ModuleOp fused,
                                        llvm::ArrayRef<TargetInfo> targets,
-                                       Precision precision, Stage stage,
+                                       Precisions precision, Stage stage,
                                        PhaseTimes &times,
                                        std::string &problems);
 

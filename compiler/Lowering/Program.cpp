@@ -333,7 +333,9 @@ Program::LinearWeights Program::panels(ArrayRef<StringAttr> symbols,
 
 /// The places of the weights, and the scratch in which x is staged.
 void Program::setWeights(LinearOperands &o, const LinearWeights &indices) {
-  o.weight = weight(indices.weight);
+  o.weight = indices.narrowed
+                 ? workspace.slot(e->k, e->frame, *indices.narrowed)
+                 : weight(indices.weight);
   if (indices.bias)
     o.bias = weight(*indices.bias);
   if (indices.columnScale)

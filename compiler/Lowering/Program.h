@@ -76,6 +76,7 @@ protected:
   struct LinearWeights {
     int64_t weight = 0;
     std::optional<int64_t> bias, columnScale, columnSum, smoothing;
+    std::optional<int64_t> narrowed; // slot: as it is multiplied
   };
   struct SlotPlace {
     int64_t slot;
@@ -109,8 +110,9 @@ protected:
 
   // Weights.
   int64_t layersOf(mlir::StringAttr symbol);
-  LinearWeights panels(llvm::ArrayRef<mlir::StringAttr> symbols,
-                       Arithmetic arithmetic, Grouping columns, Grouping depth);
+  virtual LinearWeights panels(llvm::ArrayRef<mlir::StringAttr> symbols,
+                               Arithmetic arithmetic, Grouping columns,
+                               Grouping depth);
   int64_t vector(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns);
   int64_t table(mlir::StringAttr symbol);
   LinearWeights linearWeights(const LinearPlan &plan, const Buffer &x,

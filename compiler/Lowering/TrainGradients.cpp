@@ -16,6 +16,7 @@
 #include "compiler/Kernels/CPU/AttentionGradient.h"
 #include "compiler/Kernels/CPU/InputGradient.h"
 #include "compiler/Kernels/CPU/Loss.h"
+#include "compiler/Kernels/CPU/NarrowWeights.h"
 #include "compiler/Kernels/CPU/NormGradient.h"
 #include "compiler/Kernels/CPU/RowsGradient.h"
 #include "compiler/Kernels/CPU/WeightGradient.h"
@@ -62,28 +63,90 @@ void TrainProgram::describeGradient(StringAttr weight, StringRef what,
                                    : e->next.flopsPerToken) = flops;
 }
 
-void TrainProgram::inputGradientPhase(const InputGradient &g,
-                                      const LinearPlan &plan) {
+/// All threads narrow, and meet before they multiply.
+void TrainProgram::narrowTransposed(const InputGradient &g, int64_t slot) {
+  int64_t depth = (*buffers)[g.dx].columns.padded();
+  int64_t columns = (*buffers)[g.dy].columns.padded();
+  PhaseInfo product = e->next;
+  describe("narrow_weights");
+  e->next.weightBytes = depth * columns * 4;
+  e->phases.run({}, {{slot, Split::Columns}}, [&] {
+    auto [begin, end] = ownVectors(depth);
+    callNarrowTransposed(e->k, depth, columns, weight(g.weight),
+                         slotOf(slot).place, begin, end);
+  });
+  e->phases.join();
+  e->next = product;
+}
+
+/// In bfloat16 a linear layer of the transposed weight, with the derivative of
+/// the activation in a pass of its own.
+void TrainProgram::inputGradientProduct(
+    Operation *op, const InputGradient &g, const LinearPlan &plan, Value rows,
+    llvm::function_ref<Place(Value)> rowsOf) {
   KernelBuilder &k = e->k;
   const Buffer &dy = (*buffers)[g.dy], &dx = (*buffers)[g.dx];
-  InputGradientShape shape;
-  shape.depth = dx.columns.padded();
-  shape.columns = dy.columns.padded();
-  shape.inputStride = dx.stride;
-  shape.outputStride = dy.stride;
-  shape.activation = g.activation;
+  Value panels = k.index(dx.columns.padded() / lanes);
+  if (plan.arithmetic == Arithmetic::F32) {
+    InputGradientShape shape;
+    shape.depth = dx.columns.padded();
+    shape.columns = dy.columns.padded();
+    shape.inputStride = dx.stride;
+    shape.outputStride = dy.stride;
+    shape.activation = g.activation;
+    InputGradientOperands o;
+    if (g.before) {
+      shape.beforeStride = (*buffers)[g.before].stride;
+      o.before = rowsOf(g.before);
+    }
+    if (g.plus) {
+      shape.plus = true;
+      shape.plusStride = (*buffers)[g.plus].stride;
+      o.plus = rowsOf(g.plus);
+    }
+    o.dy = rowsOf(g.dy);
+    o.dx = rowsOf(g.dx);
+    o.weight = weight(g.weight);
+    o.scratch = workspace.scratch(k, e->frame);
+    o.rows = rows;
+    o.panelBegin = k.index(0);
+    o.panelEnd = panels;
+    callInputGradient(k, shape, plan, o);
+    return;
+  }
+  LinearShape shape = linearShape(dy, dx, /*bias=*/false);
+  LinearOperands o;
+  o.x = rowsOf(g.dy);
+  o.y = rowsOf(g.dx);
+  o.residual = o.y;
+  if (g.plus) {
+    shape.residual = true;
+    shape.residualStride = (*buffers)[g.plus].stride;
+    o.residual = rowsOf(g.plus);
+  }
+  o.weight = slotOf(transposed.lookup(op)).place;
+  o.scratch = workspace.scratch(k, e->frame);
+  o.rows = rows;
+  o.panelBegin = k.index(0);
+  o.panelEnd = panels;
+  callLinear(k, shape, plan, o);
+  if (g.before)
+    callActivationGradient(k, dx.rows(), g.activation, rowsOf(g.before), o.y,
+                           o.y, rows);
+}
+
+void TrainProgram::inputGradientPhase(Operation *op, const InputGradient &g) {
+  KernelBuilder &k = e->k;
+  LinearPlan plan = *linearPlan(op);
+  const Buffer &dy = (*buffers)[g.dy], &dx = (*buffers)[g.dx];
+  if (plan.arithmetic != Arithmetic::F32)
+    narrowTransposed(g, transposed.lookup(op));
   Split split = rowSplit(dx);
   SmallVector<Access> reads = {{dy.slot, split}};
   SmallVector<Access> writes = {{dx.slot, split}};
-  if (g.before) {
-    shape.beforeStride = (*buffers)[g.before].stride;
-    reads.push_back({(*buffers)[g.before].slot, split});
-  }
-  if (g.plus) {
-    shape.plus = true;
-    shape.plusStride = (*buffers)[g.plus].stride;
-    reads.push_back({(*buffers)[g.plus].slot, split});
-  }
+  for (Value read : {g.before, g.plus})
+    if (read)
+      reads.push_back({(*buffers)[read].slot, split});
   if (g.activated)
     writes.push_back({(*buffers)[g.activated].slot, split});
   e->phases.run(reads, writes, [&] {
@@ -91,22 +154,11 @@ void TrainProgram::inputGradientPhase(const InputGradient &g,
     auto rowsOf = [&](Value value) {
       return k.at(place(value), k.mul(first, (*buffers)[value].stride));
     };
-    InputGradientOperands o;
-    o.dy = rowsOf(g.dy);
-    o.dx = rowsOf(g.dx);
-    o.weight = weight(g.weight);
-    if (g.before)
-      o.before = rowsOf(g.before);
-    if (g.plus)
-      o.plus = rowsOf(g.plus);
-    o.scratch = workspace.scratch(k, e->frame);
-    o.rows = k.sub(end(dx), first);
-    o.panelBegin = k.index(0);
-    o.panelEnd = k.index(shape.depth / lanes);
-    callInputGradient(k, shape, plan, o);
+    Value rows = k.sub(end(dx), first);
+    inputGradientProduct(op, g, plan, rows, rowsOf);
     if (g.activated)
-      callActivation(k, (*buffers)[g.before].rows(), g.activation, o.before,
-                     rowsOf(g.activated), o.rows);
+      callActivation(k, (*buffers)[g.before].rows(), g.activation,
+                     rowsOf(g.before), rowsOf(g.activated), rows);
   });
 }
 
@@ -167,7 +219,7 @@ void TrainProgram::emitLinearInput(enc::LinearInputGradientOp op) {
                     dx.columns)
                  .weight;
   describeGradient(op.getWeightAttr().getAttr(), "input_gradient", dx, dy);
-  inputGradientPhase(g, *linearPlan(op));
+  inputGradientPhase(op, g);
 }
 
 void TrainProgram::emitFusedActivation(enc::FusedActivationGradientOp op) {
@@ -183,7 +235,7 @@ void TrainProgram::emitFusedActivation(enc::FusedActivationGradientOp op) {
                     dx.columns)
                  .weight;
   describeGradient(op.getDownAttr().getAttr(), "input_gradient", dx, dy);
-  inputGradientPhase(g, *linearPlan(op));
+  inputGradientPhase(op, g);
 }
 
 void TrainProgram::emitQKVInput(enc::FusedQKVInputGradientOp op) {
@@ -201,7 +253,7 @@ void TrainProgram::emitQKVInput(enc::FusedQKVInputGradientOp op) {
           .weight;
   describeGradient(StringAttr::get(op.getContext(), "query_key_value"),
                    "input_gradient", dx, dy);
-  inputGradientPhase(g, *linearPlan(op));
+  inputGradientPhase(op, g);
 }
 
 void TrainProgram::emitLinearWeight(enc::LinearWeightGradientOp op) {

@@ -14,6 +14,7 @@
 #include "compiler/Lowering/TrainProgram.h"
 #include "compiler/Kernels/CPU/AttentionGradient.h"
 #include "compiler/Kernels/CPU/InputGradient.h"
+#include "compiler/Kernels/CPU/NarrowWeights.h"
 #include "compiler/Kernels/CPU/NormGradient.h"
 #include "compiler/Kernels/CPU/WeightGradient.h"
 #include "compiler/Lowering/ProgramEmission.h"
@@ -49,18 +50,63 @@ LogicalResult TrainProgram::needInputGradientScratch(Operation *op) {
   FailureOr<LinearPlan> plan = linearPlan(op);
   if (failed(plan))
     return failure();
-  if (plan->arithmetic != Arithmetic::F32)
+  const Buffer &dy = (*buffers)[op->getOperand(0)];
+  const Buffer &dx = (*buffers)[op->getResult(0)];
+  int64_t columns = dy.columns.padded();
+  switch (plan->arithmetic) {
+  case Arithmetic::F32:
+    workspace.needScratch(inputGradientScratch(*plan), 0);
+    return success();
+  case Arithmetic::BF16Tile:
+    usesTiles = true;
+    workspace.needScratch(linearScratch(*plan, columns), 0);
+    transposed[op] =
+        workspace.reserve(Extent::Fixed, dx.columns.padded() / lanes *
+                                             narrowPanelWords(columns));
+    return success();
+  default:
     return op->emitOpError("plan has arithmetic '")
            << arithmeticName(plan->arithmetic)
-           << "', expected f32 for a gradient";
-  workspace.needScratch(inputGradientScratch(*plan), 0);
-  return success();
+           << "', expected f32 or bf16_tile for a gradient";
+  }
+}
+
+/// Weights are float32; where tiles multiply, they are narrowed layer by layer.
+Program::LinearWeights TrainProgram::panels(ArrayRef<StringAttr> symbols,
+                                            Arithmetic arithmetic,
+                                            Grouping columns, Grouping depth) {
+  LinearWeights indices =
+      Program::panels(symbols, Arithmetic::F32, columns, depth);
+  if (arithmetic == Arithmetic::F32)
+    return indices;
+  usesTiles = true;
+  auto [slot, isNew] = narrowed.try_emplace(indices.weight, 0);
+  if (isNew)
+    slot->second = workspace.reserve(
+        Extent::Fixed, columns.padded() * int64_t(symbols.size()) / lanes *
+                           narrowPanelWords(depth.padded()));
+  indices.narrowed = slot->second;
+  return indices;
+}
+
+/// Forward products that learnable weights can be narrowed for.
+static LogicalResult verifyForwardPlan(Operation *op, StringRef part = {}) {
+  FailureOr<LinearPlan> plan = linearPlan(op, part);
+  if (failed(plan))
+    return failure();
+  if (plan->arithmetic == Arithmetic::F32 ||
+      plan->arithmetic == Arithmetic::BF16Tile)
+    return success();
+  return op->emitOpError("plan has arithmetic '")
+         << arithmeticName(plan->arithmetic)
+         << "', expected f32 or bf16_tile in a training function";
 }
 
 LogicalResult TrainProgram::needWeightGradientScratch(Operation *op) {
   FailureOr<WeightGradientPlan> plan = weightGradientPlan(op);
   if (failed(plan))
     return failure();
+  usesTiles |= isTile(plan->arithmetic);
   workspace.needScratch(weightGradientScratch(*plan), 0);
   return success();
 }
@@ -87,6 +133,13 @@ LogicalResult TrainProgram::prepareForward(Operation *op) {
           enc::SpanLossOp, enc::CrossEntropyGradientOp, enc::MseGradientOp,
           enc::BinaryCrossEntropyGradientOp, enc::SpanLossGradientOp>(op))
     return success();
+  if (isa<enc::LinearOp, enc::FusedQKVOp, enc::FusedLinearAddNormOp>(op) &&
+      failed(verifyForwardPlan(op)))
+    return failure();
+  if (isa<enc::FusedFeedForwardOp>(op) &&
+      (failed(verifyForwardPlan(op, "up")) ||
+       failed(verifyForwardPlan(op, "down"))))
+    return failure();
   if (auto dropout = dyn_cast<enc::DropoutOp>(op))
     return verifyPlain(op, (*buffers)[dropout.getInput()]);
   if (auto layers = dyn_cast<enc::LayersOp>(op))
@@ -183,7 +236,34 @@ void TrainProgram::emitOp(Operation *op) {
       // The kernel of its gradient computes it, too.
       .Case<enc::CrossEntropyOp, enc::MseOp, enc::BinaryCrossEntropyOp,
             enc::SpanLossOp>([](Operation *) {})
+      .Case([&](enc::FusedQKVOp o) {
+        narrowWeights(qkvWeights(o));
+        Program::emitOp(o);
+      })
+      .Case([&](enc::LinearOp o) {
+        narrowWeights(linearWeights(*linearPlan(o), (*buffers)[o.getInput()],
+                                    (*buffers)[o.getResult()],
+                                    o.getWeightAttr(), o.getBiasAttr()));
+        Program::emitOp(o);
+      })
       .Default([&](Operation *o) { Program::emitOp(o); });
+}
+
+/// All threads narrow, and meet before they multiply.
+void TrainProgram::narrowWeights(const LinearWeights &indices) {
+  if (!indices.narrowed)
+    return;
+  KernelBuilder &k = e->k;
+  const PackedWeight &packed = weights.layout().weights[indices.weight];
+  describe("narrow_weights");
+  e->next.weightBytes = packed.bytes();
+  e->phases.run({}, {{*indices.narrowed, Split::Columns}}, [&] {
+    auto [begin, end] =
+        ownVectors(packed.columns.padded() * int64_t(packed.sources.size()));
+    callNarrowPanels(k, packed.depth.padded(), weight(indices.weight),
+                     slotOf(*indices.narrowed).place, begin, end);
+  });
+  e->phases.join();
 }
 
 /// The loss has a place of its own; outputs are numbered without it.
@@ -240,6 +320,9 @@ void TrainProgram::emitDropout(enc::DropoutOp op) {
 }
 
 void TrainProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
+  narrowWeights(linearWeights(*linearPlan(op), (*buffers)[op.getInput()],
+                              (*buffers)[op.getResult()], op.getWeightAttr(),
+                              op.getBiasAttr()));
   if (!op.getSum() && !op.getRandom())
     return Program::emitLinearAddNorm(op);
   Value sum = op.getSum() ? op.getSum() : op.getResult();
@@ -274,6 +357,15 @@ void TrainProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
 
 /// Blocks of rows as in Program; the activation passes from `up` to scratch.
 void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
+  {
+    Buffer middle = intermediate(op);
+    narrowWeights(linearWeights(*linearPlan(op, "up"),
+                                (*buffers)[op.getInput()], middle,
+                                op.getUpAttr(), op.getUpBiasAttr()));
+    narrowWeights(linearWeights(*linearPlan(op, "down"), middle,
+                                (*buffers)[op.getResult()], op.getDownAttr(),
+                                op.getDownBiasAttr()));
+  }
   if (!op.getSum() && !op.getUpResult() && !op.getRandom())
     return Program::emitFeedForward(op);
   KernelBuilder &k = e->k;
@@ -314,7 +406,7 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
       LinearOperands o;
       o.x = rowsOf(x);
       o.y = op.getUpResult() ? rowsOf(op.getUpResult()) : scratch;
-      o.scratch = scratch;
+      o.scratch = k.at(scratch, downPlan.rowBlock * middle.stride);
       o.rows = rows;
       o.panelBegin = k.index(0);
       o.panelEnd = k.index(up.columns / lanes);

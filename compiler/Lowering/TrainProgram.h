@@ -34,6 +34,9 @@ protected:
   void emitReturn(mlir::Operation *op) override;
   DropoutOperands dropout(mlir::IntegerAttr site,
                           mlir::FloatAttr rate) override;
+  LinearWeights panels(llvm::ArrayRef<mlir::StringAttr> symbols,
+                       Arithmetic arithmetic, Grouping columns,
+                       Grouping depth) override;
 
 private:
   // First walk.
@@ -45,6 +48,7 @@ private:
   AttentionShape gradientShape(mlir::enc::AttentionGradientOp op) const;
 
   // Second walk, forward.
+  void narrowWeights(const LinearWeights &weights);
   void emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
   void emitFeedForward(mlir::enc::FusedFeedForwardOp op);
   void emitDropout(mlir::enc::DropoutOp op);
@@ -72,8 +76,12 @@ private:
     int64_t weight = 0; // packed
     mlir::Value activated;
   };
-  void inputGradientPhase(const InputGradient &gradient,
-                          const LinearPlan &plan);
+  void inputGradientPhase(mlir::Operation *op, const InputGradient &gradient);
+  /// The product itself, for `rows` rows.
+  void inputGradientProduct(mlir::Operation *op, const InputGradient &gradient,
+                            const LinearPlan &plan, mlir::Value rows,
+                            llvm::function_ref<Place(mlir::Value)> rowsOf);
+  void narrowTransposed(const InputGradient &gradient, int64_t slot);
   /// Of columns [part, part + 1) * y.columns / parts of the gradient.
   struct WeightGradient {
     mlir::Value dy, x;
@@ -102,6 +110,10 @@ private:
   SlotPlace slotOf(int64_t slot);
 
   GradientLayout &gradients;
+  /// Slots of weights in bfloat16 for the layer at hand: by packed weight, and
+  /// transposed by the gradient op.
+  llvm::DenseMap<int64_t, int64_t> narrowed;
+  llvm::DenseMap<mlir::Operation *, int64_t> transposed;
   TrainFrame *frame = nullptr;
   int64_t momentsSlot = -1;              // of the rows of one norm at a time
   int64_t sumsSlot = -1, inputSlot = -1; // of embeddings, and their gradient

@@ -79,8 +79,10 @@ void bertc::buildBackwardPipeline(OpPassManager &pm,
 }
 
 void bertc::buildPlanPipeline(OpPassManager &pm, llvm::StringRef target,
-                              llvm::StringRef precision) {
+                              llvm::StringRef precision,
+                              llvm::StringRef trainPrecision) {
   PlanPassOptions options;
+  options.trainPrecision = trainPrecision.str();
   options.precision = precision.str();
   options.target = target.str();
   pm.addPass(createPlanPass(options));

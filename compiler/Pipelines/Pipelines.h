@@ -44,9 +44,11 @@ void buildBackwardPipeline(mlir::OpPassManager &pm,
                            llvm::ArrayRef<std::string> freeze,
                            int64_t activationMemory);
 
-/// fused -> plan, for one target and a precision as of --precision.
+/// fused -> plan, for one target and precisions as of --precision, of inference
+/// and of training.
 void buildPlanPipeline(mlir::OpPassManager &pm, llvm::StringRef target,
-                       llvm::StringRef precision);
+                       llvm::StringRef precision,
+                       llvm::StringRef trainPrecision = "f32");
 
 /// plan -> kernels.
 using Kernels = LoweredForward;

@@ -31,7 +31,10 @@ def PlanPass : Pass<"enc-plan", "::mlir::ModuleOp"> {
   let options = [
     Option<"target", "target", "std::string", "", "name of the CPU target">,
     Option<"precision", "precision", "std::string", "\"f32\"",
-           "what linear layers multiply: f32, bf16, int8, bf16-w8 or f32-fast">
+           "what linear layers multiply: f32, bf16, int8, bf16-w8 or f32-fast">,
+    Option<"trainPrecision", "train-precision", "std::string", "\"f32\"",
+           "the same in the layers of @train, from weights of float32: f32, or "
+           "bf16 where the target has tiles">
   ];
 }
 

@@ -271,10 +271,22 @@ FeedForwardPlan bertc::planFeedForward(const TargetInfo &target,
 /// a block is so many rows. The k columns of a block leave an L3 share of some
 /// MiB to x and the gradient.
 WeightGradientPlan bertc::planWeightGradient(const TargetInfo &target,
-                                             int64_t columns) {
-  Tile tile = chooseTile(target, Arithmetic::F32, columns / 16);
+                                             int64_t columns,
+                                             Precision precision) {
   constexpr int64_t line = 64, mostColumns = 768;
   WeightGradientPlan plan;
+  if (precision == Precision::BF16 && target.has(BERTC_CPU_AMX_BF16)) {
+    // So many rows that reading and writing the gradient, once for each block,
+    // is little; three quarters of L2 for x transposed.
+    plan.arithmetic = Arithmetic::BF16Tile;
+    plan.rows = 32;
+    plan.panels = std::min<int64_t>(2, columns / 16);
+    plan.depthBlock = mostColumns;
+    plan.rowBlock = target.l2Bytes * 3 / 4 / (mostColumns * 2) / 32 * 32;
+    plan.group = plan.panels;
+    return plan;
+  }
+  Tile tile = chooseTile(target, Arithmetic::F32, columns / 16);
   plan.rows = tile.rows;
   plan.panels = tile.panels;
   plan.depthBlock = mostColumns / tile.rows * tile.rows;

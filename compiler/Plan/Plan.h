@@ -83,6 +83,7 @@ struct LinearPlan {
 /// How the gradient of a linear layer's weight is blocked, see
 /// Kernels/CPU/WeightGradient.cpp.
 struct WeightGradientPlan {
+  Arithmetic arithmetic = Arithmetic::F32; // or bf16_tile
   int64_t rows = 0;       // register tile, in columns of x
   int64_t panels = 0;     // register tile, in panels of 16 columns of dy
   int64_t depthBlock = 0; // columns of x that go through all of it together
@@ -124,7 +125,8 @@ FeedForwardPlan planFeedForward(const TargetInfo &target, Precision precision,
                                 int64_t hidden, int64_t intermediate);
 
 WeightGradientPlan planWeightGradient(const TargetInfo &target,
-                                      int64_t columns);
+                                      int64_t columns,
+                                      Precision precision = Precision::F32);
 
 /// `headSize` is padded to 16.
 AttentionPlan planAttention(const TargetInfo &target, Precision precision,

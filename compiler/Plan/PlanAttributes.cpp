@@ -114,16 +114,13 @@ DictionaryAttr bertc::toAttribute(MLIRContext *context,
 
 DictionaryAttr bertc::toAttribute(MLIRContext *context,
                                   const WeightGradientPlan &plan) {
-  return write(context, plan, weightGradientFields);
+  return writeAll(context, plan, weightGradientFields);
 }
 DictionaryAttr bertc::toAttribute(MLIRContext *context,
                                   const AttentionGradientPlan &plan) {
   return write(context, plan, attentionGradientFields);
 }
 
-FailureOr<WeightGradientPlan> bertc::weightGradientPlan(Operation *op) {
-  return read(op, {}, weightGradientFields);
-}
 FailureOr<AttentionGradientPlan> bertc::attentionGradientPlan(Operation *op) {
   return read(op, {}, attentionGradientFields);
 }
@@ -148,6 +145,19 @@ static FailureOr<Plan> readAll(Operation *op, StringRef part,
     return op->emitOpError("plan has a register tile of ")
            << plan->rows << " rows and " << wide
            << " panels, expected 32 rows and 1 or 2 panels of tile registers";
+  return plan;
+}
+FailureOr<WeightGradientPlan> bertc::weightGradientPlan(Operation *op) {
+  FailureOr<WeightGradientPlan> plan = readAll<WeightGradientPlan>(
+      op, {}, weightGradientFields,
+      [](WeightGradientPlan plan) { return plan.panels; });
+  if (failed(plan))
+    return plan;
+  Arithmetic a = plan->arithmetic;
+  if (a != Arithmetic::F32 && a != Arithmetic::BF16Tile)
+    return op->emitOpError("plan has arithmetic '")
+           << arithmeticName(a)
+           << "', expected f32 or bf16_tile for the gradient of a weight";
   return plan;
 }
 FailureOr<LinearPlan> bertc::linearPlan(Operation *op, StringRef part) {

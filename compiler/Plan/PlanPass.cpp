@@ -16,6 +16,8 @@
 #include "compiler/Target/Precision.h"
 #include "compiler/Target/Target.h"
 #include "dialects/Enc/IR/EncOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "runtime/abi/abi.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -48,15 +50,14 @@ static int64_t qkvColumns(Type type) {
   return shape[0] * shape[1] * padded(shape[2]);
 }
 
-/// Gradients are computed in float32, whatever the precision of inference.
-static Attribute planForGradient(Operation *op, const TargetInfo &target) {
+static Attribute planForGradient(Operation *op, const TargetInfo &target,
+                                 Precision precision) {
   MLIRContext *context = op->getContext();
   auto linear = [&](int64_t depth, int64_t columns) {
-    return toAttribute(context,
-                       planLinear(target, Precision::F32, depth, columns));
+    return toAttribute(context, planLinear(target, precision, depth, columns));
   };
   auto weight = [&](int64_t columns) {
-    return toAttribute(context, planWeightGradient(target, columns));
+    return toAttribute(context, planWeightGradient(target, columns, precision));
   };
   return llvm::TypeSwitch<Operation *, Attribute>(op)
       .Case([&](enc::LinearInputGradientOp o) {
@@ -116,7 +117,18 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
             {b.getNamedAttr("down", toAttribute(context, plan.down)),
              b.getNamedAttr("up", toAttribute(context, plan.up))});
       })
-      .Default([&](Operation *o) { return planForGradient(o, target); });
+      .Default([&](Operation *o) { return planForGradient(o, target, precision); });
+}
+
+/// What an op of a training function multiplies. Layers do nearly all the work;
+/// attention needs the log-sum-exp, which it has in float32.
+static Precision trainingPrecision(Operation *op, const TargetInfo &target,
+                                   Precision precision) {
+  bool inLayers = op->getParentOfType<enc::LayersOp>() ||
+                  op->getParentOfType<enc::LayersBackwardOp>();
+  bool narrow = target.has(BERTC_CPU_AMX_BF16) && inLayers &&
+                !isa<enc::FusedAttentionOp>(op);
+  return narrow ? precision : Precision::F32;
 }
 
 namespace {
@@ -133,10 +145,16 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
       return signalPassFailure();
     }
     std::optional<Precision> found = findPrecision(precision);
-    if (!found) {
+    std::optional<Precision> training = findPrecision(trainPrecision);
+    if (!found || !training) {
       getOperation().emitError("unknown precision '")
-          << precision << "', expected one of "
+          << (found ? trainPrecision : precision) << "', expected one of "
           << llvm::join(precisionNames(), " ");
+      return signalPassFailure();
+    }
+    if (training != Precision::F32 && training != Precision::BF16) {
+      getOperation().emitError("cannot train in precision '")
+          << trainPrecision << "', expected f32 or bf16";
       return signalPassFailure();
     }
     Builder b(&getContext());
@@ -149,7 +167,11 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
     getOperation().walk([&](Operation *op) {
       if (op->hasAttr("plan"))
         return;
-      if (Attribute plan = planFor(op, *info, *found))
+      auto function = op->getParentOfType<FunctionOpInterface>();
+      bool trains = function && function.getName() == "train";
+      Precision own =
+          trains ? trainingPrecision(op, *info, *training) : *found;
+      if (Attribute plan = planFor(op, *info, own))
         op->setAttr("plan", plan);
     });
   }

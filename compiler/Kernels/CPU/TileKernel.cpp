@@ -59,9 +59,12 @@ static void emitTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
   auto sum = [&](int r, int p) { return r * 2 + p; };
   auto forSums = [&](llvm::function_ref<void(int, Value)> body) {
     for (int r = 0; r < rows; ++r)
-      for (int p = 0; p < panels; ++p)
-        body(sum(r, p), emitAddress(k, k.at(o.c, p * tileSumWords +
-                                                     r * tileRows * lanes)));
+      for (int p = 0; p < panels; ++p) {
+        Place own = k.at(o.c, r * tileRows * lanes);
+        own = o.outputStride ? k.at(own, k.mul(o.outputStride, p))
+                             : k.at(own, p * tileSumWords);
+        body(sum(r, p), emitAddress(k, own));
+      }
   };
   k.ifThen(
       o.accumulate,
@@ -138,6 +141,10 @@ void bertc::callTileKernel(KernelBuilder &k, Arithmetic arithmetic, int64_t lda,
     if (o.aheadStride) {
       name += "_apart";
       slots.push_back(&o.aheadStride);
+    }
+    if (o.outputStride) {
+      name += "_panels";
+      slots.push_back(&o.outputStride);
     }
     std::optional<TileFinish> f = finish;
     if (f) {

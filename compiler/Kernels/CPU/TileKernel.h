@@ -43,6 +43,8 @@ struct TileOperands {
   Place ahead;             // what a later call reads of B, prefetched
   mlir::Value aheadLines;  // of each panel, for one chunk
   mlir::Value aheadStride; // instead of `panelStride`, if any
+  /// Words from a panel of C to the next. Null: tileSumWords.
+  mlir::Value outputStride;
 };
 
 /// What vector instructions do beside the products.

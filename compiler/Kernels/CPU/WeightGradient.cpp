@@ -22,6 +22,8 @@ using namespace mlir;
 using namespace bertc;
 
 int64_t bertc::weightGradientScratch(const WeightGradientPlan &plan) {
+  if (isTile(plan.arithmetic))
+    return weightGradientTileScratch(plan);
   return plan.group * plan.rowBlock * lanes;
 }
 
@@ -134,8 +136,9 @@ void bertc::callWeightGradient(KernelBuilder &k,
                                const WeightGradientPlan &plan,
                                const WeightGradientOperands &operands) {
   std::string name = llvm::formatv(
-      "weight_gradient_f32_{0}x{1}{2}_ld{3}_{4}", shape.depth, shape.columns,
-      shape.bias ? "_bias" : "", shape.inputStride, shape.outputStride);
+      "weight_gradient_{5}_{0}x{1}{2}_ld{3}_{4}", shape.depth, shape.columns,
+      shape.bias ? "_bias" : "", shape.inputStride, shape.outputStride,
+      arithmeticName(plan.arithmetic));
   WeightGradientOperands o = operands;
   SmallVector<Place *> places = {&o.x, &o.dy, &o.weight, &o.scratch};
   if (shape.bias)
@@ -145,6 +148,9 @@ void bertc::callWeightGradient(KernelBuilder &k,
   k.callKernel(name, slots, [&] {
     if (!shape.bias)
       o.bias = o.weight;
-    emitWeightGradient(k, shape, plan, o);
+    if (isTile(plan.arithmetic))
+      emitWeightGradientTiles(k, shape, plan, o);
+    else
+      emitWeightGradient(k, shape, plan, o);
   });
 }

@@ -38,6 +38,11 @@ struct WeightGradientOperands {
 };
 
 int64_t weightGradientScratch(const WeightGradientPlan &plan);
+/// Of a plan whose arithmetic is bf16_tile, and its kernel.
+int64_t weightGradientTileScratch(const WeightGradientPlan &plan);
+void emitWeightGradientTiles(KernelBuilder &k, const WeightGradientShape &shape,
+                             const WeightGradientPlan &plan,
+                             const WeightGradientOperands &operands);
 
 /// weight[n][k] += sum over rows of dy[row][n] * x[row][k], bias[n] += sum of
 /// dy[row][n], both in rising order of the rows: whatever the blocks and the
