@@ -60,9 +60,8 @@ LogicalResult TrainProgram::needInputGradientScratch(Operation *op) {
   case Arithmetic::BF16Tile:
     usesTiles = true;
     workspace.needScratch(linearScratch(*plan, columns), 0);
-    transposed[op] =
-        workspace.reserve(Extent::Fixed, dx.columns.padded() / lanes *
-                                             narrowPanelWords(columns));
+    transposed[op] = workspace.reserve(
+        Extent::Fixed, dx.columns.padded() / lanes * narrowPanelWords(columns));
     return success();
   default:
     return op->emitOpError("plan has arithmetic '")

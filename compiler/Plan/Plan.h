@@ -84,7 +84,7 @@ struct LinearPlan {
 /// Kernels/CPU/WeightGradient.cpp.
 struct WeightGradientPlan {
   Arithmetic arithmetic = Arithmetic::F32; // or bf16_tile
-  int64_t rows = 0;       // register tile, in columns of x
+  int64_t rows = 0;                        // register tile, in columns of x
   int64_t panels = 0;     // register tile, in panels of 16 columns of dy
   int64_t depthBlock = 0; // columns of x that go through all of it together
   int64_t rowBlock = 0;   // rows of x and dy that are multiplied together
@@ -124,8 +124,7 @@ struct FeedForwardPlan {
 FeedForwardPlan planFeedForward(const TargetInfo &target, Precision precision,
                                 int64_t hidden, int64_t intermediate);
 
-WeightGradientPlan planWeightGradient(const TargetInfo &target,
-                                      int64_t columns,
+WeightGradientPlan planWeightGradient(const TargetInfo &target, int64_t columns,
                                       Precision precision = Precision::F32);
 
 /// `headSize` is padded to 16.

@@ -117,7 +117,8 @@ static Attribute planFor(Operation *op, const TargetInfo &target,
             {b.getNamedAttr("down", toAttribute(context, plan.down)),
              b.getNamedAttr("up", toAttribute(context, plan.up))});
       })
-      .Default([&](Operation *o) { return planForGradient(o, target, precision); });
+      .Default(
+          [&](Operation *o) { return planForGradient(o, target, precision); });
 }
 
 /// What an op of a training function multiplies. Layers do nearly all the work;
@@ -169,8 +170,7 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
         return;
       auto function = op->getParentOfType<FunctionOpInterface>();
       bool trains = function && function.getName() == "train";
-      Precision own =
-          trains ? trainingPrecision(op, *info, *training) : *found;
+      Precision own = trains ? trainingPrecision(op, *info, *training) : *found;
       if (Attribute plan = planFor(op, *info, own))
         op->setAttr("plan", plan);
     });

@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Weights that learn are float32; where bfloat16 is multiplied, a layer's weights
-// are narrowed when the layer begins, to panels as a linear layer reads them.
+// Weights that learn are float32; where bfloat16 is multiplied, a layer's
+// weights are narrowed when the layer begins, to panels as a linear layer reads
+// them.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_CPU_NARROWWEIGHTS_H

@@ -6,10 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The gradient of a weight with AMX: products of bfloat16 over pairs of rows, sums
-// in float32, in the gradient itself. Loop order: block of k columns, block of
-// rows (x transposed in scratch, in L2), two panels of dy (in L1), 32 k columns.
-// A block is many rows, since the gradient is read and written once for each.
+// The gradient of a weight with AMX: products of bfloat16 over pairs of rows,
+// sums in float32, in the gradient itself. Loop order: block of k columns,
+// block of rows (x transposed in scratch, in L2), two panels of dy (in L1), 32
+// k columns. A block is many rows, since the gradient is read and written once
+// for each.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,11 +57,11 @@ static void emitTransposedRows(KernelBuilder &k, const WeightGradientPlan &plan,
     k.forLoop(k.index(0), rows, chunkRows, [&](Value row) {
       SmallVector<Value> words;
       for (int64_t pair = 0; pair < tileLines; ++pair)
-        words.push_back(loadPair(k, k.at(x, column), stride,
-                                 k.add(row, 2 * pair), rows));
+        words.push_back(
+            loadPair(k, k.at(x, column), stride, k.add(row, 2 * pair), rows));
       emitTranspose(k, words);
-      Place own = k.at(k.at(to, k.mul(column, columnWords(plan))),
-                       k.div(row, 2));
+      Place own =
+          k.at(k.at(to, k.mul(column, columnWords(plan))), k.div(row, 2));
       for (int64_t i = 0; i < lanes; ++i)
         k.store(words[i], k.at(own, i * columnWords(plan)));
     });
@@ -79,11 +80,11 @@ static void emitPackPanel(KernelBuilder &k, Place dy, int64_t stride, Place to,
   if (!wantsBias)
     return;
   k.ifThen(wantsBias, [&] {
-    Value sum = k.forLoop(
-        k.index(0), rows, 1, {k.load(bias)}, [&](Value row, ValueRange acc) {
-          Value v = k.load(k.at(dy, k.mul(row, stride)));
-          return SmallVector<Value>{k.addf(acc[0], v)};
-        })[0];
+    Value sum = k.forLoop(k.index(0), rows, 1, {k.load(bias)},
+                          [&](Value row, ValueRange acc) {
+                            Value v = k.load(k.at(dy, k.mul(row, stride)));
+                            return SmallVector<Value>{k.addf(acc[0], v)};
+                          })[0];
     k.store(sum, bias);
   });
 }
@@ -99,39 +100,41 @@ void bertc::emitWeightGradientTiles(KernelBuilder &k,
   t.accumulate = k.boolean(true);
   t.aheadLines = k.index(0);
   t.outputStride = k.index(panelWords);
-  k.forLoop(k.index(0), k.index(shape.depth), plan.depthBlock, [&](Value depth) {
-    Value columns =
-        k.min(k.index(plan.depthBlock), k.sub(k.index(shape.depth), depth));
-    k.forLoop(k.index(0), o.rows, plan.rowBlock, [&](Value row) {
-      Value rows = k.min(k.index(plan.rowBlock), k.sub(o.rows, row));
-      Place x = k.at(o.x, k.add(k.mul(row, shape.inputStride), depth));
-      emitTransposedRows(k, plan, x, shape.inputStride, o.scratch, rows,
-                         columns);
-      t.chunks = k.ceilDiv(rows, chunkRows);
-      forPanelGroups(
-          k, o.panelBegin, o.panelEnd, plan.panels,
-          [&](Value panel, int64_t count) {
-            Value wantsBias =
-                shape.bias ? k.equal(depth, k.index(0)) : Value();
-            for (int64_t p = 0; p < count; ++p) {
-              Value column = k.mul(k.add(panel, p), lanes);
-              Place dy = k.at(
-                  o.dy, k.add(k.mul(row, shape.outputStride), column));
-              emitPackPanel(k, dy, shape.outputStride,
-                            k.at(panels, p * lines * lanes), rows,
-                            k.at(o.bias, column), wantsBias);
-            }
-            Place weight = k.at(k.at(o.weight, k.mul(panel, panelWords)),
-                                k.mul(depth, lanes));
-            k.forLoop(k.index(0), columns, plan.rows, [&](Value first) {
-              t.a = k.at(o.scratch, k.mul(first, columnWords(plan)));
-              t.b = t.ahead = panels;
-              t.c = k.at(weight, k.mul(first, lanes));
-              callTileKernel(k, Arithmetic::BF16Tile, columnWords(plan),
-                             k.min(k.index(plan.rows), k.sub(columns, first)),
-                             count, t);
-            });
-          });
-    });
-  });
+  k.forLoop(
+      k.index(0), k.index(shape.depth), plan.depthBlock, [&](Value depth) {
+        Value columns =
+            k.min(k.index(plan.depthBlock), k.sub(k.index(shape.depth), depth));
+        k.forLoop(k.index(0), o.rows, plan.rowBlock, [&](Value row) {
+          Value rows = k.min(k.index(plan.rowBlock), k.sub(o.rows, row));
+          Place x = k.at(o.x, k.add(k.mul(row, shape.inputStride), depth));
+          emitTransposedRows(k, plan, x, shape.inputStride, o.scratch, rows,
+                             columns);
+          t.chunks = k.ceilDiv(rows, chunkRows);
+          forPanelGroups(
+              k, o.panelBegin, o.panelEnd, plan.panels,
+              [&](Value panel, int64_t count) {
+                Value wantsBias =
+                    shape.bias ? k.equal(depth, k.index(0)) : Value();
+                for (int64_t p = 0; p < count; ++p) {
+                  Value column = k.mul(k.add(panel, p), lanes);
+                  Place dy =
+                      k.at(o.dy, k.add(k.mul(row, shape.outputStride), column));
+                  emitPackPanel(k, dy, shape.outputStride,
+                                k.at(panels, p * lines * lanes), rows,
+                                k.at(o.bias, column), wantsBias);
+                }
+                Place weight = k.at(k.at(o.weight, k.mul(panel, panelWords)),
+                                    k.mul(depth, lanes));
+                k.forLoop(k.index(0), columns, plan.rows, [&](Value first) {
+                  t.a = k.at(o.scratch, k.mul(first, columnWords(plan)));
+                  t.b = t.ahead = panels;
+                  t.c = k.at(weight, k.mul(first, lanes));
+                  callTileKernel(
+                      k, Arithmetic::BF16Tile, columnWords(plan),
+                      k.min(k.index(plan.rows), k.sub(columns, first)), count,
+                      t);
+                });
+              });
+        });
+      });
 }

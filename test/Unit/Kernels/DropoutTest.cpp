@@ -47,10 +47,10 @@ TEST_P(Dropout, DropsWhatTheReferenceDrops) {
                                                  k.b.getI64IntegerAttr(value));
         };
         // What is above the 32 bits of a step does not count.
-        DropoutOperands o = makeDropout(
-            k, integer(source.seed), integer(source.step + (1ull << 40)),
-            source.site, c.layer < 0 ? mlir::Value() : k.index(c.layer),
-            c.rate);
+        DropoutOperands o =
+            makeDropout(k, integer(source.seed),
+                        integer(source.step + (1ull << 40)), source.site,
+                        c.layer < 0 ? mlir::Value() : k.index(c.layer), c.rate);
         o.stream = addHead(k, o.stream, k.index(c.head));
         auto at = [&](int i) { return Place{buffers[i], k.index(0)}; };
         callDropout(k, shape, o, at(0), c.adds ? at(1) : Place(), at(2),
