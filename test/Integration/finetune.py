@@ -193,7 +193,8 @@ def tiny(head):
         subprocess.run([sys.executable, TOOLS / "tiny-model.py", folder],
                        check=True)
     library = WORK / f"tiny-{head.replace(':', '-')}.so"
-    bertc("compile", folder, "--train", "--head", head, "-o", library)
+    bertc("compile", folder, "--train", "--head", head, "-o", library,
+          "--target=x86-64-v3")
     return library
 
 
