@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import pathlib
+import pty
 import random
 import resource
 import shutil
@@ -305,7 +306,7 @@ class Stopped(unittest.TestCase):
                 "--tokens_per_batch", "64", "--gradient_accumulation_steps",
                 "2", "--logging_steps", "100", "--save_steps", "20",
                 "--eval_strategy", "steps", "--eval_steps", "200",
-                "--save_total_limit", "2", "-q",
+                "--save_total_limit", "2", "--threads", "1", "-q",
                 *map(str, more)]
 
     def start(self, out, *more):
@@ -358,6 +359,27 @@ class Stopped(unittest.TestCase):
         bertc(*self.command(out, "--resume_from_checkpoint",
                             out / f"checkpoint-{self.newest(out)}"))
         self.expect_whole(out)
+
+    def test_terminal(self):
+        """There the progress is one line, written again and again."""
+        out = WORK / "stopped-terminal"
+        shutil.rmtree(out, ignore_errors=True)
+        ours, theirs = pty.openpty()
+        command = self.command(out, "--save_strategy", "no")
+        command.remove("-q")
+        process = subprocess.Popen([str(a) for a in (BERTC, *command)],
+                                   stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 1 << 16)
+            except OSError: # the other side is closed
+                break
+        os.close(ours)
+        self.assertEqual(process.wait(), OK)
+        self.assertRegex(shown, rb"tokens/s  \d+:\d\d left\r\x1b\[K")
+        self.assertTrue(shown.endswith(f"saved {out}\r\n".encode()), shown)
 
     def test_damaged_checkpoints_are_passed_over(self):
         out = WORK / "stopped-damaged"
