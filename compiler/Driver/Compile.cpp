@@ -200,11 +200,11 @@ llvm::Error Compilation::generateBackward() {
 llvm::Error Compilation::addInference() {
   ImportOptions import;
   import.head = head;
-  import.outputs = options.outputs;
-  auto isLogits = [](llvm::StringRef name) { return name.trim() == "logits"; };
-  if (!import.outputs.empty() &&
-      llvm::none_of(llvm::split(import.outputs, ','), isLogits))
-    import.outputs += ",logits"; // evaluation reads them
+  // Evaluation reads logits, a cache of what is frozen the last frozen output.
+  auto outputs = outputsOfTraining(*module, model, *head, options.outputs);
+  if (!outputs)
+    return outputs.takeError();
+  import.outputs = std::move(*outputs);
   auto inference = buildModule(context, model, import);
   if (!inference)
     return inference.takeError();

@@ -13,6 +13,8 @@
 #include "compiler/Driver/Training.h"
 #include "compiler/Import/BertWeights.h"
 #include "compiler/Import/Json.h"
+#include "compiler/Import/Outputs.h"
+#include "compiler/Lowering/FrozenPrefix.h"
 #include "dialects/Enc/IR/EncOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FileSystem.h"
@@ -31,6 +33,49 @@ void bertc::replaceForward(mlir::ModuleOp training,
     if (!weight || !training.lookupSymbol(weight.getSymName()))
       op.moveBefore(train);
   }
+}
+
+/// As --outputs has it.
+static std::string textOf(const OutputSpec &output) {
+  if (output.kind == OutputSpec::HiddenState)
+    return "hidden_states[" + std::to_string(output.index) + "]";
+  return output.name();
+}
+
+/// The output of inference that is called so; a pooler that is not in the
+/// checkpoint is drawn by a trainer, so that inference has no output of it.
+static std::optional<OutputSpec> outputCalled(llvm::StringRef name,
+                                              const ModelDirectory &model) {
+  if (name == "last_hidden_state")
+    return OutputSpec{OutputSpec::LastHiddenState};
+  int64_t index;
+  if (name.consume_front("hidden_states.") && !name.getAsInteger(10, index))
+    return OutputSpec{OutputSpec::HiddenState, index};
+  if (name == "pooler_output" && model.hasPooler())
+    return OutputSpec{OutputSpec::PoolerOutput};
+  return std::nullopt;
+}
+
+llvm::Expected<std::string>
+bertc::outputsOfTraining(mlir::ModuleOp training, const ModelDirectory &model,
+                         const HeadSpec &head, llvm::StringRef requested) {
+  auto outputs = parseOutputs(requested, model, head);
+  if (!outputs)
+    return outputs.takeError();
+  auto add = [&](const OutputSpec &output) {
+    if (!llvm::is_contained(*outputs, output))
+      outputs->push_back(output);
+  };
+  add({OutputSpec::Logits});
+  auto train = training.lookupSymbol<mlir::func::FuncOp>("train");
+  for (FrozenPrefix &prefix : llvm::reverse(findFrozenPrefixes(train)))
+    if (auto output = outputCalled(prefix.output, model)) {
+      add(*output);
+      train->setAttr(frozenOutputName,
+                     mlir::StringAttr::get(train.getContext(), prefix.output));
+      break;
+    }
+  return llvm::join(llvm::map_range(*outputs, textOf), ",");
 }
 
 static bool isOfHead(const HeadSpec &head, const ModelConfig &config,

@@ -25,6 +25,14 @@ namespace bertc {
 void replaceForward(mlir::ModuleOp training,
                     mlir::OwningOpRef<mlir::ModuleOp> inference);
 
+/// The --outputs list of the inference function beside @train of `training`:
+/// `requested`, "logits", and the last output that lies before all that is
+/// trained, which is noted at @train (see Lowering/FrozenPrefix.h).
+llvm::Expected<std::string> outputsOfTraining(mlir::ModuleOp training,
+                                              const ModelDirectory &model,
+                                              const HeadSpec &head,
+                                              llvm::StringRef requested);
+
 /// Whether the checkpoint lacks the weight `symbol` of a head or its pooler, so
 /// that training has to begin with it drawn.
 bool isNewWeight(const ModelDirectory &model, const HeadSpec &head,

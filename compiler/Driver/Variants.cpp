@@ -116,6 +116,7 @@ static void takeShared(Kernels &kernels, Variants &result) {
   training.outputs = outputsOf(kernels.training->outputs);
   training.parameters = kernels.training->parameters;
   training.gradientsSize = kernels.training->gradientsSize;
+  training.frozenOutput = kernels.training->frozenOutput;
 }
 
 static llvm::Error sameTraining(const Kernels &kernels,

@@ -186,7 +186,9 @@ static Constant *buildTraining(Builder &b, const LibraryInputs &inputs) {
        buildOutputs(b, training.outputs), buildTrainVariants(b, inputs),
        b.array("parameters", parameters), b.i64(parameters.size()),
        b.i64(training.gradientsSize), b.f32(inputs.config.initializerRange),
-       b.i32(0), b.array("files", files), b.i64(files.size())},
+       b.i32(0), b.array("files", files), b.i64(files.size()),
+       training.frozenOutput.empty() ? b.null()
+                                     : b.string(training.frozenOutput)},
       sizeof(bertc_train_desc));
   return b.global("training", record, 8);
 }

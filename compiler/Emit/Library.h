@@ -52,6 +52,7 @@ struct TrainingInputs {
   std::vector<LoweredParameter> parameters;
   std::vector<uint32_t> flags; ///< BERTC_PARAMETER_* of each parameter.
   uint64_t gradientsSize = 0;
+  std::string frozenOutput; ///< That training may begin with, or empty.
   /// Names and bytes of files that a trained model needs.
   std::vector<std::pair<std::string, std::string>> files;
 };

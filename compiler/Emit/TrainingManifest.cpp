@@ -114,6 +114,8 @@ void bertc::writeTraining(llvm::json::OStream &json,
   json.attribute("labels", labelNames[training.labelKind]);
   json.attribute("num_labels", training.labelWidth);
   writeMemory(json, all);
+  if (!training.frozenOutput.empty())
+    json.attribute("frozen_output", training.frozenOutput);
   json.attributeArray("parts", [&] {
     for (const TrainingPart &part : parts)
       json.object([&] {

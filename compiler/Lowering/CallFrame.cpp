@@ -61,6 +61,16 @@ TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
       buffer(pointer(offsetof(bertc_train_call, labels)), k.intBufferType());
 }
 
+void TrainFrame::withFrozen(llvm::function_ref<void(Value)> given,
+                            llvm::function_ref<void()> otherwise) {
+  Value rows = pointer(offsetof(bertc_train_call, frozen));
+  Value null = LLVM::ZeroOp::create(
+      k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
+  Value present =
+      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, rows, null);
+  k.ifThen(present, [&] { given(buffer(rows, k.bufferType())); }, otherwise);
+}
+
 Value CallFrame::pointer(int64_t byteOffset) {
   return field(k, call, byteOffset,
                LLVM::LLVMPointerType::get(k.b.getContext()));

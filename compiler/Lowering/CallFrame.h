@@ -52,6 +52,11 @@ class TrainFrame : public CallFrame {
 public:
   TrainFrame(KernelBuilder &k, mlir::Value call, mlir::Value tid);
 
+  /// Runs `given` with the rows of the frozen output, or `otherwise` if the
+  /// caller has none.
+  void withFrozen(llvm::function_ref<void(mlir::Value buffer)> given,
+                  llvm::function_ref<void()> otherwise);
+
   mlir::Value gradients, loss; // memref<?xf32>
   mlir::Value labels;          // memref<?xi32>, or
   mlir::Value targets;         // the same memory as memref<?xf32>

@@ -83,6 +83,7 @@ struct Training {
     if (failed(outputs) || failed(verifyArguments(function, true)))
       return failure();
     lowered.outputs = std::move(*outputs);
+    lowered.frozenOutput = frozenPrefix(function).output;
     program.emplace(function, weights, gradients);
     return program->assign();
   }

@@ -57,6 +57,8 @@ struct LoweredTraining {
   std::vector<LoweredParameter> parameters; // the same in all variants
   int64_t gradientsSize = 0;
   std::vector<LoweredOutput> outputs;
+  /// The output of inference that training may begin with, or empty.
+  std::string frozenOutput;
 };
 
 } // namespace bertc

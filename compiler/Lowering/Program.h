@@ -53,7 +53,7 @@ protected:
   mlir::LogicalResult prepareFeedForward(mlir::enc::FusedFeedForwardOp op);
 
   // Second walk.
-  void emitBlock(mlir::Block &block);
+  virtual void emitBlock(mlir::Block &block);
   virtual void emitOp(mlir::Operation *op);
   void emitLayers(mlir::enc::LayersOp op);
   virtual void emitReturn(mlir::Operation *op);

@@ -26,7 +26,8 @@ using namespace bertc;
 
 TrainProgram::TrainProgram(func::FuncOp train, WeightLayoutBuilder &weights,
                            GradientLayout &gradients)
-    : Program(train, SplitBy::Rows, 0, weights), gradients(gradients) {}
+    : Program(train, SplitBy::Rows, 0, weights), gradients(gradients),
+      frozen(frozenPrefix(train)) {}
 
 //===----------------------------------------------------------------------===//
 // First walk
@@ -116,6 +117,8 @@ AttentionShape TrainProgram::gradientShape(enc::AttentionGradientOp op) const {
 }
 
 LogicalResult TrainProgram::prepare(Operation *op) {
+  if (op == frozen.last && failed(verifyPlain(op, (*buffers)[frozen.rows])))
+    return failure();
   if (isa<enc::LayersBackwardOp, enc::LinearInputGradientOp,
           enc::LinearWeightGradientOp, enc::FusedQKVInputGradientOp,
           enc::FusedQKVWeightGradientOp, enc::FusedActivationGradientOp,
@@ -209,6 +212,40 @@ void TrainProgram::emit(KernelBuilder &k, TrainFrame &trainFrame,
   frame = &trainFrame;
   Program::emit(k, trainFrame, table);
   frame = nullptr;
+}
+
+/// The thread's rows of the frozen output, from the caller's memory.
+void TrainProgram::readFrozen(Value rows) {
+  KernelBuilder &k = e->k;
+  const Buffer &out = (*buffers)[frozen.rows];
+  int64_t stride = roundUp(out.columns.real(), lanes);
+  describe("read_frozen");
+  e->phases.run({}, {{out.slot, rowSplit(out)}}, [&] {
+    Value first = begin(out);
+    callCopy(k, {out.columns.real(), stride}, out.rows(),
+             k.at({rows, k.index(0)}, k.mul(first, stride)),
+             k.at(place(frozen.rows), k.mul(first, out.stride)),
+             k.sub(end(out), first));
+  });
+}
+
+void TrainProgram::emitBlock(Block &block) {
+  if (!frozen.last || &block != frozen.last->getBlock())
+    return Program::emitBlock(block);
+  auto end = std::next(frozen.last->getIterator());
+  // Both ways leave no phase open, so what follows is right for either.
+  frame->withFrozen(
+      [&](Value rows) {
+        readFrozen(rows);
+        e->phases.join();
+      },
+      [&] {
+        for (Operation &op : llvm::make_range(block.begin(), end))
+          emitOp(&op);
+        e->phases.join();
+      });
+  for (Operation &op : llvm::make_range(end, block.end()))
+    emitOp(&op);
 }
 
 void TrainProgram::emitOp(Operation *op) {

@@ -16,6 +16,7 @@
 #define BERTC_COMPILER_LOWERING_TRAINPROGRAM_H
 
 #include "compiler/Kernels/CPU/Attention.h"
+#include "compiler/Lowering/FrozenPrefix.h"
 #include "compiler/Lowering/GradientLayout.h"
 #include "compiler/Lowering/Program.h"
 
@@ -30,6 +31,7 @@ public:
 
 protected:
   mlir::LogicalResult prepare(mlir::Operation *op) override;
+  void emitBlock(mlir::Block &block) override;
   void emitOp(mlir::Operation *op) override;
   void emitReturn(mlir::Operation *op) override;
   DropoutOperands dropout(mlir::IntegerAttr site,
@@ -49,6 +51,7 @@ private:
 
   // Second walk, forward.
   void narrowWeights(const LinearWeights &weights);
+  void readFrozen(mlir::Value rows);
   void emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
   void emitFeedForward(mlir::enc::FusedFeedForwardOp op);
   void emitDropout(mlir::enc::DropoutOp op);
@@ -114,6 +117,7 @@ private:
   /// transposed by the gradient op.
   llvm::DenseMap<int64_t, int64_t> narrowed;
   llvm::DenseMap<mlir::Operation *, int64_t> transposed;
+  FrozenPrefix frozen; // skipped by callers that have its rows
   TrainFrame *frame = nullptr;
   int64_t momentsSlot = -1;              // of the rows of one norm at a time
   int64_t sumsSlot = -1, inputSlot = -1; // of embeddings, and their gradient

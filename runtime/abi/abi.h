@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 3
+#define BERTC_ABI_VERSION 4
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -129,6 +129,10 @@ typedef struct bertc_train_call {
   float *loss;   /* the mean loss of this batch */
   uint64_t seed; /* of dropout, with `step`: */
   uint64_t step; /* differs for each batch of a training */
+  /* NULL, or rows of bertc_train_desc.frozen_output for this batch, each of
+   * round_up(width, 16) floats, padding zero: what comes before is not
+   * computed. */
+  const float *frozen;
 } bertc_train_call;
 
 /* Entered once by each thread, tid in [0, call->call.threads). */
@@ -208,6 +212,9 @@ typedef struct bertc_train_desc {
   uint32_t reserved;
   const bertc_file_desc *files;
   uint64_t file_count;
+  /* The output of the model, by name, up to which nothing is trained, or NULL
+   * if there is none; see bertc_train_call.frozen. */
+  const char *frozen_output;
 } bertc_train_desc;
 
 /* The one symbol that links the runtime to a compiled model, declared below. */

@@ -110,6 +110,9 @@ typedef struct bertc_train_info {
   uint32_t num_labels;  /* columns of the logits */
   uint32_t logits_kind; /* bertc_kind: what the logits' rows stand for */
   uint32_t file_count;  /* see file_info */
+  /* The output, by its name in bertc.h, up to which all is frozen, or NULL if
+   * there is none; see bertc_train_batch.frozen. */
+  const char *frozen_output;
 } bertc_train_info;
 
 /* A file of the model directory that the library carries along. */
@@ -178,6 +181,11 @@ typedef struct bertc_train_batch {
    * bertc.h; NULL: not wanted. */
   float *logits;
   size_t logits_size; /* floats */
+  /* NULL, or the rows of bertc_train_info.frozen_output for this batch, as
+   * evaluate_packed gives them: the frozen layers are not computed, and what is
+   * dropped out in them in training is not. With packed inputs only. */
+  const float *frozen;
+  size_t frozen_size; /* floats: rows times the width of the output */
 } bertc_train_batch;
 
 typedef struct bertc_step_result {

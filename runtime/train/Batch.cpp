@@ -181,4 +181,39 @@ bertc_code packLabels(bertc_trainer &trainer, const Run &run,
   return code ? code : ok(status);
 }
 
+bertc_code packFrozen(bertc_trainer &trainer, const Run &run,
+                      const bertc_train_batch &batch, bertc_status *status) {
+  if (!batch.frozen)
+    return ok(status);
+  const bertc_output_desc *output = frozenOutput(*trainer.session->model->desc);
+  if (!output)
+    return fail(status, BERTC_NOT_IN_MODEL,
+                "bertc_train_batch.frozen is set, but the model has no frozen "
+                "layers before all that is trained\n"
+                "help: compile it with, for example, --freeze=encoder");
+  if (batch.padded)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "bertc_train_batch.frozen is set with padded inputs, expected "
+                "packed ones");
+  bool tokens = output->kind == BERTC_PER_TOKEN;
+  size_t rows = size_t(tokens ? run.shape.tokens : run.shape.sequences);
+  size_t width = output->width;
+  if (batch.frozen_size != rows * width)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "bertc_train_batch.frozen_size is %zu, expected %zu (%zu %s "
+                "of %zu, the width of %s)",
+                batch.frozen_size, rows * width, rows,
+                tokens ? "tokens" : "sequences", width, output->name);
+  size_t stride = (width + 15) / 16 * 16;
+  if (!trainer.frozen.reserve(heapAllocator(), rows * stride))
+    return fail(status, BERTC_OUT_OF_MEMORY, "no memory for %zu frozen rows",
+                rows);
+  for (size_t row = 0; row < rows; ++row) {
+    float *to = trainer.frozen.data + row * stride;
+    memcpy(to, batch.frozen + row * width, width * sizeof(float));
+    memset(to + width, 0, (stride - width) * sizeof(float));
+  }
+  return ok(status);
+}
+
 } // namespace bertc::rt

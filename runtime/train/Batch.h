@@ -23,6 +23,11 @@ bertc_code packLabels(bertc_trainer &trainer, const Run &run,
                       const bertc_train_batch &batch, uint32_t dtype,
                       int64_t seq, bertc_status *status);
 
+/// Checks the rows of the frozen output, if there are any, and copies them into
+/// trainer.frozen as generated code reads them.
+bertc_code packFrozen(bertc_trainer &trainer, const Run &run,
+                      const bertc_train_batch &batch, bertc_status *status);
+
 } // namespace bertc::rt
 
 #endif // BERTC_RUNTIME_TRAIN_BATCH_H

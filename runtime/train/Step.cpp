@@ -69,6 +69,8 @@ static bertc_code run(bertc_trainer &trainer, const bertc_train_batch &batch,
   if (!code)
     code = packLabels(trainer, prepared, batch, inputs.dtype, columns(inputs),
                       status);
+  if (!code)
+    code = packFrozen(trainer, prepared, batch, status);
   if (code)
     return code;
   float mean = 0;
@@ -76,6 +78,7 @@ static bertc_code run(bertc_trainer &trainer, const bertc_train_batch &batch,
   training.call.gradients =
       reinterpret_cast<uint8_t *>(trainer.memory.gradients);
   training.call.labels = trainer.labels.data;
+  training.call.frozen = batch.frozen ? trainer.frozen.data : nullptr;
   training.call.loss = &mean;
   training.call.seed = trainer.options.seed;
   training.call.step = uint64_t(trainer.batches);

@@ -104,7 +104,20 @@ bertc_code checkTrainable(const bertc_model *model, bertc_status *status) {
     return fail(status, BERTC_CORRUPT,
                 "the model's description of its training is damaged\n"
                 "help: compile the model again");
+  if (train->frozen_output && !frozenOutput(*model->desc))
+    return fail(status, BERTC_CORRUPT,
+                "the model's description of its training is damaged: there is "
+                "no output %.200s\nhelp: compile the model again",
+                train->frozen_output);
   return ok(status);
+}
+
+const bertc_output_desc *frozenOutput(const bertc_model_desc &desc) {
+  const char *name = desc.train->frozen_output;
+  for (uint32_t i = 0; name && i < desc.output_count; ++i)
+    if (!strcmp(desc.outputs[i].name, name))
+      return &desc.outputs[i];
+  return nullptr;
 }
 
 static void freeTrainer(bertc_trainer *trainer) {
@@ -117,6 +130,7 @@ static void freeTrainer(bertc_trainer *trainer) {
   trainer->chunks.release(allocator);
   trainer->sums.release(allocator);
   trainer->labels.release(allocator);
+  trainer->frozen.release(allocator);
   destroySession(trainer->session);
   trainer->magic = 0;
   free(trainer);
@@ -183,6 +197,7 @@ bertc_code trainInfo(const bertc_model *model, bertc_train_info *info,
   known.num_labels = desc.label_width;
   known.logits_kind = logitsKind(desc);
   known.file_count = uint32_t(desc.file_count);
+  known.frozen_output = desc.frozen_output;
   return fillStruct(known, info, "bertc_train_info", status);
 }
 

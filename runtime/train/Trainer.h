@@ -40,6 +40,7 @@ struct bertc_trainer {
   bertc::rt::Buffer<bertc::rt::Chunk> chunks;
   bertc::rt::Buffer<double> sums;    // one for each chunk
   bertc::rt::Buffer<uint8_t> labels; // of a batch, packed
+  bertc::rt::Buffer<float> frozen;   // of a batch, rows with padding
   int64_t globalStep;                // updates
   int64_t batches;                   // for dropout, which each has its own of
   uint32_t accumulated;              // batches that wait for an update
@@ -58,6 +59,9 @@ bertc_code trainInfo(const bertc_model *model, bertc_train_info *info,
                      bertc_status *status);
 bertc_code fileInfo(const bertc_model *model, uint32_t index,
                     bertc_file_info *info, bertc_status *status);
+
+/// The output that training can begin with, or null.
+const bertc_output_desc *frozenOutput(const bertc_model_desc &desc);
 
 /// An error unless `model` is open and can be trained.
 bertc_code checkTrainable(const bertc_model *model, bertc_status *status);

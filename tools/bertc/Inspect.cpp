@@ -105,6 +105,8 @@ static void printTraining(const Object *training) {
   os << "training\n  " << llvm::left_justify("labels", 26)
      << training->getString("labels").value_or("?") << ", "
      << number(*training, "num_labels") << "\n";
+  if (auto frozen = training->getString("frozen_output"))
+    os << "  " << llvm::left_justify("frozen output", 26) << *frozen << "\n";
   os << llvm::formatv("  {0,-14} {1,11} {2,13} {3,11} {4,13} {5,13}\n", "part",
                       "parameters", "bytes", "trained", "gradient",
                       "optimizer");

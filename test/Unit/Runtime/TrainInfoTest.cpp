@@ -12,6 +12,8 @@
 #include "TrainModel.h"
 #include "gtest/gtest.h"
 
+#include <cstring>
+
 using namespace bertc::test;
 
 TEST(TrainInfo, Model) {
@@ -27,6 +29,21 @@ TEST(TrainInfo, Model) {
   TrainModel classes;
   ASSERT_EQ(trainApi().train_info(classes.open(), &info, &status), BERTC_OK);
   EXPECT_EQ(info.logits_kind, BERTC_KIND_SEQUENCE);
+}
+
+TEST(TrainInfo, FrozenOutput) {
+  bertc_status status;
+  bertc_train_info info = BERTC_INIT(bertc_train_info);
+  TrainModel nothing, logits, other;
+  ASSERT_EQ(trainApi().train_info(nothing.open(), &info, &status), BERTC_OK);
+  EXPECT_EQ(info.frozen_output, nullptr);
+  logits.train.frozen_output = "logits";
+  ASSERT_EQ(trainApi().train_info(logits.open(), &info, &status), BERTC_OK);
+  EXPECT_STREQ(info.frozen_output, "logits");
+  other.train.frozen_output = "pooler_output";
+  EXPECT_EQ(trainApi().train_info(other.open(), &info, &status), BERTC_CORRUPT);
+  EXPECT_NE(strstr(status.message, "there is no output pooler_output"), nullptr)
+      << status.message;
 }
 
 TEST(TrainInfo, Files) {

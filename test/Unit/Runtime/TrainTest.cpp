@@ -483,11 +483,40 @@ INSTANTIATE_TEST_SUITE_P(
                  },
                  BERTC_INVALID_ARGUMENT,
                  "outputs[0].size (logits) is 8 floats, expected at least 3"},
+        BadBatch{"FrozenNothing", BERTC_LABEL_CLASS,
+                 [](TrainBatch &b) { b.batch.frozen = b.numbers.data(); },
+                 BERTC_NOT_IN_MODEL, "the model has no frozen layers"},
         BadBatch{"StructSize", BERTC_LABEL_CLASS,
                  [](TrainBatch &b) { b.batch.struct_size = 0; },
                  BERTC_INVALID_ARGUMENT,
                  "help: initialise it with BERTC_INIT(bertc_train_batch)"}),
     [](const auto &info) { return info.param.name; });
+
+TEST(Train, FrozenRowsAreChecked) {
+  TrainModel model;
+  model.train.frozen_output = "logits";
+  Training training(model);
+  TrainBatch batch(0, BERTC_LABEL_CLASS);
+  batch.batch.frozen = batch.numbers.data();
+  batch.batch.frozen_size = 8;
+  auto backward = [&] {
+    return trainApi().backward(*training, &batch.batch, nullptr,
+                               &training.status);
+  };
+  EXPECT_EQ(backward(), BERTC_INVALID_ARGUMENT);
+  expectMessage(training.status, "frozen_size is 8, expected 9 (3 sequences of "
+                                 "3, the width of logits)");
+  batch.batch.frozen_size = 9;
+  EXPECT_EQ(backward(), BERTC_OK) << training.status.message;
+  bertc_padded_inputs padded = BERTC_INIT(bertc_padded_inputs);
+  padded.batch = 3;
+  padded.seq = 2;
+  padded.input_ids = batch.ids.data();
+  batch.batch.packed = nullptr;
+  batch.batch.padded = &padded;
+  EXPECT_EQ(backward(), BERTC_INVALID_ARGUMENT);
+  expectMessage(training.status, "expected packed ones");
+}
 
 TEST(Train, OneCallerAtATime) {
   Training training;
