@@ -60,7 +60,7 @@ LogicalResult TrainProgram::needInputGradientScratch(Operation *op) {
     return success();
   case Arithmetic::BF16Tile:
     usesTiles = true;
-    workspace.needScratch(linearScratch(*plan, columns), 0);
+    workspace.needScratch(linearScratch(linearShape(dy, dx, false), *plan), 0);
     transposed[op] = workspace.reserve(
         Extent::Fixed, dx.columns.padded() / lanes * narrowPanelWords(columns));
     return success();

@@ -146,6 +146,12 @@ static void addTrainingFlags(CLI::App *command, Flags &flags) {
   add(command, "max_grad_norm", flags.maxGradNorm,
       "clip gradients to this norm; 0: never", group)
       ->check(CLI::NonNegativeNumber);
+  add(command, "cache_frozen", flags.settings.cacheFrozen,
+      "folder for what layers frozen at the start make of each example: "
+      "computed "
+      "once, not in each epoch. Without the dropout that they have in training "
+      "otherwise, as in evaluation; to go on from a checkpoint, give it again",
+      group);
   add(command, "seed", flags.seed, "of the order, dropout and new heads",
       group);
   add(command, "threads", flags.threads, "threads to compute with", group)

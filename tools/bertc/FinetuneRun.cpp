@@ -79,6 +79,7 @@ private:
   llvm::Expected<ExitCode> trainAll();
   llvm::Error saveResult(LibraryTrainer &trainer, const MetricList &metrics);
   void describe(LibraryTrainer &trainer);
+  llvm::Error cacheFrozen(LibraryTrainer &trainer);
 
   FinetuneSettings settings;
   const Model &model;
@@ -273,6 +274,19 @@ void Finetune::describe(LibraryTrainer &trainer) {
       " MiB beside activations; " + llvm::Twine(info.threads) + " threads");
 }
 
+/// The rows of the frozen layers, once for all epochs.
+llvm::Error Finetune::cacheFrozen(LibraryTrainer &trainer) {
+  if (settings.cacheFrozen.empty())
+    return llvm::Error::success();
+  if (llvm::Error error =
+          trainer.cacheFrozen(settings.cacheFrozen, train.examples, task))
+    return error;
+  const FrozenCache &cache = *trainer.cache();
+  progress.line((cache.wasMade() ? "wrote " : "reads ") + cache.path() + ", " +
+                llvm::Twine(cache.bytes() >> 20) + " MiB of frozen layers");
+  return llvm::Error::success();
+}
+
 llvm::Error Finetune::saveResult(LibraryTrainer &trainer,
                                  const MetricList &metrics) {
   llvm::StringRef folder = settings.loop.outputDir;
@@ -310,6 +324,8 @@ llvm::Expected<ExitCode> Finetune::trainAll() {
     return resume.takeError();
   settings.loop.resumeFrom = *resume;
   describe(**trainer);
+  if (llvm::Error error = cacheFrozen(**trainer))
+    return std::move(error);
   settings.loop.stop = &stopSignal;
   catchSignals();
   auto result = finetune::train(**trainer, task, {&train.examples, train.path},

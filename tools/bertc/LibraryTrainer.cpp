@@ -12,7 +12,9 @@
 //===----------------------------------------------------------------------===//
 #include "tools/bertc/LibraryTrainer.h"
 #include "compiler/Import/Json.h"
+#include "runtime/abi/hash.h"
 #include <limits>
+#include <numeric>
 
 using namespace bertc;
 using namespace bertc::tool;
@@ -121,6 +123,15 @@ LibraryTrainer::backward(const finetune::Batch &batch) {
     call.labels = batch.numbers.data();
     call.label_count = batch.numbers.size();
   }
+  std::vector<float> rows;
+  if (frozen) {
+    auto found = frozen->read(batch.indexes);
+    if (!found)
+      return found.takeError();
+    rows = std::move(*found);
+    call.frozen = rows.data();
+    call.frozen_size = rows.size();
+  }
   Loss loss;
   bertc_status status;
   bertc_code code = api.backward(trainer, &call, &loss.value, &status);
@@ -144,15 +155,59 @@ llvm::Expected<finetune::Trainer::Update> LibraryTrainer::update() {
 }
 
 llvm::Expected<std::vector<float>>
-LibraryTrainer::logits(const finetune::Batch &batch) {
+LibraryTrainer::evaluate(const finetune::Batch &batch, const char *output,
+                         size_t count) {
   bertc_packed_inputs inputs = packedInputs(batch);
-  std::vector<float> rows((perToken ? batch.ids.size() : batch.sequences()) *
-                          numLabels);
-  bertc_output output = {"logits", rows.data(), rows.size()};
+  std::vector<float> rows(count);
+  bertc_output wanted = {output, rows.data(), rows.size()};
   bertc_status status;
-  if (api.evaluate_packed(trainer, &inputs, &output, 1, &status) != BERTC_OK)
+  if (api.evaluate_packed(trainer, &inputs, &wanted, 1, &status) != BERTC_OK)
     return tool::makeError(status, model.path());
   return rows;
+}
+
+llvm::Expected<std::vector<float>>
+LibraryTrainer::logits(const finetune::Batch &batch) {
+  return evaluate(batch, "logits",
+                  (perToken ? batch.ids.size() : batch.sequences()) *
+                      numLabels);
+}
+
+llvm::Error LibraryTrainer::cacheFrozen(llvm::StringRef folder,
+                                        const finetune::ExampleSet &examples,
+                                        const finetune::Task &task) {
+  bertc_train_info info = BERTC_INIT(bertc_train_info);
+  api.train_info(model.handle(), &info, nullptr);
+  const bertc_output_info *output =
+      info.frozen_output ? model.findOutput(info.frozen_output) : nullptr;
+  if (!output)
+    return bertc::makeError(
+        ExitCode::BadModel, model.path(),
+        "the model has no frozen layers before all that is trained, which "
+        "--cache-frozen could keep",
+        "compile it with --freeze=encoder or, for example, "
+        "--freeze=embeddings,layers[0-5]");
+  // The manifest has hashes of weights and code; processors run different code.
+  const bertc_model_info &about = model.info();
+  std::string identity(about.manifest, about.manifest_size);
+  identity += model.variant();
+  finetune::FrozenRows rows;
+  rows.model = bertc_hash64(identity.data(), identity.size());
+  rows.width = output->width;
+  rows.perToken = output->kind == BERTC_KIND_TOKEN;
+  constexpr size_t tokens = 4096; // computed at a time
+  auto made = finetune::FrozenCache::open(
+      folder, rows, examples, tokens, [&](uint32_t first, uint32_t end) {
+        std::vector<uint32_t> indexes(end - first);
+        std::iota(indexes.begin(), indexes.end(), first);
+        finetune::Batch batch = makeBatch(examples, task, indexes);
+        size_t count = rows.perToken ? batch.ids.size() : batch.sequences();
+        return evaluate(batch, output->name, count * rows.width);
+      });
+  if (!made)
+    return made.takeError();
+  frozen = std::move(*made);
+  return llvm::Error::success();
 }
 
 //===----------------------------------------------------------------------===//

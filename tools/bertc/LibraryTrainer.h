@@ -13,6 +13,7 @@
 #define BERTC_TOOLS_BERTC_LIBRARYTRAINER_H
 
 #include "tools/bertc/Model.h"
+#include "tools/finetune/FrozenCache.h"
 #include "tools/finetune/Trainer.h"
 
 namespace bertc::tool {
@@ -29,6 +30,13 @@ public:
   bertc_trainer_info info() const;
   llvm::Expected<Loss> backward(const finetune::Batch &batch) override;
   llvm::Expected<Update> update() override;
+  /// From here on the frozen layers' rows of `examples`, which batches are made
+  /// of, are those of a file in `folder`, which is made if it is not there.
+  llvm::Error cacheFrozen(llvm::StringRef folder,
+                          const finetune::ExampleSet &examples,
+                          const finetune::Task &task);
+  /// Null without a call of cacheFrozen.
+  const finetune::FrozenCache *cache() const { return frozen.get(); }
   llvm::Expected<std::vector<float>>
   logits(const finetune::Batch &batch) override;
   llvm::Error saveModel(llvm::StringRef directory) override;
@@ -41,11 +49,14 @@ public:
 private:
   LibraryTrainer(const Model &model, bertc_trainer *trainer)
       : model(model), api(*model.trainApi()), trainer(trainer) {}
+  llvm::Expected<std::vector<float>> evaluate(const finetune::Batch &batch,
+                                              const char *output, size_t count);
   const Model &model;
   const bertc_train_api &api;
   bertc_trainer *trainer;
   size_t numLabels = 0;
   bool perToken = false;
+  std::unique_ptr<finetune::FrozenCache> frozen;
 };
 
 /// The head of a model, or an error if it cannot be trained.

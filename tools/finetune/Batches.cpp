@@ -124,6 +124,7 @@ Batches finetune::evaluationBatches(llvm::ArrayRef<size_t> lengths,
 Batch finetune::makeBatch(const ExampleSet &set, const Task &task,
                           llvm::ArrayRef<uint32_t> indexes) {
   Batch batch;
+  batch.indexes = indexes.vec();
   batch.cuSeqlens.push_back(0);
   for (uint32_t index : indexes) {
     size_t begin = set.offsets[index], end = set.offsets[index + 1];

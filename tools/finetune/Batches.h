@@ -44,6 +44,7 @@ std::vector<size_t> exampleLengths(const ExampleSet &set);
 
 /// What a call of the trainer gets.
 struct Batch {
+  std::vector<uint32_t> indexes; ///< Of the examples.
   std::vector<int32_t> ids, types, cuSeqlens;
   std::vector<int32_t> classes; ///< As ExampleSet::classes.
   std::vector<float> numbers;   ///< As ExampleSet::numbers.
