@@ -12,8 +12,9 @@
  * changes that copy only.
  *
  *   const bertc_train_api *train =
- * bertc_get_train_api(BERTC_TRAIN_API_VERSION); bertc_trainer_options options =
- * BERTC_INIT(bertc_trainer_options); options.learning_rate = 2e-5;
+ *       bertc_get_train_api(BERTC_TRAIN_API_VERSION);
+ *   bertc_trainer_options options = BERTC_INIT(bertc_trainer_options);
+ *   options.learning_rate = 2e-5;
  *   options.max_steps = 100;
  *   bertc_trainer *trainer;
  *   train->trainer_create(model, &options, &trainer, &status);

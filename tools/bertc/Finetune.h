@@ -27,7 +27,7 @@ struct FinetuneSettings {
   bertc_trainer_options trainer = BERTC_INIT(bertc_trainer_options);
   double warmupRatio = 0;
   std::string cacheFrozen; ///< A folder, or empty.
-  std::string resume; ///< A checkpoint, "latest", or empty.
+  std::string resume;      ///< A checkpoint, "latest", or empty.
   bool doEval = false, overwrite = false, quiet = false;
 };
 
