@@ -14,6 +14,7 @@
 
 #include "compiler/Lowering/Buffers.h"
 #include "compiler/Kernels/CPU/Stage.h"
+#include "compiler/Kernels/CPU/TileKernel.h"
 #include "compiler/Plan/PlanAttributes.h"
 #include "dialects/Enc/IR/EncOps.h"
 
@@ -23,6 +24,10 @@ using namespace bertc;
 int64_t bertc::rowStride(int64_t paddedColumns) {
   constexpr int64_t line = 16, aliasing = 128; // f32 elements
   return paddedColumns % aliasing ? paddedColumns : paddedColumns + line;
+}
+
+int64_t Buffer::words(int64_t rows) const {
+  return (staged ? roundUp(rows, 2 * tileLines) : rows) * stride;
 }
 
 static Grouping plain(int64_t columns) {

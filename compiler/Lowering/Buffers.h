@@ -35,6 +35,8 @@ struct Buffer {
   bool stacked = false;
   int64_t firstTrip = 0;
 
+  /// Of so many rows: staged ones are read in whole tiles.
+  int64_t words(int64_t rows) const;
   /// For kernels that reduce over a row: real columns must be contiguous.
   bool isPlain() const {
     return columns.count == 1 || columns.size == columns.stride;

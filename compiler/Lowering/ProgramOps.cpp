@@ -184,7 +184,8 @@ LogicalResult Program::prepare(Operation *op) {
       });
 }
 
-/// The intermediate as its consumer sees it.
+/// The intermediate as its consumer sees it; float32 if it is saved before the
+/// activation.
 Buffer Program::intermediate(enc::FusedFeedForwardOp op) const {
   auto up =
       SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(op, op.getUpAttr());
@@ -193,14 +194,11 @@ Buffer Program::intermediate(enc::FusedFeedForwardOp op) const {
       plainColumns(cast<RankedTensorType>(up.getType()).getShape()[0]);
   int64_t columns = buffer.columns.padded();
   LinearPlan down = *linearPlan(op, "down");
-  buffer.staged = passesBF16(*linearPlan(op, "up"), down, columns);
+  buffer.staged =
+      !op.getUpResult() && passesBF16(*linearPlan(op, "up"), down, columns);
   buffer.stride = buffer.staged ? stagedStride(down.arithmetic, columns)
                                 : rowStride(columns);
   return buffer;
-}
-
-static int64_t middleWords(const Buffer &middle, int64_t rows) {
-  return (middle.staged ? roundUp(rows, 2 * tileLines) : rows) * middle.stride;
 }
 
 LogicalResult Program::prepareFeedForward(enc::FusedFeedForwardOp op) {
@@ -217,11 +215,10 @@ LogicalResult Program::prepareFeedForward(enc::FusedFeedForwardOp op) {
   int64_t inside = std::max(linearScratch(linearShape(x, middle, true), *up),
                             linearScratch(linearShape(middle, y, true), *down));
   if (splitBy == SplitBy::Rows) {
-    workspace.needScratch(middleWords(middle, down->rowBlock) + inside, 0);
+    workspace.needScratch(middle.words(down->rowBlock) + inside, 0);
   } else {
     workspace.needScratch(inside, 0);
-    int64_t slot =
-        workspace.acquire(Extent::Fixed, middleWords(middle, mostTokens));
+    int64_t slot = workspace.acquire(Extent::Fixed, middle.words(mostTokens));
     intermediates[op] = slot;
     workspace.release(slot);
   }
@@ -336,7 +333,7 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
             LinearOperands o;
             o.x = blockIn;
             o.y = scratch;
-            o.scratch = k.at(scratch, middleWords(middle, downPlan.rowBlock));
+            o.scratch = k.at(scratch, middle.words(downPlan.rowBlock));
             o.rows = count;
             o.panelBegin = k.index(0);
             o.panelEnd = k.index(up.columns / lanes);

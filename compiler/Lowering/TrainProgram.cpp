@@ -442,7 +442,7 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
       LinearOperands o;
       o.x = rowsOf(x);
       o.y = op.getUpResult() ? rowsOf(op.getUpResult()) : scratch;
-      o.scratch = k.at(scratch, downPlan.rowBlock * middle.stride);
+      o.scratch = k.at(scratch, middle.words(downPlan.rowBlock));
       o.rows = rows;
       o.panelBegin = k.index(0);
       o.panelEnd = k.index(up.columns / lanes);
