@@ -147,10 +147,10 @@ static void addTrainingFlags(CLI::App *command, Flags &flags) {
       "clip gradients to this norm; 0: never", group)
       ->check(CLI::NonNegativeNumber);
   add(command, "cache_frozen", flags.settings.cacheFrozen,
-      "folder for what layers frozen at the start make of each example: "
-      "computed "
-      "once, not in each epoch. Without the dropout that they have in training "
-      "otherwise, as in evaluation; to go on from a checkpoint, give it again",
+      "folder for what layers frozen at the start make of each example: once, "
+      "not in each epoch. It is computed as in evaluation: in float32, and "
+      "without the dropout that these layers have in training otherwise. To go "
+      "on from a checkpoint, give the folder again",
       group);
   add(command, "seed", flags.seed, "of the order, dropout and new heads",
       group);
