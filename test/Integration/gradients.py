@@ -12,6 +12,8 @@ must not change a bit: threads, recomputation, freezing.
 """
 import json
 import shutil
+import subprocess
+import sys
 import unittest
 
 import capi
@@ -28,6 +30,7 @@ CASES = ["classify-3.ragged", "classify-3.full", "multilabel-4.ragged",
 # Of float32 against float64, relative to the RMS of the gradient.
 TOLERANCE = 1e-5
 FOLDER = harness.GOLDEN / "training"
+TINY = harness.GOLDEN.parent / "Tools" / "Inputs" / "tiny-model.py"
 
 
 def compiled(head, *options):
@@ -174,6 +177,27 @@ class BFloat16(unittest.TestCase):
         self.assertEqual(plain[0], without[0])
         for name, value in plain[1].items():
             np.testing.assert_array_equal(without[1][name], value, name)
+
+    def test_wide_intermediate(self):
+        """Whole tile registers wide: forward functions keep it in bfloat16."""
+        folder = harness.WORK / "train-wide"
+        subprocess.run([sys.executable, TINY, folder, "2", "64"], check=True)
+        random = np.random.default_rng(5)
+        inputs = {"input_ids": random.integers(5, 50, (4, 17)),
+                  "labels": np.array([0, 2, 1, 1]),
+                  "attention_mask": np.arange(17) < [[17], [1], [9], [16]],
+                  "token_type_ids": np.zeros((4, 17))}
+        for memory in ("--activation-memory=4000", "--activation-memory=1500"):
+            library = harness.WORK / f"train-wide{memory[20:]}.so"
+            harness.bertc("compile", folder, "--train", "--head=classify:3",
+                          "--precision=bf16", "--emulate=all", memory,
+                          "--target=x86-64-v3,x86-64-v4-amx", "-o", library)
+            plain, exact = gradients(library, inputs, variant="x86-64-v3")
+            loss, got = gradients(library, inputs, variant="x86-64-v4-amx")
+            self.assertAlmostEqual(loss, plain, delta=2e-2)
+            every = lambda g: np.concatenate([v.ravel() for v in g.values()])
+            error = rms(every(got) - every(exact)) / rms(every(exact))
+            self.assertLessEqual(error, self.TOLERANCE, memory)
 
     def test_native(self):
         golden, _ = harness.golden("training/classify-3.full.safetensors")
