@@ -20,10 +20,10 @@
 
 // RUN: bertc-opt %s --bertc-plan=target=x86-64-v3 --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=PLAN
 // PLAN:      builtin.module(
-// PLAN-NEXT: enc-plan{precision=f32 target=x86-64-v3}
+// PLAN-NEXT: enc-plan{precision=f32 target=x86-64-v3 train-precision=f32}
 // PLAN-NEXT: )
 // RUN: bertc-opt %s --bertc-plan="target=x86-64-v3 precision=bf16" --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=BF16
-// BF16: enc-plan{precision=bf16 target=x86-64-v3}
+// BF16: enc-plan{precision=bf16 target=x86-64-v3 train-precision=f32}
 
 // Loops and strided views are gone before memory becomes pointers, and affine
 // maps after the strided views that make them.
