@@ -122,6 +122,17 @@ protected:
   Place weight(int64_t index);
 
   Buffer intermediate(mlir::enc::FusedFeedForwardOp op) const;
+  /// What both ways to emit a feed-forward block start from. The activation is
+  /// part of `up` unless what is before it is saved; with dropout, the residual
+  /// is added behind `down`.
+  struct FeedForward {
+    Buffer middle;
+    LinearPlan upPlan, downPlan;
+    LinearShape up, down;
+    LinearWeights upWeights, downWeights;
+    int64_t gain, normBias;
+  };
+  FeedForward feedForward(mlir::enc::FusedFeedForwardOp op);
   mlir::Value ids(mlir::Value argument);
   mlir::Value begin(const Buffer &buffer);
   mlir::Value end(const Buffer &buffer);

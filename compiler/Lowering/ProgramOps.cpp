@@ -298,6 +298,28 @@ void Program::emitLayerNorm(enc::LayerNormOp op) {
             });
 }
 
+Program::FeedForward Program::feedForward(enc::FusedFeedForwardOp op) {
+  const Buffer &in = (*buffers)[op.getInput()],
+               &out = (*buffers)[op.getResult()];
+  FeedForward f;
+  f.middle = intermediate(op);
+  f.upPlan = *linearPlan(op, "up");
+  f.downPlan = *linearPlan(op, "down");
+  f.up = linearShape(in, f.middle, true);
+  if (!op.getUpResult())
+    f.up.activation = activationOf(op.getActivation());
+  f.down = linearShape(f.middle, out, true);
+  f.down.residual = !op.getRandom();
+  f.down.residualStride = in.stride;
+  f.upWeights =
+      linearWeights(f.upPlan, in, f.middle, op.getUpAttr(), op.getUpBiasAttr());
+  f.downWeights = linearWeights(f.downPlan, f.middle, out, op.getDownAttr(),
+                                op.getDownBiasAttr());
+  f.gain = vector({op.getGainAttr().getAttr()}, out.columns);
+  f.normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
+  return f;
+}
+
 /// Split by rows, blocks of rows pass through both layers and the norm while
 /// the intermediate stays in the thread's scratch; split by panels, it is
 /// shared.
@@ -305,66 +327,54 @@ void Program::emitFeedForward(enc::FusedFeedForwardOp op) {
   KernelBuilder &k = e->k;
   Value x = op.getInput(), y = op.getResult();
   const Buffer &in = (*buffers)[x], &out = (*buffers)[y];
-  Buffer middle = intermediate(op);
-  LinearPlan upPlan = *linearPlan(op, "up"), downPlan = *linearPlan(op, "down");
-  LinearShape up = linearShape(in, middle, true);
-  up.activation = activationOf(op.getActivation());
-  LinearShape down = linearShape(middle, out, true);
-  down.residual = true;
-  down.residualStride = in.stride;
-  auto upWeights =
-      linearWeights(upPlan, in, middle, op.getUpAttr(), op.getUpBiasAttr());
-  auto downWeights = linearWeights(downPlan, middle, out, op.getDownAttr(),
-                                   op.getDownBiasAttr());
-  int64_t gain = vector({op.getGainAttr().getAttr()}, out.columns);
-  int64_t normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
+  const FeedForward f = feedForward(op);
   double epsilon = op.getEpsilon().convertToDouble();
 
-  describeLinear(op.getUpAttr(), in, middle, upWeights);
+  describeLinear(op.getUpAttr(), in, f.middle, f.upWeights);
   if (splitBy == SplitBy::Rows) {
     rowsPhase({x}, y, [&](ArrayRef<Place> from, Place to, Value rows) {
       Place scratch = workspace.scratch(k, e->frame);
       forBalancedRows(
-          k, rows, downPlan.rowBlock, [&](Value first, Value count) {
+          k, rows, f.downPlan.rowBlock, [&](Value first, Value count) {
             Place blockIn = k.at(from[0], k.mul(first, in.stride));
             Place blockOut = k.at(to, k.mul(first, out.stride));
-            describeLinear(op.getUpAttr(), in, middle, upWeights);
+            describeLinear(op.getUpAttr(), in, f.middle, f.upWeights);
             beginPhase();
             LinearOperands o;
             o.x = blockIn;
             o.y = scratch;
-            o.scratch = k.at(scratch, middle.words(downPlan.rowBlock));
+            o.scratch = k.at(scratch, f.middle.words(f.downPlan.rowBlock));
             o.rows = count;
             o.panelBegin = k.index(0);
-            o.panelEnd = k.index(up.columns / lanes);
-            setWeights(o, upWeights);
-            callLinear(k, up, upPlan, o);
-            describeLinear(op.getDownAttr(), middle, out, downWeights);
+            o.panelEnd = k.index(f.up.columns / lanes);
+            setWeights(o, f.upWeights);
+            callLinear(k, f.up, f.upPlan, o);
+            describeLinear(op.getDownAttr(), f.middle, out, f.downWeights);
             beginPhase();
             o.x = scratch;
             o.y = blockOut;
             o.residual = blockIn;
-            o.panelEnd = k.index(down.columns / lanes);
-            setWeights(o, downWeights);
-            callLinear(k, down, downPlan, o);
+            o.panelEnd = k.index(f.down.columns / lanes);
+            setWeights(o, f.downWeights);
+            callLinear(k, f.down, f.downPlan, o);
             describe("add_norm");
             beginPhase();
             callLayerNorm(k, out.rows(), epsilon, blockOut, blockOut,
-                          weight(gain), weight(normBias), count);
+                          weight(f.gain), weight(f.normBias), count);
           });
     });
     return;
   }
   int64_t slot = intermediates.lookup(op);
-  panelsPhase(up, upPlan, {in.slot, place(x)},
+  panelsPhase(f.up, f.upPlan, {in.slot, place(x)},
               {slot, workspace.slot(k, e->frame, slot)}, std::nullopt,
-              e->frame.tokens, upWeights);
-  describeLinear(op.getDownAttr(), middle, out, downWeights);
-  panelsPhase(down, downPlan, {slot, workspace.slot(k, e->frame, slot)},
+              e->frame.tokens, f.upWeights);
+  describeLinear(op.getDownAttr(), f.middle, out, f.downWeights);
+  panelsPhase(f.down, f.downPlan, {slot, workspace.slot(k, e->frame, slot)},
               {out.slot, place(y)}, SlotPlace{in.slot, place(x)},
-              e->frame.tokens, downWeights);
+              e->frame.tokens, f.downWeights);
   describe("add_norm");
-  normPhase(y, epsilon, gain, normBias);
+  normPhase(y, epsilon, f.gain, f.normBias);
 }
 
 //===----------------------------------------------------------------------===//

@@ -208,52 +208,43 @@ void TrainProgram::weightGradientPhase(Operation *op, const WeightGradient &g) {
 // Linear layers
 //===----------------------------------------------------------------------===//
 
-void TrainProgram::emitLinearInput(enc::LinearInputGradientOp op) {
-  const Buffer &dy = (*buffers)[op.getGradient()];
-  const Buffer &dx = (*buffers)[op.getResult()];
-  InputGradient g;
-  g.dy = op.getGradient();
-  g.dx = op.getResult();
-  g.plus = op.getPlus();
-  g.weight = panels({op.getWeightAttr().getAttr()}, Arithmetic::F32, dy.columns,
-                    dx.columns)
-                 .weight;
-  describeGradient(op.getWeightAttr().getAttr(), "input_gradient", dx, dy);
+void TrainProgram::emitInputGradient(Operation *op,
+                                     ArrayRef<StringAttr> weights,
+                                     StringAttr name, InputGradient g) {
+  g.dy = op->getOperand(0);
+  g.dx = op->getResult(0);
+  const Buffer &dy = (*buffers)[g.dy], &dx = (*buffers)[g.dx];
+  // Side by side in the packed weight, so in the gradient.
+  Grouping columns = dy.columns;
+  columns.count /= int64_t(weights.size());
+  g.weight = panels(weights, Arithmetic::F32, columns, dx.columns).weight;
+  describeGradient(name, "input_gradient", dx, dy);
   inputGradientPhase(op, g);
+}
+
+void TrainProgram::emitLinearInput(enc::LinearInputGradientOp op) {
+  InputGradient g;
+  g.plus = op.getPlus();
+  StringAttr weight = op.getWeightAttr().getAttr();
+  emitInputGradient(op, weight, weight, g);
 }
 
 void TrainProgram::emitFusedActivation(enc::FusedActivationGradientOp op) {
-  const Buffer &dy = (*buffers)[op.getGradient()];
-  const Buffer &dx = (*buffers)[op.getResult()];
   InputGradient g;
-  g.dy = op.getGradient();
-  g.dx = op.getResult();
   g.before = op.getUp();
   g.activation = activationOf(op.getActivation());
   g.activated = op.getActivated();
-  g.weight = panels({op.getDownAttr().getAttr()}, Arithmetic::F32, dy.columns,
-                    dx.columns)
-                 .weight;
-  describeGradient(op.getDownAttr().getAttr(), "input_gradient", dx, dy);
-  inputGradientPhase(op, g);
+  StringAttr weight = op.getDownAttr().getAttr();
+  emitInputGradient(op, weight, weight, g);
 }
 
 void TrainProgram::emitQKVInput(enc::FusedQKVInputGradientOp op) {
-  const Buffer &dy = (*buffers)[op.getGradient()];
-  const Buffer &dx = (*buffers)[op.getResult()];
   InputGradient g;
-  g.dy = op.getGradient();
-  g.dx = op.getResult();
   g.plus = op.getPlus();
-  g.weight =
-      panels({op.getQueryAttr().getAttr(), op.getKeyAttr().getAttr(),
-              op.getValueAttr().getAttr()},
-             Arithmetic::F32,
-             headColumns(dy.columns.count / 3, dy.columns.size), dx.columns)
-          .weight;
-  describeGradient(StringAttr::get(op.getContext(), "query_key_value"),
-                   "input_gradient", dx, dy);
-  inputGradientPhase(op, g);
+  emitInputGradient(op,
+                    {op.getQueryAttr().getAttr(), op.getKeyAttr().getAttr(),
+                     op.getValueAttr().getAttr()},
+                    StringAttr::get(op.getContext(), "query_key_value"), g);
 }
 
 void TrainProgram::emitLinearWeight(enc::LinearWeightGradientOp op) {

@@ -393,79 +393,61 @@ void TrainProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
 
 /// Blocks of rows as in Program; the activation passes from `up` to scratch.
 void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
-  {
-    Buffer middle = intermediate(op);
-    narrowWeights(linearWeights(*linearPlan(op, "up"),
-                                (*buffers)[op.getInput()], middle,
-                                op.getUpAttr(), op.getUpBiasAttr()));
-    narrowWeights(linearWeights(*linearPlan(op, "down"), middle,
-                                (*buffers)[op.getResult()], op.getDownAttr(),
-                                op.getDownBiasAttr()));
-  }
+  const FeedForward f = feedForward(op);
+  narrowWeights(f.upWeights);
+  narrowWeights(f.downWeights);
   if (!op.getSum() && !op.getUpResult() && !op.getRandom())
     return Program::emitFeedForward(op);
   KernelBuilder &k = e->k;
   Value x = op.getInput(), y = op.getResult();
   Value sum = op.getSum() ? op.getSum() : y;
   const Buffer &in = (*buffers)[x], &out = (*buffers)[y];
-  Buffer middle = intermediate(op);
-  LinearPlan upPlan = *linearPlan(op, "up"), downPlan = *linearPlan(op, "down");
   ActivationFunction activation = activationOf(op.getActivation());
-  LinearShape up = linearShape(in, middle, true);
-  if (!op.getUpResult())
-    up.activation = activation;
-  LinearShape down = linearShape(middle, out, true);
-  down.residual = !op.getRandom();
-  down.residualStride = in.stride;
-  auto upWeights =
-      linearWeights(upPlan, in, middle, op.getUpAttr(), op.getUpBiasAttr());
-  auto downWeights = linearWeights(downPlan, middle, out, op.getDownAttr(),
-                                   op.getDownBiasAttr());
-  int64_t gain = vector({op.getGainAttr().getAttr()}, out.columns);
-  int64_t normBias = vector({op.getNormBiasAttr().getAttr()}, out.columns);
 
   SmallVector<Access> writes = {{out.slot, Split::Rows}};
   for (Value extra : {op.getSum(), op.getUpResult()})
     if (extra)
       writes.push_back({(*buffers)[extra].slot, Split::Rows});
-  describeLinear(op.getUpAttr(), in, middle, upWeights);
+  describeLinear(op.getUpAttr(), in, f.middle, f.upWeights);
   e->phases.run({{in.slot, Split::Rows}}, writes, [&] {
     Place scratch = workspace.scratch(k, e->frame);
     Value count = k.sub(e->tokenEnd, e->tokenBegin);
-    forBalancedRows(k, count, downPlan.rowBlock, [&](Value first, Value rows) {
-      Value row = k.add(e->tokenBegin, first);
-      auto rowsOf = [&](Value value) {
-        return k.at(place(value), k.mul(row, (*buffers)[value].stride));
-      };
-      describeLinear(op.getUpAttr(), in, middle, upWeights);
-      beginPhase();
-      LinearOperands o;
-      o.x = rowsOf(x);
-      o.y = op.getUpResult() ? rowsOf(op.getUpResult()) : scratch;
-      o.scratch = k.at(scratch, middle.words(downPlan.rowBlock));
-      o.rows = rows;
-      o.panelBegin = k.index(0);
-      o.panelEnd = k.index(up.columns / lanes);
-      setWeights(o, upWeights);
-      callLinear(k, up, upPlan, o);
-      if (op.getUpResult())
-        callActivation(k, middle.rows(), activation, o.y, scratch, rows);
-      describeLinear(op.getDownAttr(), middle, out, downWeights);
-      beginPhase();
-      Place residual = o.x;
-      o.residual = residual;
-      o.x = scratch;
-      o.y = rowsOf(sum);
-      o.panelEnd = k.index(down.columns / lanes);
-      setWeights(o, downWeights);
-      callLinear(k, down, downPlan, o);
-      describe("add_norm");
-      beginPhase();
-      if (op.getRandom())
-        callDropout(k, out.rows(), dropout(op.getSiteAttr(), op.getRateAttr()),
-                    o.y, residual, o.y, row, rows);
-      callLayerNorm(k, out.rows(), op.getEpsilon().convertToDouble(), o.y,
-                    rowsOf(y), weight(gain), weight(normBias), rows);
-    });
+    forBalancedRows(
+        k, count, f.downPlan.rowBlock, [&](Value first, Value rows) {
+          Value row = k.add(e->tokenBegin, first);
+          auto rowsOf = [&](Value value) {
+            return k.at(place(value), k.mul(row, (*buffers)[value].stride));
+          };
+          describeLinear(op.getUpAttr(), in, f.middle, f.upWeights);
+          beginPhase();
+          LinearOperands o;
+          o.x = rowsOf(x);
+          o.y = op.getUpResult() ? rowsOf(op.getUpResult()) : scratch;
+          o.scratch = k.at(scratch, f.middle.words(f.downPlan.rowBlock));
+          o.rows = rows;
+          o.panelBegin = k.index(0);
+          o.panelEnd = k.index(f.up.columns / lanes);
+          setWeights(o, f.upWeights);
+          callLinear(k, f.up, f.upPlan, o);
+          if (op.getUpResult())
+            callActivation(k, f.middle.rows(), activation, o.y, scratch, rows);
+          describeLinear(op.getDownAttr(), f.middle, out, f.downWeights);
+          beginPhase();
+          Place residual = o.x;
+          o.residual = residual;
+          o.x = scratch;
+          o.y = rowsOf(sum);
+          o.panelEnd = k.index(f.down.columns / lanes);
+          setWeights(o, f.downWeights);
+          callLinear(k, f.down, f.downPlan, o);
+          describe("add_norm");
+          beginPhase();
+          if (op.getRandom())
+            callDropout(k, out.rows(),
+                        dropout(op.getSiteAttr(), op.getRateAttr()), o.y,
+                        residual, o.y, row, rows);
+          callLayerNorm(k, out.rows(), op.getEpsilon().convertToDouble(), o.y,
+                        rowsOf(y), weight(f.gain), weight(f.normBias), rows);
+        });
   });
 }

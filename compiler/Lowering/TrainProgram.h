@@ -79,6 +79,11 @@ private:
     int64_t weight = 0; // packed
     mlir::Value activated;
   };
+  /// Sets what every `gradient` of an input has: the gradient of the result is
+  /// the op's first operand.
+  void emitInputGradient(mlir::Operation *op,
+                         llvm::ArrayRef<mlir::StringAttr> weights,
+                         mlir::StringAttr name, InputGradient gradient);
   void inputGradientPhase(mlir::Operation *op, const InputGradient &gradient);
   /// The product itself, for `rows` rows.
   void inputGradientProduct(mlir::Operation *op, const InputGradient &gradient,

@@ -20,7 +20,7 @@ namespace bertc::rt {
 
 static constexpr int64_t mostRows = INT32_MAX;
 
-static int64_t readElement(const void *array, uint32_t dtype, int64_t index) {
+int64_t readElement(const void *array, uint32_t dtype, int64_t index) {
   if (dtype == BERTC_I32) {
     int32_t value;
     memcpy(&value, static_cast<const char *>(array) + index * 4, 4);

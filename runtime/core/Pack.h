@@ -37,6 +37,9 @@ struct PackedArrays {
   int32_t *offsets;
 };
 
+/// Element `index` of an array of bertc_dtype `dtype`, aligned or not.
+int64_t readElement(const void *array, uint32_t dtype, int64_t index);
+
 /// Checks sizes, pointers and the mask, and counts the real tokens.
 bertc_code measure(const bertc_padded_inputs &inputs,
                    const bertc_model_desc &desc, Shape &shape,

@@ -30,16 +30,7 @@ struct Labels {
   int64_t seq; // 0: packed
   bertc_status *status;
 
-  int64_t read(int64_t index) const {
-    if (dtype == BERTC_I32) {
-      int32_t value;
-      memcpy(&value, static_cast<const char *>(data) + index * 4, 4);
-      return value;
-    }
-    int64_t value;
-    memcpy(&value, static_cast<const char *>(data) + index * 8, 8);
-    return value;
-  }
+  int64_t read(int64_t index) const { return readElement(data, dtype, index); }
 
   int32_t *integers() const {
     return reinterpret_cast<int32_t *>(trainer.labels.data);

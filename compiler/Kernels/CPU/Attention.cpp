@@ -209,9 +209,8 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
         k.store(scaled(c), k.at(to, c));
       for (int64_t c = 0; shape.bf16Output && c < shape.headStride;
            c += 2 * lanes) {
-        Value pairs =
-            emitToBF16(k, scaled(c), scaled(c + lanes), BF16Rounding::Native);
-        k.store(emitBitcast(k, pairs, k.b.getF32Type()), k.at(to, c / 2));
+        k.store(emitBF16Words(k, scaled(c), scaled(c + lanes)),
+                k.at(to, c / 2));
       }
     });
   });

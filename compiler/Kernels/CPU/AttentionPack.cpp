@@ -106,23 +106,13 @@ static void packKeysBF16(KernelBuilder &k, const AttentionShape &shape,
         }
         Place at = k.at(from[i], 2 * line);
         Value high = whole ? k.load(k.at(at, lanes)) : k.splat(0.0);
-        Value pairs = emitToBF16(k, k.load(at), high, BF16Rounding::Native);
-        words.push_back(emitBitcast(k, pairs, k.b.getF32Type()));
+        words.push_back(emitBF16Words(k, k.load(at), high));
       }
       emitTranspose(k, words);
       for (int64_t i = 0; i < lanes && line + i < lines; ++i)
         k.store(words[i], k.at(to, (line + i) * lanes));
     }
   });
-}
-
-/// The bfloat16 of `even` and `odd` in turns.
-static Value interleave(KernelBuilder &k, Value even, Value odd) {
-  Value both = emitToBF16(k, even, odd, BF16Rounding::Native);
-  SmallVector<int64_t> turns;
-  for (int64_t i = 0; i < lanes; ++i)
-    turns.append({i, lanes + i});
-  return emitBitcast(k, k.shuffle(both, both, turns), k.b.getF32Type());
 }
 
 /// Two panels of a line from 32 columns of two rows that are bfloat16 already.
@@ -160,7 +150,7 @@ static void packValuesBF16(KernelBuilder &k, const AttentionShape &shape,
         return has ? k.load(k.at(row, p * lanes)) : k.splat(0.0);
       };
       Value words =
-          hasEven ? interleave(k, columns(even, true), columns(odd, hasOdd))
+          hasEven ? emitBF16Pairs(k, columns(even, true), columns(odd, hasOdd))
                   : k.splat(0.0);
       k.store(words, k.at(to, k.mul(panelStride, p)));
     }

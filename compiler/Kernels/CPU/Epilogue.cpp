@@ -64,8 +64,7 @@ void EpilogueRows::storeRow(ArrayRef<Value> values, Place to) {
   for (size_t p = 0; p < values.size(); p += 2) {
     bool pair = p + 1 < values.size();
     Value low = values[p], high = pair ? values[p + 1] : k.splat(0.0);
-    Value words = emitBitcast(k, emitToBF16(k, low, high, BF16Rounding::Native),
-                              k.b.getF32Type());
+    Value words = emitBF16Words(k, low, high);
     if (!pair)
       words = k.shuffle(words, words, {0, 1, 2, 3, 4, 5, 6, 7});
     k.store(words, k.at(to, int64_t(p) * lanes / 2));

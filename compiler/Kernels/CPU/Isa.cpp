@@ -116,6 +116,19 @@ Value bertc::emitToBF16(KernelBuilder &k, Value low, Value high,
   return emitBitcast(k, halves, bf16);
 }
 
+Value bertc::emitBF16Words(KernelBuilder &k, Value low, Value high) {
+  Value both = emitToBF16(k, low, high, BF16Rounding::Native);
+  return emitBitcast(k, both, k.b.getF32Type());
+}
+
+Value bertc::emitBF16Pairs(KernelBuilder &k, Value even, Value odd) {
+  Value both = emitToBF16(k, even, odd, BF16Rounding::Native);
+  SmallVector<int64_t> turns;
+  for (int64_t i = 0; i < lanes; ++i)
+    turns.append({i, lanes + i});
+  return emitBitcast(k, k.shuffle(both, both, turns), k.b.getF32Type());
+}
+
 std::pair<Value, Value> bertc::emitFromBF16Pairs(KernelBuilder &k,
                                                  Value pairs) {
   Value bits = emitBitcast(k, pairs, k.b.getI32Type());

@@ -59,6 +59,11 @@ enum class BF16Rounding {
 mlir::Value emitToBF16(KernelBuilder &k, mlir::Value low, mlir::Value high,
                        BF16Rounding rounding);
 
+/// The same natively, as 16 words of 32 bits: vector<16xf32>. In the order of
+/// emitToBF16, and in turns, `even` in the lower halves.
+mlir::Value emitBF16Words(KernelBuilder &k, mlir::Value low, mlir::Value high);
+mlir::Value emitBF16Pairs(KernelBuilder &k, mlir::Value even, mlir::Value odd);
+
 /// The exact float32 values of a vector of bfloat16 pairs, vector<2N x bf16>:
 /// {elements 2i, elements 2i+1}, each vector<N x f32>.
 std::pair<mlir::Value, mlir::Value> emitFromBF16Pairs(KernelBuilder &k,

@@ -80,7 +80,6 @@ struct BlockLoops {
   KernelBuilder &k;
   const LinearShape &shape;
   const LinearPlan &plan;
-  const LinearOperands &o;
   Value begin, end;
 
   void emit(llvm::function_ref<void(const WeightBlock &)> body) const;
@@ -161,11 +160,7 @@ static void emitLinear(KernelBuilder &k, const LinearShape &shape,
     }
     k.forLoop(k.index(0), k.index(shape.parts), 1, [&](Value part) {
       Value shift = k.mul(part, shape.partStride);
-      BlockLoops loops{k,
-                       shape,
-                       plan,
-                       o,
-                       k.add(o.panelBegin, shift),
+      BlockLoops loops{k, shape, plan, k.add(o.panelBegin, shift),
                        k.add(o.panelEnd, shift)};
       loops.emit([&](WeightBlock w) {
         if (isWidened(plan.arithmetic)) {

@@ -20,14 +20,6 @@
 using namespace mlir;
 using namespace bertc;
 
-Value bertc::emitPairs(KernelBuilder &k, Value even, Value odd) {
-  Value both = emitToBF16(k, even, odd, BF16Rounding::Native);
-  SmallVector<int64_t> order;
-  for (int64_t i = 0; i < lanes; ++i)
-    order.append({i, i + lanes});
-  return emitBitcast(k, k.shuffle(both, both, order), k.b.getF32Type());
-}
-
 static int64_t narrowLines(int64_t depth) {
   return roundUp(depth / 2, tileLines);
 }
@@ -51,7 +43,7 @@ void bertc::callNarrowPanels(KernelBuilder &k, int64_t depth, Place from,
       Place own = k.at(to, k.mul(panel, narrowPanelWords(depth)));
       k.forLoop(k.index(0), k.index(depth / 2), 1, [&](Value line) {
         Place pair = k.at(source, k.mul(line, 2 * lanes));
-        k.store(emitPairs(k, k.load(pair), k.load(k.at(pair, lanes))),
+        k.store(emitBF16Pairs(k, k.load(pair), k.load(k.at(pair, lanes))),
                 k.at(own, k.mul(line, lanes)));
       });
       clearRest(k, depth, own);
@@ -77,7 +69,7 @@ void bertc::callNarrowTransposed(KernelBuilder &k, int64_t depth,
           rows.push_back(k.load(k.at(square, i * lanes)));
         emitTranspose(k, rows);
         for (int64_t i = 0; i < lanes; i += 2)
-          k.store(emitPairs(k, rows[i], rows[i + 1]),
+          k.store(emitBF16Pairs(k, rows[i], rows[i + 1]),
                   k.at(lines, i / 2 * lanes));
       });
       clearRest(k, columns, own);

@@ -18,10 +18,6 @@
 
 namespace bertc {
 
-/// Two vectors of float32 as one of words: `even` in the lower halves. Needs
-/// avx512bf16.
-mlir::Value emitPairs(KernelBuilder &k, mlir::Value even, mlir::Value odd);
-
 /// Words of the bfloat16 panels of a weight of `depth` k steps, whole tiles.
 int64_t narrowPanelWords(int64_t depth);
 

@@ -15,8 +15,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/AttentionPack.h"
+#include "compiler/Kernels/CPU/Isa.h"
 #include "compiler/Kernels/CPU/MicroKernel.h"
-#include "compiler/Kernels/CPU/NarrowWeights.h"
 #include "compiler/Kernels/CPU/TileKernel.h"
 #include "compiler/Kernels/CPU/WeightGradient.h"
 
@@ -46,7 +46,7 @@ static Value loadPair(KernelBuilder &k, Place from, int64_t stride, Value row,
     Value v = k.load(k.at(from, k.mul(k.min(r, last), stride)));
     return k.select(k.less(r, rows), v, k.splat(0.0));
   };
-  return emitPairs(k, load(row), load(k.add(row, 1)));
+  return emitBF16Pairs(k, load(row), load(k.add(row, 1)));
 }
 
 /// x [rows][columns] -> [columns][pairs of rows].

@@ -40,6 +40,26 @@ static const WeightGradientCase weightGradientCases[] = {
     {257, 64, 48, {0, 1, 3}},
     {700, 32, 272, {0, 3, 3, 17}}};
 
+/// A call for each split of the panels: x and dy in the first buffer, weight
+/// and bias in the third.
+static void callSplits(KernelBuilder &k, mlir::ValueRange buffers,
+                       const WeightGradientCase &c,
+                       const WeightGradientShape &shape,
+                       const WeightGradientPlan &plan) {
+  WeightGradientOperands o;
+  o.x = {buffers[0], k.index(0)};
+  o.dy = {buffers[0], k.index(c.rows * shape.inputStride)};
+  o.scratch = {buffers[1], k.index(0)};
+  o.weight = {buffers[2], k.index(0)};
+  o.bias = {buffers[2], k.index(c.depth * c.columns)};
+  o.rows = k.index(c.rows);
+  for (size_t i = 0; i + 1 < c.splits.size(); ++i) {
+    o.panelBegin = k.index(c.splits[i]);
+    o.panelEnd = k.index(c.splits[i + 1]);
+    callWeightGradient(k, shape, plan, o);
+  }
+}
+
 TEST_P(WeightGradient, SumsOverRows) {
   const char *target = std::get<0>(GetParam());
   const WeightGradientCase &c = weightGradientCases[std::get<1>(GetParam())];
@@ -48,18 +68,7 @@ TEST_P(WeightGradient, SumsOverRows) {
                             c.bias};
   IsaProgram program(
       [&](KernelBuilder &k, mlir::ValueRange buffers) {
-        WeightGradientOperands o;
-        o.x = {buffers[0], k.index(0)};
-        o.dy = {buffers[0], k.index(c.rows * shape.inputStride)};
-        o.scratch = {buffers[1], k.index(0)};
-        o.weight = {buffers[2], k.index(0)};
-        o.bias = {buffers[2], k.index(c.depth * c.columns)};
-        o.rows = k.index(c.rows);
-        for (size_t i = 0; i + 1 < c.splits.size(); ++i) {
-          o.panelBegin = k.index(c.splits[i]);
-          o.panelEnd = k.index(c.splits[i + 1]);
-          callWeightGradient(k, shape, plan, o);
-        }
+        callSplits(k, buffers, c, shape, plan);
       },
       target);
   std::vector<float> inputs =
@@ -120,19 +129,8 @@ TEST_P(WeightGradientTiles, SumsOverPairsOfRows) {
                             c.bias};
   IsaProgram program(
       [&](KernelBuilder &k, mlir::ValueRange buffers) {
-        WeightGradientOperands o;
-        o.x = {buffers[0], k.index(0)};
-        o.dy = {buffers[0], k.index(c.rows * shape.inputStride)};
-        o.scratch = {buffers[1], k.index(0)};
-        o.weight = {buffers[2], k.index(0)};
-        o.bias = {buffers[2], k.index(c.depth * c.columns)};
-        o.rows = k.index(c.rows);
         emitTilesBegin(k);
-        for (size_t i = 0; i + 1 < c.splits.size(); ++i) {
-          o.panelBegin = k.index(c.splits[i]);
-          o.panelEnd = k.index(c.splits[i + 1]);
-          callWeightGradient(k, shape, plan, o);
-        }
+        callSplits(k, buffers, c, shape, plan);
         emitTilesEnd(k);
       },
       tiles, std::get<0>(GetParam()));
