@@ -12,6 +12,7 @@
 #ifndef BERTC_COMPILER_LOWERING_PASSES_H
 #define BERTC_COMPILER_LOWERING_PASSES_H
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/Pass.h"
 
 namespace bertc {

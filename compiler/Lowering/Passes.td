@@ -66,4 +66,16 @@ def EmulateIsaPass : Pass<"enc-emulate-isa", "::mlir::ModuleOp"> {
   ];
 }
 
+def GpuToNVVMPass : Pass<"enc-gpu-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "kernels of a GPU to the LLVM and NVVM dialects";
+  let description = [{
+    Converts `gpu`, `arith`, `cf` and `math`. Unlike `convert-gpu-ops-to-nvvm`
+    it calls no device library: the functions of `math` that kernels use are
+    instructions.
+  }];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"
+  ];
+}
+
 #endif // BERTC_COMPILER_LOWERING_PASSES_TD

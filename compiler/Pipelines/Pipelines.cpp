@@ -13,13 +13,16 @@
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Lowering/EmulateIsa.h"
 #include "compiler/Lowering/LowerToLLVM.h"
+#include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Plan/Passes.h"
 #include "dialects/Enc/IR/EncDialect.h"
 #include "dialects/Enc/Transforms/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -116,7 +119,9 @@ bertc::lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context,
 void bertc::registerCompilerDialects(DialectRegistry &registry) {
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   cf::ControlFlowDialect, enc::EncDialect, func::FuncDialect,
-                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-                  scf::SCFDialect, vector::VectorDialect>();
+                  gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect,
+                  memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
+                  vector::VectorDialect>();
   registerLLVMTranslations(registry);
+  registerNVVMTranslations(registry);
 }

@@ -13,6 +13,7 @@
 
 #include "tools/bertc-opt/Registration.h"
 #include "compiler/Lowering/LowerToLLVM.h"
+#include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Lowering/Passes.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Plan/Passes.h"
@@ -53,6 +54,9 @@ static void registerPipelines() {
   PassPipelineRegistration<>("bertc-kernels-to-llvm",
                              "the stage from kernels to the llvm dialect",
                              buildKernelsToLLVMPipeline);
+  PassPipelineRegistration<>("bertc-gpu-to-nvvm",
+                             "kernels of a GPU to the nvvm dialect",
+                             buildGpuToNVVMPipeline);
 }
 
 void bertc::registerToolDialects(DialectRegistry &registry) {

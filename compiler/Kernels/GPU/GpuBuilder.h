@@ -1,0 +1,174 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The vocabulary that kernels of a GPU are written in. Indices are i32 (sizes
+// of a batch fit, and registers are scarce); addresses are pointers to global
+// (1) or shared (3) memory. Blocks have one dimension of threads.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_GPU_GPUBUILDER_H
+#define BERTC_COMPILER_KERNELS_GPU_GPUBUILDER_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <string>
+
+namespace mlir::gpu {
+class GPUModuleOp;
+} // namespace mlir::gpu
+
+namespace bertc {
+
+constexpr int64_t warpSize = 32;
+
+/// A kernel as the host launches it.
+struct DeviceKernel {
+  std::string name;
+  int64_t number = 0;  // position in the table of kernels
+  int64_t threads = 0; // of a block
+  int64_t sharedBytes = 0;
+};
+
+/// What an operand of a tensor core instruction has 16 bits of.
+enum class HalfType { BF16, F16 };
+
+class GpuBuilder {
+public:
+  /// Makes a gpu.module @kernels in `module`, or goes on with the one there.
+  explicit GpuBuilder(mlir::ModuleOp module);
+
+  mlir::OpBuilder b;
+  mlir::Location loc;
+
+  /// The kernel `name`, whose `body` is emitted at the first request. Arguments
+  /// are pointers(), ints() and floats().
+  DeviceKernel kernel(llvm::StringRef name, int64_t threads,
+                      int64_t sharedBytes, mlir::TypeRange arguments,
+                      llvm::function_ref<void(mlir::ValueRange)> body);
+  /// All kernels, in the order of their numbers.
+  llvm::ArrayRef<DeviceKernel> kernels() const { return made; }
+
+  // Types.
+  mlir::Type global(); // !llvm.ptr<1>
+  mlir::Type shared(); // !llvm.ptr<3>
+  mlir::Type i32() { return b.getI32Type(); }
+  mlir::Type i64() { return b.getI64Type(); }
+  mlir::Type f32() { return b.getF32Type(); }
+  mlir::Type half(HalfType type);
+  mlir::VectorType vectorOf(mlir::Type element, int64_t n);
+
+  // Where this thread is.
+  mlir::Value threadId(); // in its block
+  mlir::Value blockId(int axis = 0);
+  mlir::Value warpId(); // in its block
+  mlir::Value laneId();
+
+  // Integers, all of them not negative.
+  mlir::Value index(int64_t value);
+  mlir::Value wide(mlir::Value i32); // to i64
+  mlir::Value add(mlir::Value a, mlir::Value c);
+  mlir::Value add(mlir::Value a, int64_t c);
+  mlir::Value sub(mlir::Value a, mlir::Value c);
+  mlir::Value mul(mlir::Value a, mlir::Value c);
+  mlir::Value mul(mlir::Value a, int64_t c);
+  mlir::Value div(mlir::Value a, int64_t c);
+  mlir::Value rem(mlir::Value a, int64_t c);
+  mlir::Value bitAnd(mlir::Value a, int64_t c);
+  mlir::Value bitXor(mlir::Value a, mlir::Value c);
+  mlir::Value shiftLeft(mlir::Value a, int64_t c);
+  mlir::Value shiftRight(mlir::Value a, int64_t c);
+  mlir::Value min(mlir::Value a, mlir::Value c);
+  mlir::Value max(mlir::Value a, mlir::Value c);
+  mlir::Value less(mlir::Value a, mlir::Value c);
+  mlir::Value equal(mlir::Value a, mlir::Value c);
+  mlir::Value both(mlir::Value a, mlir::Value c); // of conditions
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value c);
+
+  // Floats, f32.
+  mlir::Value scalar(double value);
+  mlir::Value addf(mlir::Value a, mlir::Value c);
+  mlir::Value subf(mlir::Value a, mlir::Value c);
+  mlir::Value mulf(mlir::Value a, mlir::Value c);
+  mlir::Value divf(mlir::Value a, mlir::Value c);
+  mlir::Value maxf(mlir::Value a, mlir::Value c);
+  mlir::Value fma(mlir::Value a, mlir::Value c, mlir::Value acc);
+  mlir::Value toFloat(mlir::Value i32);
+
+  // 16 bits. Rounding is to nearest even.
+  mlir::Value narrow(mlir::Value f32, HalfType type);
+  mlir::Value widen(mlir::Value half);
+  /// Two of them in an i32, `low` in its lower half: an operand register.
+  mlir::Value pack(mlir::Value low, mlir::Value high);
+  /// x = sum of `count` values of 16 bits, as exact as they allow.
+  llvm::SmallVector<mlir::Value> split(mlir::Value f32, HalfType type,
+                                       int64_t count);
+
+  // Memory. Offsets count elements of `element`; they are i32 or i64.
+  mlir::Value at(mlir::Value pointer, mlir::Value offset, mlir::Type element);
+  mlir::Value at(mlir::Value pointer, int64_t offset, mlir::Type element);
+  /// `type` may be a vector, whose bytes the address is aligned to.
+  mlir::Value load(mlir::Value pointer, mlir::Type type);
+  void store(mlir::Value value, mlir::Value pointer);
+  mlir::Value element(mlir::Value vector, int64_t i);
+  mlir::Value vectorFrom(mlir::ValueRange elements);
+  /// The shared memory of the block, `sharedBytes` of the kernel.
+  mlir::Value sharedMemory();
+
+  // Threads together.
+  void barrier();     // of the block
+  void warpBarrier(); // of the warp
+  /// The value of the lane whose number differs in the bits of `mask`.
+  mlir::Value shuffleXor(mlir::Value value, int64_t mask);
+  mlir::Value warpAdd(mlir::Value f32);
+  mlir::Value warpMax(mlir::Value f32);
+
+  // Copies to shared memory that run beside. `bytes` (i32, or null for all 16)
+  // are read, and zeros written behind them.
+  void copyAsync(mlir::Value to, mlir::Value from, mlir::Value bytes = {});
+  void commitCopies();
+  /// Until at most `pending` groups of copies of this thread are not done.
+  void waitCopies(int64_t pending);
+
+  // Tensor cores.
+  /// `count` (1, 2, 4) 8x8 matrices; each as an i32.
+  llvm::SmallVector<mlir::Value>
+  loadMatrices(mlir::Value rowPointer, int64_t count, bool transposed = false);
+  /// c + A B of a 16x16 A (4 registers) and 16x8 B (2), c: 4 floats.
+  llvm::SmallVector<mlir::Value> multiply(HalfType type, mlir::ValueRange a,
+                                          mlir::ValueRange bOperand,
+                                          mlir::ValueRange c);
+
+  // Control.
+  void forLoop(mlir::Value lo, mlir::Value hi, mlir::Value step,
+               llvm::function_ref<void(mlir::Value)> body);
+  void forLoop(mlir::Value lo, mlir::Value hi, int64_t step,
+               llvm::function_ref<void(mlir::Value)> body) {
+    forLoop(lo, hi, index(step), body);
+  }
+  llvm::SmallVector<mlir::Value>
+  forLoop(mlir::Value lo, mlir::Value hi, mlir::Value step,
+          mlir::ValueRange init,
+          llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value,
+                                                            mlir::ValueRange)>
+              body);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+  /// The value of one of two expressions; only that one is evaluated.
+  mlir::Value ifElse(mlir::Value condition,
+                     llvm::function_ref<mlir::Value()> then,
+                     llvm::function_ref<mlir::Value()> otherwise);
+
+private:
+  mlir::gpu::GPUModuleOp module();
+
+  mlir::Operation *moduleOp;
+  llvm::SmallVector<DeviceKernel> made;
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_GPU_GPUBUILDER_H
