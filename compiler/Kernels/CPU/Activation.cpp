@@ -12,6 +12,8 @@
 
 #include "compiler/Kernels/CPU/Activation.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
 
 using namespace mlir;
 using namespace bertc;
@@ -34,40 +36,40 @@ llvm::StringRef bertc::activationFunctionName(ActivationFunction activation) {
   return "none";
 }
 
-Value bertc::emitActivation(KernelBuilder &k, ActivationFunction activation,
-                            Value x) {
+Value bertc::emitActivation(OpBuilder &b, Location loc,
+                            ActivationFunction activation, Value x) {
   switch (activation) {
   case ActivationFunction::None:
     return x;
   case ActivationFunction::Gelu:
-    return emitGelu(k.b, k.loc, x);
+    return emitGelu(b, loc, x);
   case ActivationFunction::GeluTanh:
-    return emitGeluTanh(k.b, k.loc, x);
+    return emitGeluTanh(b, loc, x);
   case ActivationFunction::Relu:
-    return emitRelu(k.b, k.loc, x);
+    return emitRelu(b, loc, x);
   case ActivationFunction::Silu:
-    return emitSilu(k.b, k.loc, x);
+    return emitSilu(b, loc, x);
   case ActivationFunction::Tanh:
-    return emitTanh(k.b, k.loc, x);
+    return emitTanh(b, loc, x);
   }
   return x;
 }
 
-Value bertc::emitActivationDerivative(KernelBuilder &k,
+Value bertc::emitActivationDerivative(OpBuilder &b, Location loc,
                                       ActivationFunction activation, Value x) {
   switch (activation) {
   case ActivationFunction::None:
-    return k.splat(1.0);
+    return arith::ConstantOp::create(b, loc, b.getOneAttr(x.getType()));
   case ActivationFunction::Gelu:
-    return emitGeluDerivative(k.b, k.loc, x);
+    return emitGeluDerivative(b, loc, x);
   case ActivationFunction::GeluTanh:
-    return emitGeluTanhDerivative(k.b, k.loc, x);
+    return emitGeluTanhDerivative(b, loc, x);
   case ActivationFunction::Relu:
-    return emitReluDerivative(k.b, k.loc, x);
+    return emitReluDerivative(b, loc, x);
   case ActivationFunction::Silu:
-    return emitSiluDerivative(k.b, k.loc, x);
+    return emitSiluDerivative(b, loc, x);
   case ActivationFunction::Tanh:
-    return emitTanhDerivative(k.b, k.loc, x);
+    return emitTanhDerivative(b, loc, x);
   }
   return x;
 }

@@ -12,19 +12,25 @@
 #ifndef BERTC_COMPILER_KERNELS_CPU_ACTIVATION_H
 #define BERTC_COMPILER_KERNELS_CPU_ACTIVATION_H
 
-#include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "llvm/ADT/StringRef.h"
+
+namespace mlir {
+class Location;
+class OpBuilder;
+class Value;
+} // namespace mlir
 
 namespace bertc {
 
 enum class ActivationFunction { None, Gelu, GeluTanh, Relu, Silu, Tanh };
 llvm::StringRef activationFunctionName(ActivationFunction activation);
 
-/// Emits the activation on a vector or scalar of f32.
-mlir::Value emitActivation(KernelBuilder &k, ActivationFunction activation,
-                           mlir::Value x);
+/// Emits the activation on f32 or a vector of f32.
+mlir::Value emitActivation(mlir::OpBuilder &b, mlir::Location loc,
+                           ActivationFunction activation, mlir::Value x);
 
 /// And its derivative at x.
-mlir::Value emitActivationDerivative(KernelBuilder &k,
+mlir::Value emitActivationDerivative(mlir::OpBuilder &b, mlir::Location loc,
                                      ActivationFunction activation,
                                      mlir::Value x);
 

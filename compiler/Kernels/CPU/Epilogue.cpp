@@ -45,7 +45,7 @@ void EpilogueRows::emitRow(Value row) {
       v = k.mulf(v, scales[p]);
     if (shape.bias)
       v = k.addf(v, biases[p]);
-    v = emitActivation(k, shape.activation, v);
+    v = emitActivation(k.b, k.loc, shape.activation, v);
     if (shape.residual) {
       Place other = k.at(e.residual, k.mul(row, shape.residualStride));
       v = k.addf(v, k.load(k.at(other, p * lanes)));

@@ -74,7 +74,7 @@ static void emitFinish(KernelBuilder &k, const InputGradientShape &shape,
       Value v = k.load(dx);
       if (shape.activation != ActivationFunction::None)
         v = k.mulf(v, emitActivationDerivative(
-                          k, shape.activation,
+                          k.b, k.loc, shape.activation,
                           k.load(place(o.before, shape.beforeStride))));
       if (shape.plus)
         v = k.addf(v, k.load(place(o.plus, shape.plusStride)));

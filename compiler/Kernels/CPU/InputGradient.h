@@ -13,6 +13,7 @@
 #define BERTC_COMPILER_KERNELS_CPU_INPUTGRADIENT_H
 
 #include "compiler/Kernels/CPU/Activation.h"
+#include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Plan/Plan.h"
 
 namespace bertc {

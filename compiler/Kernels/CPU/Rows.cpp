@@ -130,7 +130,7 @@ void bertc::callActivation(KernelBuilder &k, RowShape shape,
                         shape.width, shape.stride)
               .str(),
           shape, shape, {x}, y, rows, [&](ArrayRef<Value> v) {
-            return emitActivation(k, activation, v[0]);
+            return emitActivation(k.b, k.loc, activation, v[0]);
           });
 }
 

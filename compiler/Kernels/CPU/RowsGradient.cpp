@@ -25,7 +25,7 @@ void bertc::callActivationGradient(KernelBuilder &k, RowShape shape,
                                    activationFunctionName(activation),
                                    shape.width, shape.stride);
   callMap(k, name, shape, shape, {x, dy}, dx, rows, [&](ArrayRef<Value> v) {
-    return k.mulf(v[1], emitActivationDerivative(k, activation, v[0]));
+    return k.mulf(v[1], emitActivationDerivative(k.b, k.loc, activation, v[0]));
   });
 }
 

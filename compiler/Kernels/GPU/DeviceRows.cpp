@@ -1,0 +1,82 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/GPU/DeviceRows.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace bertc;
+
+std::string DeviceForms::name() const {
+  std::string text = f32 ? "f32" : "";
+  if (planes) {
+    text += f32 ? "_" : "";
+    text += type == HalfType::BF16 ? "bf16" : "f16";
+    if (planes > 1)
+      text += llvm::formatv("x{0}", planes);
+  }
+  return text;
+}
+
+SmallVector<std::pair<int64_t, int64_t>> bertc::planeProducts(int64_t planes) {
+  SmallVector<std::pair<int64_t, int64_t>> result;
+  for (int64_t sum = planes - 1; sum >= 0; --sum)
+    for (int64_t i = 0; i <= sum; ++i)
+      result.push_back({i, sum - i});
+  return result;
+}
+
+Value bertc::elementAt(GpuBuilder &k, Value pointer, Value row, int64_t stride,
+                       Value column, Type element) {
+  Value start = arith::MulIOp::create(
+      k.b, k.loc, k.wide(row),
+      arith::ConstantOp::create(k.b, k.loc, k.b.getI64IntegerAttr(stride)));
+  return k.at(k.at(pointer, start, element), column, element);
+}
+
+void RowWriter::addTypes(SmallVectorImpl<Type> &types) const {
+  if (forms.f32)
+    types.push_back(k.global());
+  if (forms.planes)
+    types.append({k.global(), k.i64()});
+}
+
+void RowWriter::take(ValueRange &arguments) {
+  if (forms.f32) {
+    rows = arguments[0];
+    arguments = arguments.drop_front();
+  }
+  if (forms.planes) {
+    planes = arguments[0];
+    planeStride = arguments[1];
+    arguments = arguments.drop_front(2);
+  }
+}
+
+void RowWriter::write(Value row, Value column, ValueRange values) {
+  if (rows) {
+    Value vector = values.size() == 1 ? values[0] : k.vectorFrom(values);
+    k.store(vector, elementAt(k, rows, row, stride, column, k.f32()));
+  }
+  if (!planes)
+    return;
+  SmallVector<SmallVector<Value>> parts(forms.planes);
+  for (Value value : values)
+    for (auto [i, part] :
+         llvm::enumerate(k.split(value, forms.type, forms.planes)))
+      parts[i].push_back(part);
+  Type element = k.half(forms.type);
+  Value place = elementAt(k, planes, row, stride, column, element);
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    if (i)
+      place = k.at(place, planeStride, element);
+    k.store(part.size() == 1 ? part[0] : k.vectorFrom(part), place);
+  }
+}
