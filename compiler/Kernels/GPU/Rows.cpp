@@ -1,0 +1,148 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/GPU/Rows.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace bertc;
+
+static constexpr int64_t vectorWidth = 4;
+
+/// A kernel with blocks for each row, whose threads run `body(arguments, row,
+/// column)` for every `perThread`-th column.
+static DeviceKernel
+columnKernel(GpuBuilder &k, llvm::StringRef name, int64_t columns,
+             int64_t perThread, TypeRange types,
+             llvm::function_ref<void(ValueRange, Value, Value)> body) {
+  return k.kernel(name, columnsOfBlock / perThread, 0, types,
+                  [&](ValueRange v) {
+                    Value column = k.add(k.mul(k.blockId(1), columnsOfBlock),
+                                         k.mul(k.threadId(), perThread));
+                    k.ifThen(k.less(column, k.index(columns)),
+                             [&] { body(v, k.blockId(0), column); });
+                  });
+}
+
+/// The four neighbours of a thread in a row of float32.
+static SmallVector<Value> loadFour(GpuBuilder &k, Value rows, Value row,
+                                   int64_t stride, Value column) {
+  Value vector = k.load(elementAt(k, rows, row, stride, column, k.f32()),
+                        k.vectorOf(k.f32(), vectorWidth));
+  SmallVector<Value> values;
+  for (int64_t j = 0; j < vectorWidth; ++j)
+    values.push_back(k.element(vector, j));
+  return values;
+}
+
+/// y = map of the elements of some inputs at the same place.
+static DeviceKernel mapKernel(GpuBuilder &k, llvm::StringRef name,
+                              int64_t inputs, DeviceRows shape,
+                              DeviceForms outputs, int64_t outputStride,
+                              llvm::function_ref<Value(ArrayRef<Value>)> map) {
+  RowWriter writer(k, outputs, outputStride);
+  SmallVector<Type> types(inputs, k.global());
+  writer.addTypes(types);
+  auto body = [&](ValueRange v, Value row, Value column) {
+    ValueRange rest = v.drop_front(inputs);
+    writer.take(rest);
+    SmallVector<SmallVector<Value>> read;
+    for (Value input : v.take_front(inputs))
+      read.push_back(loadFour(k, input, row, shape.stride, column));
+    SmallVector<Value> y;
+    for (int64_t j = 0; j < vectorWidth; ++j) {
+      SmallVector<Value> values;
+      for (const SmallVector<Value> &four : read)
+        values.push_back(four[j]);
+      y.push_back(map(values));
+    }
+    writer.write(row, column, y);
+  };
+  std::string full = llvm::formatv("{0}_{1}_ld{2}_{3}_ld{4}", name, shape.width,
+                                   shape.stride, outputs.name(), outputStride);
+  return columnKernel(k, full, roundUp(shape.width, lanes), vectorWidth, types,
+                      body);
+}
+
+DeviceKernel bertc::addKernel(GpuBuilder &k, DeviceRows shape,
+                              DeviceForms outputs) {
+  return mapKernel(k, "add", 2, shape, outputs, shape.stride,
+                   [&](ArrayRef<Value> v) { return k.addf(v[0], v[1]); });
+}
+
+DeviceKernel bertc::activationKernel(GpuBuilder &k,
+                                     ActivationFunction activation,
+                                     DeviceRows shape, DeviceForms outputs,
+                                     int64_t outputStride) {
+  llvm::StringRef name = activation == ActivationFunction::None
+                             ? "copy"
+                             : activationFunctionName(activation);
+  return mapKernel(k, name, 1, shape, outputs, outputStride,
+                   [&](ArrayRef<Value> v) {
+                     return emitActivation(k.b, k.loc, activation, v[0]);
+                   });
+}
+
+DeviceKernel bertc::poolKernel(GpuBuilder &k, Pooling mode, DeviceRows shape,
+                               DeviceForms outputs, int64_t outputStride) {
+  RowWriter writer(k, outputs, outputStride);
+  SmallVector<Type> types(2, k.global());
+  writer.addTypes(types);
+  auto body = [&](ValueRange v, Value sequence, Value column) {
+    ValueRange rest = v.drop_front(2);
+    writer.take(rest);
+    auto offset = [&](Value at) {
+      return k.load(k.at(v[0], at, k.i32()), k.i32());
+    };
+    Value first = offset(sequence), last = offset(k.add(sequence, 1));
+    Value count = k.sub(last, first);
+    if (mode == Pooling::Cls)
+      last = k.add(first, 1);
+    auto row = [&](Value number) {
+      return loadFour(k, v[1], number, shape.stride, column);
+    };
+    auto join = [&](Value soFar, Value next) {
+      return mode == Pooling::Max ? k.maxf(next, soFar) : k.addf(soFar, next);
+    };
+    SmallVector<Value> pooled =
+        k.forLoop(k.add(first, 1), last, k.index(1), row(first),
+                  [&](Value number, ValueRange carried) {
+                    SmallVector<Value> result;
+                    for (auto [soFar, next] : llvm::zip(carried, row(number)))
+                      result.push_back(join(soFar, next));
+                    return result;
+                  });
+    if (mode == Pooling::Mean || mode == Pooling::MeanSqrtLen) {
+      Value divisor = k.toFloat(count);
+      if (mode == Pooling::MeanSqrtLen)
+        divisor = math::SqrtOp::create(k.b, k.loc, divisor);
+      for (Value &value : pooled)
+        value = k.divf(value, divisor);
+    }
+    writer.write(sequence, column, pooled);
+  };
+  std::string name =
+      llvm::formatv("pool_{0}_{1}_ld{2}_{3}_ld{4}", poolingName(mode),
+                    shape.width, shape.stride, outputs.name(), outputStride);
+  return columnKernel(k, name, roundUp(shape.width, lanes), vectorWidth, types,
+                      body);
+}
+
+DeviceKernel bertc::outputKernel(GpuBuilder &k, DeviceRows shape, bool mapped) {
+  SmallVector<Type> types(mapped ? 3 : 2, k.global());
+  auto body = [&](ValueRange v, Value row, Value column) {
+    Value value =
+        k.load(elementAt(k, v[0], row, shape.stride, column, k.f32()), k.f32());
+    Value to = mapped ? k.load(k.at(v[1], row, k.i32()), k.i32()) : row;
+    k.store(value, elementAt(k, v.back(), to, shape.width, column, k.f32()));
+  };
+  std::string name = llvm::formatv("output_{0}_ld{1}{2}", shape.width,
+                                   shape.stride, mapped ? "_mapped" : "");
+  return columnKernel(k, name, shape.width, 1, types, body);
+}
