@@ -118,6 +118,8 @@ static Constant *buildWorkspace(Builder &b, const bertc_workspace &w) {
 }
 
 static Constant *buildVariants(Builder &b, const LibraryInputs &inputs) {
+  if (inputs.variants.empty())
+    return b.null();
   std::vector<Constant *> records;
   for (const VariantCode &variant : inputs.variants)
     records.push_back(b.record(
@@ -126,6 +128,50 @@ static Constant *buildVariants(Builder &b, const LibraryInputs &inputs) {
          buildPhases(b, variant.phases), b.i64(variant.phases.size())},
         sizeof(bertc_variant)));
   return b.array("variants", records);
+}
+
+static Constant *buildKernels(Builder &b, llvm::ArrayRef<KernelInfo> kernels) {
+  if (kernels.empty())
+    return b.null();
+  std::vector<Constant *> records;
+  for (const KernelInfo &kernel : kernels)
+    records.push_back(
+        b.record({b.string(kernel.name), b.i32(kernel.threads),
+                  b.i32(kernel.sharedBytes), b.i64(kernel.flopsPerToken),
+                  b.i64(kernel.flopsPerSequence), b.i64(kernel.flopsPerPair)},
+                 sizeof(bertc_kernel_desc)));
+  return b.array("kernels", records);
+}
+
+static Constant *buildDeviceVariants(Builder &b, const LibraryInputs &inputs) {
+  if (inputs.deviceVariants.empty())
+    return b.null();
+  std::vector<Constant *> records;
+  for (const DeviceVariantCode &variant : inputs.deviceVariants) {
+    uint64_t weights = variant.weightsSize ? variant.weightsSize
+                                           : uint64_t(inputs.layout.size) -
+                                                 variant.weightsOffset;
+    // Texts end with a NUL, which the driver needs.
+    Constant *ptx = variant.ptx.empty()
+                        ? b.null()
+                        : b.bytes("ptx", deviceSection,
+                                  llvm::StringRef(variant.ptx.c_str(),
+                                                  variant.ptx.size() + 1),
+                                  1);
+    Constant *cubin =
+        variant.cubin.empty()
+            ? b.null()
+            : b.bytes("cubin", deviceSection, variant.cubin, BERTC_ALIGNMENT);
+    records.push_back(b.record(
+        {b.string(variant.name), b.i32(variant.computeCapability),
+         b.i32(variant.exact ? BERTC_DEVICE_EXACT : 0), ptx,
+         b.i64(variant.ptx.size()), cubin, b.i64(variant.cubin.size()),
+         b.function(variant.entry), buildWorkspace(b, variant.workspace),
+         buildKernels(b, variant.kernels), b.i64(variant.kernels.size()),
+         b.i64(variant.weightsOffset), b.i64(weights)},
+        sizeof(bertc_device_variant)));
+  }
+  return b.array("device_variants", records);
 }
 
 static Constant *buildOutputs(Builder &b, llvm::ArrayRef<OutputInfo> outputs) {
@@ -236,7 +282,9 @@ llvm::Expected<std::string> bertc::emitDescription(const LibraryInputs &inputs,
                                buildOutputs(b, inputs.outputs),
                                tokenizer,
                                b.i64(inputs.tokenizer.size()),
-                               buildTraining(b, inputs)},
+                               buildTraining(b, inputs),
+                               buildDeviceVariants(b, inputs),
+                               b.i64(inputs.deviceVariants.size())},
                               sizeof(bertc_model_desc));
   if (!b.consistent)
     return llvm::createStringError(

@@ -24,6 +24,9 @@ constexpr llvm::StringLiteral tokenizerSection = ".bertc.tokenizer";
 /// Files that a trained model needs.
 constexpr llvm::StringLiteral filesSection = ".rodata.bertc.files";
 
+/// PTX and machine code for devices.
+constexpr llvm::StringLiteral deviceSection = ".rodata.bertc.device";
+
 /// Where the weights are once the model is linked.
 struct WeightsPlace {
   uint64_t hash = 0;

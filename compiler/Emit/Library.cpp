@@ -81,11 +81,13 @@ static llvm::Expected<std::string> link(const LibraryInputs &inputs,
   parts.objects.push_back({"description.o", *description});
   for (const VariantCode &variant : inputs.variants)
     parts.objects.push_back({variant.name + ".o", variant.object});
+  for (const DeviceVariantCode &variant : inputs.deviceVariants)
+    parts.objects.push_back({variant.name + ".o", variant.object});
   return linkLibrary(parts, scratch);
 }
 
 static llvm::Error checkInputs(const LibraryInputs &inputs) {
-  if (inputs.variants.empty())
+  if (inputs.variants.empty() && inputs.deviceVariants.empty())
     return llvm::createStringError("a library needs at least one variant");
   if (inputs.outputs.empty() || inputs.outputs.size() > BERTC_MAX_OUTPUTS)
     return llvm::createStringError(

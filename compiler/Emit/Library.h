@@ -69,12 +69,36 @@ struct VariantCode {
   std::string object; ///< ELF, relocatable.
 };
 
+/// A kernel of a device, as bertc_kernel_desc.
+struct KernelInfo {
+  std::string name; ///< Of the entry in the PTX.
+  uint32_t threads = 0;
+  uint32_t sharedBytes = 0;
+  uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
+};
+
+/// The code for one kind of GPU.
+struct DeviceVariantCode {
+  std::string name;               ///< "cuda:sm_90a".
+  uint32_t computeCapability = 0; ///< 90.
+  bool exact = false;             ///< sm_90a: runs on 9.0 only.
+  std::string ptx;
+  std::string cubin; ///< What ptxas made of it, or empty.
+  std::vector<KernelInfo> kernels;
+  std::string entry; ///< A bertc_device_forward_fn.
+  bertc_workspace workspace = {};
+  uint64_t weightsOffset = 0; ///< The part of the packed weights that the
+  uint64_t weightsSize = 0;   ///< device needs, in bytes; 0: all from there on.
+  std::string object;         ///< ELF, relocatable: the code of the host.
+};
+
 struct LibraryInputs {
   ModelConfig config;
   Precision precision = Precision::F32;
   std::vector<OutputInfo> outputs;
   std::vector<VariantCode> variants; ///< By rising preference.
-  std::string tokenizer;             ///< Blob of runtime/abi/text.h, or empty.
+  std::vector<DeviceVariantCode> deviceVariants;
+  std::string tokenizer; ///< Blob of runtime/abi/text.h, or empty.
   WeightLayout layout;
   std::optional<TrainingInputs> training; ///< Absent: inference only.
   /// As WeightSource of PackWeights.h. Without it the model is compiled without

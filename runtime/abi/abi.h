@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 4
+#define BERTC_ABI_VERSION 5
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -112,6 +112,70 @@ typedef struct bertc_output_desc {
   uint32_t kind;    /* BERTC_PER_TOKEN or BERTC_PER_SEQUENCE */
   uint32_t width;   /* columns; rows are dense, float32 */
 } bertc_output_desc;
+
+/*===--- Devices ----------------------------------------------------------===*/
+
+/* One call of the host code of a device variant. It runs on the calling thread
+ * and does nothing but compute addresses and grids and launch kernels, so that
+ * a call can be captured as a CUDA graph. Every uint64_t is an address on the
+ * device, aligned to BERTC_ALIGNMENT unless the caller gave it. Tokens are
+ * packed as in bertc_call. */
+typedef struct bertc_device_call {
+  uint64_t weights;        /* of bertc_device_variant.weights_offset */
+  uint64_t workspace;      /* as the variant's formula with 1 thread says */
+  uint64_t input_ids;      /* int32 [tokens], each in [0, vocab_size) */
+  uint64_t token_type_ids; /* int32 [tokens], each in [0, type_vocab_size) */
+  uint64_t position_ids;   /* int32 [tokens], each in [0, max_positions) */
+  uint64_t offsets;        /* int32 [sequences + 1] */
+  uint64_t output_rows;    /* int32 [tokens]: row of a per-token output */
+  int64_t tokens;
+  int64_t sequences;
+  int64_t longest;
+  int64_t multiprocessors; /* of the device */
+  /* Launches bertc_device_variant.kernels[kernel] after those before it.
+   * params[i] points to argument i, which is copied before the call returns.
+   * After an error, which the runtime keeps, it does nothing. */
+  void (*launch)(const struct bertc_device_call *call, int64_t kernel,
+                 int64_t grid_x, int64_t grid_y, int64_t grid_z, void **params);
+  void *launch_state;
+  /* Float rows of bertc_model_desc.outputs[i], dense; 0: not wanted. */
+  uint64_t outputs[BERTC_MAX_OUTPUTS];
+} bertc_device_call;
+
+typedef void (*bertc_device_forward_fn)(const bertc_device_call *call);
+
+/* One launch does flops_per_token * tokens + ... operations of matrix products,
+ * as in bertc_phase_desc. */
+typedef struct bertc_kernel_desc {
+  const char *name;      /* of the entry in the PTX */
+  uint32_t threads;      /* of a block, which has one dimension */
+  uint32_t shared_bytes; /* dynamic shared memory of a block */
+  uint64_t flops_per_token;
+  uint64_t flops_per_sequence;
+  uint64_t flops_per_pair;
+} bertc_kernel_desc;
+
+enum {
+  /* Runs on devices of exactly its compute capability (sm_90a), not on later
+   * ones. */
+  BERTC_DEVICE_EXACT = 1u << 0
+};
+
+typedef struct bertc_device_variant {
+  const char *name;            /* "cuda:sm_80" */
+  uint32_t compute_capability; /* 80 for 8.0 */
+  uint32_t flags;              /* BERTC_DEVICE_* */
+  const char *ptx;             /* text with a NUL at its end, or NULL */
+  uint64_t ptx_size;           /* without the NUL */
+  const uint8_t *cubin;        /* machine code for this capability, or NULL */
+  uint64_t cubin_size;
+  bertc_device_forward_fn forward;
+  bertc_workspace workspace;
+  const bertc_kernel_desc *kernels;
+  uint64_t kernel_count;
+  uint64_t weights_offset; /* the part of the packed weights, in bytes, that */
+  uint64_t weights_size;   /* is copied to the device */
+} bertc_device_variant;
 
 /*===--- Training ---------------------------------------------------------===*/
 
@@ -240,8 +304,8 @@ typedef struct bertc_model_desc {
                                or 0: not known when compiled */
   const char *weights_file; /* file name without folder, or NULL */
 
-  const bertc_variant *variants; /* rising preference */
-  uint32_t variant_count;
+  const bertc_variant *variants; /* for processors, by rising preference */
+  uint32_t variant_count;        /* may be 0 if there is a device variant */
   uint32_t output_count;
   const bertc_output_desc *outputs;
 
@@ -249,6 +313,9 @@ typedef struct bertc_model_desc {
   uint64_t tokenizer_size;
 
   const bertc_train_desc *train; /* NULL unless compiled with --train */
+
+  const bertc_device_variant *device_variants;
+  uint64_t device_variant_count;
 } bertc_model_desc;
 
 /* The linker symbol is "bertc_model"; in C the name belongs to the handle type

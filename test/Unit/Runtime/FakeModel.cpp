@@ -244,4 +244,6 @@ const bertc_model_desc bertc_model_description = {
     /*tokenizer=*/nullptr,
     /*tokenizer_size=*/0,
     /*train=*/nullptr,
+    /*device_variants=*/nullptr,
+    /*device_variant_count=*/0,
 };

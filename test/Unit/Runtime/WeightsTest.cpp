@@ -176,6 +176,8 @@ const bertc_model_desc inFile = {
     /*tokenizer=*/nullptr,
     /*tokenizer_size=*/0,
     /*train=*/nullptr,
+    /*device_variants=*/nullptr,
+    /*device_variant_count=*/0,
 };
 
 } // namespace
