@@ -1,0 +1,76 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// y = activation(x W^T + bias) + residual on the tensor cores of a GPU.
+//
+// Operands are planes of 16 bits, sums are float32 and stay in registers over
+// the whole depth. Which elements are added in which order depends on
+// `plan.splits` only, not on blocks or the number of rows.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_GPU_LINEAR_H
+#define BERTC_COMPILER_KERNELS_GPU_LINEAR_H
+
+#include "compiler/Kernels/CPU/Activation.h"
+#include "compiler/Kernels/GPU/DeviceRows.h"
+#include "compiler/Plan/DevicePlan.h"
+
+namespace bertc {
+
+struct DeviceLinearShape {
+  int64_t depth = 0;       // padded to 16
+  int64_t columns = 0;     // padded to 16
+  int64_t inputStride = 0; // elements from row to row of a plane of x
+  int64_t planes = 1;      // of x and of the weights
+  HalfType type = HalfType::BF16;
+  bool bias = true;
+  ActivationFunction activation = ActivationFunction::None;
+  bool residual = false; // float32 rows
+  int64_t residualStride = 0;
+  DeviceForms outputs;
+  int64_t outputStride = 0;
+
+  DeviceLinearFacts facts() const;
+};
+
+/// Arguments, in this order:
+///   x                 planes [planes][rows][inputStride]
+///   x plane stride    i64, elements from plane to plane
+///   weights           planes [planes][columns][depth]
+///   bias              [columns] f32, if shape.bias
+///   residual          [rows][residualStride] f32, if shape.residual
+///   those of RowWriter for shape.outputs
+///   partials, tickets if plan.splits > 1, see below
+///   rows              i32, at least 1
+/// All pointers are aligned to 16 bytes, strides multiples of 16 elements.
+/// Grid: linearGrid(shape, plan, rows).
+///
+/// With splits, blocks leave their sums in `partials` and the last one of a
+/// tile to arrive adds them in the order of the depth. It knows by `tickets`,
+/// i32, which are zero before the first launch and zero again after each.
+DeviceKernel linearKernel(GpuBuilder &k, const DeviceLinearShape &shape,
+                          const DeviceLinearPlan &plan);
+
+struct DeviceGrid {
+  int64_t x = 1, y = 1, z = 1;
+};
+/// x: blocks of columns, y: blocks of rows, z: splits. Only y depends on rows:
+/// ceil(rows / plan.blockRows).
+DeviceGrid linearGrid(const DeviceLinearShape &shape,
+                      const DeviceLinearPlan &plan, int64_t rows);
+
+/// Bytes of `partials` and number of `tickets` for `rows`; 0 without splits.
+/// Both are (blocks of rows) times a constant.
+int64_t linearPartialBytes(const DeviceLinearShape &shape,
+                           const DeviceLinearPlan &plan, int64_t rows);
+int64_t linearTickets(const DeviceLinearShape &shape,
+                      const DeviceLinearPlan &plan, int64_t rows);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_GPU_LINEAR_H

@@ -1,0 +1,79 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The choices that a plan fixes for kernels of a GPU, and the cost model that
+// makes them. A plan is chosen for a class of token counts; the host takes the
+// kernel of the class at run time.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_PLAN_DEVICEPLAN_H
+#define BERTC_COMPILER_PLAN_DEVICEPLAN_H
+
+#include "compiler/Target/Device.h"
+#include "llvm/ADT/SmallVector.h"
+#include <string>
+
+namespace bertc {
+
+/// What the cost of a linear layer depends on.
+struct DeviceLinearFacts {
+  int64_t depth = 0;       // padded to 16
+  int64_t columns = 0;     // padded to 16
+  int64_t planes = 1;      // of each operand, see Kernels/GPU/DeviceRows.h
+  int64_t outputBytes = 4; // written for each element
+  bool residual = false;
+
+  /// Products of planes.
+  int64_t products() const { return planes * (planes + 1) / 2; }
+};
+
+/// How a linear layer is blocked, see Kernels/GPU/Linear.cpp.
+struct DeviceLinearPlan {
+  int64_t blockRows = 0;    // of y, for one block of threads
+  int64_t blockColumns = 0; // of y
+  int64_t blockDepth = 0;   // k steps that one stage of shared memory holds
+  int64_t warpRows = 0;     // warps of a block along its rows
+  int64_t warpColumns = 0;  // and along its columns
+  int64_t stages = 0;       // of shared memory
+  int64_t splits = 1;       // of the depth, among blocks
+  bool wgmma = false;       // warpRows are consumer warp groups then
+
+  int64_t threads() const;
+  int64_t stageBytes() const {
+    return (blockRows + blockColumns) * blockDepth * 2;
+  }
+  int64_t sharedBytes() const;
+  /// Registers of a thread that the plan counts on.
+  int64_t registers() const;
+  /// "128x128x64_2x2_4", for names of kernels.
+  std::string name() const;
+  bool operator==(const DeviceLinearPlan &other) const;
+};
+
+/// Plans with the number of tokens from which on they are used, rising from 1.
+using DeviceLinearPlans =
+    llvm::SmallVector<std::pair<int64_t, DeviceLinearPlan>>;
+
+/// Seconds that a launch takes on `gpu`, by the model.
+double deviceLinearSeconds(const GpuModel &gpu, const DeviceLinearFacts &facts,
+                           const DeviceLinearPlan &plan, int64_t tokens);
+/// Blocks of one launch that a processor holds at a time.
+int64_t deviceLinearOccupancy(const GpuModel &gpu,
+                              const DeviceLinearPlan &plan);
+
+/// The plan for `tokens` rows.
+DeviceLinearPlan planDeviceLinear(const DeviceTarget &target,
+                                  const DeviceLinearFacts &facts,
+                                  int64_t tokens);
+/// One plan for each class of token counts, those of equal neighbours joined.
+DeviceLinearPlans planDeviceLinear(const DeviceTarget &target,
+                                   const DeviceLinearFacts &facts);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_PLAN_DEVICEPLAN_H
