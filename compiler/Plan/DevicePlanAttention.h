@@ -1,0 +1,35 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How attention is blocked on a GPU.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_PLAN_DEVICEPLANATTENTION_H
+#define BERTC_COMPILER_PLAN_DEVICEPLANATTENTION_H
+
+#include <cstdint>
+
+namespace bertc {
+
+/// A block computes `rows` queries of one head, a warp rows / warps of them,
+/// against `keys` keys and values at a time, of which `stages` are in shared
+/// memory. `rows / warps` and `keys` are multiples of 16.
+struct DeviceAttentionPlan {
+  int64_t rows = 0;
+  int64_t keys = 0;
+  int64_t warps = 0;
+  int64_t stages = 0;
+};
+
+/// `headStride` is the head size padded to 16, `planes` what each of queries,
+/// keys and values consists of.
+DeviceAttentionPlan planDeviceAttention(int64_t headStride, int64_t planes);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_PLAN_DEVICEPLANATTENTION_H
