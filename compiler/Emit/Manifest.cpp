@@ -128,6 +128,18 @@ static llvm::StringRef elementName(const PackedWeight &weight) {
   return "";
 }
 
+static llvm::StringRef layoutName(PackedWeight::Layout layout) {
+  switch (layout) {
+  case PackedWeight::Layout::Panels16:
+    return "panels16";
+  case PackedWeight::Layout::Planes:
+    return "planes";
+  case PackedWeight::Layout::Rows:
+    return "rows";
+  }
+  return "";
+}
+
 static void writeWeights(llvm::json::OStream &json, const LibraryInputs &inputs,
                          const WeightsPlace &place) {
   json.attribute("bytes", inputs.layout.size);
@@ -138,14 +150,19 @@ static void writeWeights(llvm::json::OStream &json, const LibraryInputs &inputs,
   json.attributeArray("tensors", [&] {
     for (const PackedWeight &weight : inputs.layout.weights)
       json.object([&] {
-        bool panels = weight.layout == PackedWeight::Layout::Panels16;
         json.attribute("name", weight.name);
         json.attribute("element", elementName(weight));
-        json.attribute("layout", panels ? "panels16" : "rows");
+        json.attribute("layout", layoutName(weight.layout));
         json.attribute("columns", weight.columns.padded() *
                                       int64_t(weight.sources.size()));
-        json.attribute(panels ? "depth" : "rows",
-                       panels ? weight.panelDepth() : weight.rows);
+        if (weight.layout == PackedWeight::Layout::Rows)
+          json.attribute("rows", weight.rows);
+        else
+          json.attribute("depth", weight.layout == PackedWeight::Layout::Planes
+                                      ? weight.depth.padded()
+                                      : weight.panelDepth());
+        if (weight.layout == PackedWeight::Layout::Planes)
+          json.attribute("planes", weight.planes);
         json.attribute("layers", weight.layers);
         json.attribute("offset", weight.offset);
         json.attribute("bytes", weight.bytes());

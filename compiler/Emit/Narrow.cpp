@@ -46,9 +46,12 @@ void bertc::toBF16(llvm::ArrayRef<float> values, uint8_t *result) {
   }
 }
 
-void bertc::restOfBF16(llvm::ArrayRef<float> values, uint8_t *result) {
+void bertc::restOfBF16(llvm::ArrayRef<float> values, uint8_t *result,
+                       int64_t before) {
   for (size_t i = 0; i < values.size(); ++i) {
-    float rest = values[i] - ofBits(uint32_t(rounded(values[i])) << 16);
+    float rest = values[i];
+    for (int64_t step = 0; step < before; ++step)
+      rest -= ofBits(uint32_t(rounded(rest)) << 16);
     uint16_t value = std::isfinite(rest) ? rounded(rest) : 0;
     std::memcpy(result + i * sizeof(value), &value, sizeof(value));
   }

@@ -22,8 +22,10 @@ namespace bertc {
 
 /// Writes two bytes a value. NaN stays NaN; what is too large becomes infinite.
 void toBF16(llvm::ArrayRef<float> values, uint8_t *result);
-/// What `toBF16` lost: the bfloat16 of the difference, 0 if that is not finite.
-void restOfBF16(llvm::ArrayRef<float> values, uint8_t *result);
+/// The bfloat16 of what `before` of them, each of what the ones before it left,
+/// leave of a value; 0 if that is not finite.
+void restOfBF16(llvm::ArrayRef<float> values, uint8_t *result,
+                int64_t before = 1);
 
 /// For each k step the factor that gives w * factor and x / factor the same
 /// range, sqrt(input / weight). A range of 0 counts as the smallest other one;

@@ -65,6 +65,7 @@ private:
   llvm::Error findTensors(WeightSource find);
   llvm::Error packPanels(const TensorInfo &tensor);
   llvm::Error packPanel(const TensorInfo &tensor, int64_t first);
+  llvm::Error packPlane(const TensorInfo &tensor, int64_t plane);
   void narrow(const float *column, int64_t part, float scale);
   llvm::Error packRows();
   llvm::Error packDerived();
@@ -112,7 +113,7 @@ static llvm::Error wrongLayout(const PackedWeight &weight,
 }
 
 llvm::Error Packer::findTensors(WeightSource find) {
-  bool matrix = weight.layout == PackedWeight::Layout::Panels16 ||
+  bool matrix = weight.layout != PackedWeight::Layout::Rows ||
                 weight.derived != Derived::None;
   int64_t expected =
       weight.columns.real() * (matrix ? weight.depth.real() : weight.rows);
@@ -145,6 +146,11 @@ llvm::Error Packer::pack(WeightSource find) {
     if (llvm::Error error = packRows())
       return error;
   }
+  if (weight.layout == PackedWeight::Layout::Planes)
+    for (int64_t plane = 0; plane < weight.planes; ++plane)
+      for (const TensorInfo *tensor : tensors)
+        if (llvm::Error error = packPlane(*tensor, plane))
+          return error;
   for (const TensorInfo *tensor : tensors) {
     if (weight.layout == PackedWeight::Layout::Panels16)
       if (llvm::Error error = packPanels(*tensor))
@@ -201,6 +207,25 @@ llvm::Error Packer::packPanel(const TensorInfo &tensor, int64_t first) {
   return emit(panel);
 }
 
+/// Row j of the plane = W[j], through the padding of both axes.
+llvm::Error Packer::packPlane(const TensorInfo &tensor, int64_t plane) {
+  source.resize(weight.depth.real());
+  bytes.resize(weight.depth.padded() * weight.elementBytes());
+  for (int64_t column = 0; column < weight.columns.padded(); ++column) {
+    block.assign(weight.depth.padded(), 0.0f);
+    if (int64_t row = realIndex(weight.columns, column); row >= 0) {
+      if (llvm::Error error = readColumn(tensor, row, {}, source.data()))
+        return error;
+      spread(weight.depth, source.data(), block.data());
+    }
+    plane ? restOfBF16(block, bytes.data(), plane)
+          : toBF16(block, bytes.data());
+    if (llvm::Error error = emit(bytes))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
 /// Fills `bytes` with one padded column in the packed type.
 void Packer::narrow(const float *column, int64_t part, float scale) {
   llvm::ArrayRef<float> values(column, weight.panelDepth());
@@ -210,7 +235,7 @@ void Packer::narrow(const float *column, int64_t part, float scale) {
     return;
   case Element::BF16:
   case Element::BF16Split:
-    (part ? restOfBF16 : toBF16)(values, bytes.data());
+    part ? restOfBF16(values, bytes.data()) : toBF16(values, bytes.data());
     return;
   case Element::Int8:
     toInt8(values, scale, reinterpret_cast<int8_t *>(bytes.data()));

@@ -38,8 +38,9 @@ static Grouping heads(int64_t count, int64_t size) {
   return {count, size, roundUp(size, lanes)};
 }
 
-BufferAssignment::BufferAssignment(func::FuncOp forward, Workspace &workspace)
-    : workspace(workspace) {
+BufferAssignment::BufferAssignment(func::FuncOp forward, Workspace &workspace,
+                                   int64_t planes)
+    : workspace(workspace), planes(planes) {
   assignBlock(forward.getBody().front());
 }
 
@@ -63,6 +64,53 @@ static bool staysBF16(Value value, const Grouping &columns) {
                   columns.padded() % 64 == 0 &&
                   passesBF16(*from, *to, columns.stride);
          });
+}
+
+/// What reads `value`, through loops that carry it on.
+static void collectUses(Value value, SmallVectorImpl<OpOperand *> &uses,
+                        llvm::SmallDenseSet<Value> &seen) {
+  if (!seen.insert(value).second)
+    return;
+  if (isa<BlockArgument>(value))
+    if (auto layers =
+            dyn_cast<enc::LayersOp>(value.getParentBlock()->getParentOp()))
+      collectUses(layers.getResult(0), uses, seen);
+  for (OpOperand &use : value.getUses()) {
+    Operation *user = use.getOwner();
+    if (isa<enc::YieldOp>(user))
+      user = user->getParentOp();
+    if (auto layers = dyn_cast<enc::LayersOp>(user)) {
+      collectUses(layers.getBody().front().getArgument(0), uses, seen);
+      collectUses(layers.getResult(0), uses, seen);
+    } else {
+      uses.push_back(&use);
+    }
+  }
+}
+
+/// Matrix products read planes, all else reads float32. What is normalised
+/// behind a product is float32 on the way, and a carried value in both forms,
+/// which keeps those of its producers equal.
+void BufferAssignment::setForms(Value value, Buffer &buffer) const {
+  SmallVector<OpOperand *> uses;
+  llvm::SmallDenseSet<Value> seen;
+  collectUses(value, uses, seen);
+  buffer.f32 =
+      isa_and_nonnull<enc::FusedLinearAddNormOp, enc::FusedFeedForwardOp>(
+          value.getDefiningOp()) ||
+      seen.size() > 1;
+  for (OpOperand *use : uses) {
+    Operation *user = use->getOwner();
+    bool product =
+        isa<enc::FusedQKVOp, enc::LinearOp, enc::FusedAttentionOp,
+            enc::FusedLinearAddNormOp, enc::FusedFeedForwardOp>(user) &&
+        use->getOperandNumber() == 0;
+    if (product)
+      buffer.planes = planes;
+    buffer.f32 |= !product || isa<enc::FusedFeedForwardOp>(user);
+  }
+  // What nothing reads is written nevertheless.
+  buffer.f32 |= !buffer.planes;
 }
 
 Buffer BufferAssignment::describe(Value value) const {
@@ -97,6 +145,11 @@ Buffer BufferAssignment::describe(Value value) const {
     buffer.extent = Extent::PerSequence;
     buffer.columns = plain(sequences.getShape().back());
   }
+  if (planes) {
+    buffer.stride = buffer.columns.padded();
+    setForms(value, buffer);
+    return buffer;
+  }
   buffer.staged = staysBF16(value, buffer.columns);
   buffer.stride = buffer.staged ? stagedStride(Arithmetic::BF16Tile,
                                                buffer.columns.padded())
@@ -114,8 +167,23 @@ void BufferAssignment::assignResult(Value value) {
   if (!hasBuffer(value))
     return;
   Buffer buffer = describe(value);
-  buffer.slot = workspace.acquire(buffer.extent, buffer.stride);
+  acquire(buffer);
   buffers[value] = buffer;
+}
+
+void BufferAssignment::acquire(Buffer &buffer, int64_t copies) {
+  if (buffer.f32)
+    buffer.slot = workspace.acquire(buffer.extent, copies * buffer.stride);
+  if (buffer.planes)
+    buffer.planesSlot = workspace.acquire(
+        buffer.extent, planesWords(buffer.planes, buffer.stride));
+}
+
+void BufferAssignment::release(const Buffer &buffer) {
+  if (buffer.f32)
+    workspace.release(buffer.slot);
+  if (buffer.planes)
+    workspace.release(buffer.planesSlot);
 }
 
 /// No use of `value` comes after `op`, which lies in the value's own block.
@@ -141,7 +209,7 @@ void BufferAssignment::releaseOperands(Operation *op) {
           continue;
       // An entry of a stack is there until the stack is not.
       if (!buffers[operand].stacked || isa<enc::StackType>(operand.getType()))
-        workspace.release(buffers[operand].slot);
+        release(buffers[operand]);
     }
 }
 
@@ -150,7 +218,7 @@ void BufferAssignment::assignCarried(Operation *op, Value init, Block &body) {
   Buffer buffer = (*this)[init];
   if (!diesAt(init, op)) {
     buffer = describe(carried);
-    buffer.slot = workspace.acquire(buffer.extent, buffer.stride);
+    acquire(buffer);
   }
   buffers[carried] = buffer;
   buffers[op->getResult(0)] = buffer;
@@ -179,7 +247,7 @@ void BufferAssignment::assignStacks(Operation *op) {
        llvm::zip_equal(yield.getSaved(), layers.getStacks())) {
     Buffer buffer = describe(value);
     int64_t count = cast<enc::StackType>(stack.getType()).getCount();
-    buffer.slot = workspace.acquire(buffer.extent, count * buffer.stride);
+    acquire(buffer, count);
     buffer.stacked = true;
     buffer.firstTrip = layers.getFirstTrip();
     buffers[stack] = buffer;

@@ -34,6 +34,11 @@ struct Buffer {
   /// the loop at work reads and writes its own.
   bool stacked = false;
   int64_t firstTrip = 0;
+  /// On a device: whether the rows exist as float32, and planes of 16 bits for
+  /// matrix products with a slot of their own.
+  bool f32 = true;
+  int64_t planes = 0;
+  int64_t planesSlot = -1;
 
   /// Of so many rows: staged ones are read in whole tiles.
   int64_t words(int64_t rows) const;
@@ -50,13 +55,20 @@ struct Buffer {
 /// cache line.
 int64_t rowStride(int64_t paddedColumns);
 
+/// The slot in elements of float32 that a row takes as planes of 16 bits.
+inline int64_t planesWords(int64_t planes, int64_t stride) {
+  return planes * stride / 2;
+}
+
 /// Liveness of the values of one block and of the loop bodies in it, in
 /// program order; assigns slots first-fit. A value whose memory another may
 /// take over is released after its last use. What enc.layers saves for the
 /// backward pass lies where it is made, in the memory of the stack.
 class BufferAssignment {
 public:
-  BufferAssignment(mlir::func::FuncOp forward, Workspace &workspace);
+  /// `planes`: of 16 bits, that matrix products of a device read; 0 on the CPU.
+  BufferAssignment(mlir::func::FuncOp forward, Workspace &workspace,
+                   int64_t planes = 0);
 
   /// Shape of `value` without a slot: the layout its producer writes.
   Buffer describe(mlir::Value value) const;
@@ -80,10 +92,14 @@ private:
   void assignNext(mlir::Operation *op, mlir::Block &body);
   void noteDepth(mlir::Operation *op);
   void assignResult(mlir::Value value);
+  void acquire(Buffer &buffer, int64_t copies = 1);
+  void release(const Buffer &buffer);
+  void setForms(mlir::Value value, Buffer &buffer) const;
   bool diesAt(mlir::Value value, mlir::Operation *op) const;
   void releaseOperands(mlir::Operation *op);
 
   Workspace &workspace;
+  int64_t planes;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseSet<mlir::Operation *> copied;
   /// Layout of what the linear layer of a weight reads.

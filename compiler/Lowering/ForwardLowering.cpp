@@ -70,6 +70,13 @@ static LogicalResult verifyArguments(func::FuncOp forward, bool training) {
          << (training ? ", offsets, labels and random" : " and offsets");
 }
 
+FailureOr<std::vector<LoweredOutput>>
+bertc::verifyForward(func::FuncOp forward) {
+  if (failed(verifyArguments(forward, false)))
+    return failure();
+  return outputsOf(forward);
+}
+
 namespace {
 /// The training function of a module, if it has one.
 struct Training {
@@ -123,8 +130,8 @@ FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
   if (!splitTokens || splitTokens.getInt() < 1)
     return module.emitError("lacks a positive '")
            << rowSplitTokensName << "'; run enc-plan before lowering";
-  FailureOr<std::vector<LoweredOutput>> outputs = outputsOf(forward);
-  if (failed(outputs) || failed(verifyArguments(forward, false)))
+  FailureOr<std::vector<LoweredOutput>> outputs = verifyForward(forward);
+  if (failed(outputs))
     return failure();
 
   WeightLayoutBuilder weights;

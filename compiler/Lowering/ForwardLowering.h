@@ -15,6 +15,7 @@
 #define BERTC_COMPILER_LOWERING_FORWARDLOWERING_H
 
 #include "compiler/Lowering/LoweredTraining.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <optional>
@@ -32,6 +33,11 @@ struct LoweredForward {
   std::vector<LoweredOutput> outputs;
   std::optional<LoweredTraining> training;
 };
+
+/// The outputs of a forward function, whose arguments and results are as
+/// lowering expects them; what is not, is reported.
+mlir::FailureOr<std::vector<LoweredOutput>>
+verifyForward(mlir::func::FuncOp forward);
 
 /// Lowers @forward and, if there is one, @train of `module`, which must be
 /// fused and carry the plans of one target. Errors are reported at the op that

@@ -44,6 +44,10 @@ struct PackedWeight {
     /// embedding tables. A source is [rows, columns.real()] or, for rows == 1,
     /// [columns.real()].
     Rows,
+    /// For tensor cores of GPUs: `planes` matrices of Element::BF16
+    /// [columns.padded()*sources][depth.padded()], whose sum is the weight. A
+    /// source is as for Panels16.
+    Planes,
   };
   /// How one number of a Panels16 weight is stored. The k steps that one
   /// instruction multiplies lie together; k is padded with zeros to whole AMX
@@ -65,10 +69,11 @@ struct PackedWeight {
   std::string name; // unique, for the manifest: "layer.qkv.weight"
   std::vector<std::string> sources;
   Layout layout = Layout::Rows;
-  Element element = Element::F32; // Panels16 only
+  Element element = Element::F32; // not of Rows
+  int64_t planes = 1;             // Planes only
   Derived derived = Derived::None;
   Grouping columns;
-  Grouping depth; // Panels16, and of the weight behind a derived one
+  Grouping depth; // not of Rows, but of the weight behind a derived one
   /// Int8 and what is derived from it: k steps, with their padding, that are
   /// turned together before they are rounded, times H / rotation, see
   /// Kernels/CPU/Rotate.h. A power of two that divides depth.padded().
@@ -92,8 +97,15 @@ struct PackedWeight {
     if (derived == Derived::Smoothing)
       return 4 * depth.padded();
     int64_t cols = columns.padded() * static_cast<int64_t>(sources.size());
-    return layout == Layout::Panels16 ? elementBytes() * cols * panelDepth()
-                                      : 4 * cols * rows;
+    switch (layout) {
+    case Layout::Panels16:
+      return elementBytes() * cols * panelDepth();
+    case Layout::Planes:
+      return planes * elementBytes() * cols * depth.padded();
+    case Layout::Rows:
+      return 4 * cols * rows;
+    }
+    return 0;
   }
 };
 

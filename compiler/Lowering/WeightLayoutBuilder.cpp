@@ -33,7 +33,7 @@ int64_t WeightLayoutBuilder::add(PackedWeight weight) {
   for (auto [i, known] : llvm::enumerate(result.weights))
     if (known.name == weight.name && known.layout == weight.layout &&
         known.rows == weight.rows && known.element == weight.element &&
-        known.rotation == weight.rotation &&
+        known.rotation == weight.rotation && known.planes == weight.planes &&
         same(known.columns, weight.columns) && same(known.depth, weight.depth))
       return i;
   result.weights.push_back(std::move(weight));
@@ -70,11 +70,16 @@ void WeightLayoutBuilder::finish() {
   result.size = roundUp(offset, page);
 }
 
-Place WeightLayoutBuilder::place(KernelBuilder &k, Value weights, int64_t index,
-                                 Value layer) const {
+Value WeightLayoutBuilder::offset(KernelBuilder &k, int64_t index,
+                                  Value layer) const {
   const PackedWeight &weight = result.weights[index];
   Value offset = k.index(weight.offset / 4);
   if (layer && weight.layerStride)
     offset = k.add(offset, k.mul(layer, weight.layerStride / 4));
-  return {weights, offset};
+  return offset;
+}
+
+Place WeightLayoutBuilder::place(KernelBuilder &k, Value weights, int64_t index,
+                                 Value layer) const {
+  return {weights, offset(k, index, layer)};
 }

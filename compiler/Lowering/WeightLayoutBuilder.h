@@ -28,6 +28,9 @@ public:
   void finish();
   const WeightLayout &layout() const { return result; }
 
+  /// Words of 4 bytes before weight `index`; `layer` is null outside of the
+  /// layers.
+  mlir::Value offset(KernelBuilder &k, int64_t index, mlir::Value layer) const;
   /// First element of weight `index`; `layer` is null outside of the layers.
   Place place(KernelBuilder &k, mlir::Value weights, int64_t index,
               mlir::Value layer) const;

@@ -42,17 +42,21 @@ void Workspace::needScratch(int64_t elements, int64_t elementsPerKey) {
   scratchPerKey = std::max(scratchPerKey, elementsPerKey);
 }
 
+Value Workspace::offset(KernelBuilder &k, Value tokens, Value sequences,
+                        int64_t number) const {
+  const Slot &slot = slots[number];
+  if (slot.extent == Extent::Fixed)
+    return k.index(slot.offset);
+  Value offset = k.index(totals[0]);
+  if (slot.extent == Extent::PerToken)
+    return k.add(offset, k.mul(tokens, slot.offset));
+  offset = k.add(offset, k.mul(tokens, totals[1]));
+  return k.add(offset, k.mul(sequences, slot.offset));
+}
+
 Place Workspace::slot(KernelBuilder &k, const CallFrame &frame,
                       int64_t number) const {
-  const Slot &slot = slots[number];
-  Value offset = k.index(0);
-  if (slot.extent == Extent::Fixed)
-    return {frame.workspace, k.index(slot.offset)};
-  offset = k.index(totals[0]);
-  if (slot.extent == Extent::PerToken)
-    return {frame.workspace, k.add(offset, k.mul(frame.tokens, slot.offset))};
-  offset = k.add(offset, k.mul(frame.tokens, totals[1]));
-  return {frame.workspace, k.add(offset, k.mul(frame.sequences, slot.offset))};
+  return {frame.workspace, offset(k, frame.tokens, frame.sequences, number)};
 }
 
 Place Workspace::scratch(KernelBuilder &k, const CallFrame &frame) const {

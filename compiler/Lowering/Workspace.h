@@ -34,6 +34,8 @@ public:
 
   /// First element of the slot / of the thread's scratch. Valid once all slots
   /// are acquired: assignment and emission are separate walks.
+  mlir::Value offset(KernelBuilder &k, mlir::Value tokens,
+                     mlir::Value sequences, int64_t slot) const;
   Place slot(KernelBuilder &k, const CallFrame &frame, int64_t slot) const;
   Place scratch(KernelBuilder &k, const CallFrame &frame) const;
 

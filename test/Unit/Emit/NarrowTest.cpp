@@ -24,8 +24,7 @@ static float ofBits(uint32_t bits) {
   return value;
 }
 
-using Convert = void (*)(llvm::ArrayRef<float>, uint8_t *);
-
+template <typename Convert>
 static uint16_t convert(Convert function, float value) {
   uint8_t bytes[2];
   function(value, bytes);
@@ -64,17 +63,36 @@ TEST(Narrow, BF16KeepsNaN) {
   }
 }
 
+static void restOf(llvm::ArrayRef<float> values, uint8_t *result) {
+  restOfBF16(values, result);
+}
+
+// Three parts hold all 24 bits of the significand.
+TEST(Narrow, PlanesOfBF16) {
+  for (float value : {0.1f, -3.14159f, 1.00390625f, 12345.678f, 1e-20f}) {
+    float sum = ofBits(uint32_t(convert(toBF16, value)) << 16);
+    for (int64_t before : {1, 2})
+      sum += ofBits(uint32_t(convert(
+                        [&](llvm::ArrayRef<float> values, uint8_t *result) {
+                          restOfBF16(values, result, before);
+                        },
+                        value))
+                    << 16);
+    EXPECT_EQ(sum, value);
+  }
+}
+
 // The two parts hold 16 bits of the significand.
 TEST(Narrow, RestOfBF16) {
   for (float value : {0.1f, -3.14159f, 1.00390625f, 12345.678f}) {
     float high = ofBits(uint32_t(convert(toBF16, value)) << 16);
-    float rest = ofBits(uint32_t(convert(restOfBF16, value)) << 16);
+    float rest = ofBits(uint32_t(convert(restOf, value)) << 16);
     EXPECT_LE(std::fabs(high + rest - value), std::fabs(value) / 131072);
   }
-  EXPECT_EQ(convert(restOfBF16, 1.5f), 0);
-  EXPECT_EQ(convert(restOfBF16, INFINITY), 0);
-  EXPECT_EQ(convert(restOfBF16, std::nanf("")), 0);
-  EXPECT_EQ(convert(restOfBF16, std::numeric_limits<float>::max()), 0);
+  EXPECT_EQ(convert(restOf, 1.5f), 0);
+  EXPECT_EQ(convert(restOf, INFINITY), 0);
+  EXPECT_EQ(convert(restOf, std::nanf("")), 0);
+  EXPECT_EQ(convert(restOf, std::numeric_limits<float>::max()), 0);
 }
 
 TEST(Narrow, Int8RoundsToNearestEven) {

@@ -1,0 +1,108 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Arguments of all launches take the same words on the stack, one after the
+// other: launch() copies them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/DeviceFrame.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "runtime/abi/abi.h"
+#include <cstddef>
+
+using namespace mlir;
+using namespace bertc;
+
+static constexpr int64_t maxArguments = 24;
+
+static Type pointerType(KernelBuilder &k) {
+  return LLVM::LLVMPointerType::get(k.b.getContext());
+}
+
+static Value slotOf(KernelBuilder &k, Value array, int64_t number) {
+  return LLVM::GEPOp::create(
+      k.b, k.loc, pointerType(k), k.b.getI64Type(), array,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});
+}
+
+DeviceFrame::DeviceFrame(KernelBuilder &k, Value call) : k(k), call(call) {
+  Type i64 = k.b.getI64Type();
+  auto size = [&](int64_t at) {
+    return arith::IndexCastOp::create(k.b, k.loc, k.indexType(),
+                                      field(at, i64));
+  };
+  tokens = size(offsetof(bertc_device_call, tokens));
+  sequences = size(offsetof(bertc_device_call, sequences));
+  longest = size(offsetof(bertc_device_call, longest));
+  weights = field(offsetof(bertc_device_call, weights), i64);
+  workspace = field(offsetof(bertc_device_call, workspace), i64);
+  inputIds = field(offsetof(bertc_device_call, input_ids), i64);
+  tokenTypeIds = field(offsetof(bertc_device_call, token_type_ids), i64);
+  positionIds = field(offsetof(bertc_device_call, position_ids), i64);
+  offsets = field(offsetof(bertc_device_call, offsets), i64);
+  outputRows = field(offsetof(bertc_device_call, output_rows), i64);
+
+  Value count = LLVM::ConstantOp::create(k.b, k.loc, i64,
+                                         k.b.getI64IntegerAttr(maxArguments));
+  slots = LLVM::AllocaOp::create(k.b, k.loc, pointerType(k), i64, count);
+  pointers = LLVM::AllocaOp::create(k.b, k.loc, pointerType(k), i64, count);
+  for (int64_t i = 0; i < maxArguments; ++i)
+    LLVM::StoreOp::create(k.b, k.loc, slotOf(k, slots, i),
+                          slotOf(k, pointers, i));
+}
+
+Value DeviceFrame::field(int64_t byteOffset, Type type) {
+  Value address = LLVM::GEPOp::create(
+      k.b, k.loc, pointerType(k), k.b.getI8Type(), call,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(byteOffset)});
+  return LLVM::LoadOp::create(k.b, k.loc, type, address);
+}
+
+void DeviceFrame::launch(const DeviceKernel &kernel, std::array<Value, 3> grid,
+                         ValueRange arguments) {
+  assert(arguments.size() <= maxArguments);
+  for (auto [i, argument] : llvm::enumerate(arguments))
+    LLVM::StoreOp::create(k.b, k.loc, argument, slotOf(k, slots, i));
+  Type i64 = k.b.getI64Type(), pointer = pointerType(k);
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(k.b.getContext()),
+                                  {pointer, i64, i64, i64, i64, pointer});
+  SmallVector<Value> operands = {
+      field(offsetof(bertc_device_call, launch), pointer), call,
+      LLVM::ConstantOp::create(k.b, k.loc, i64,
+                               k.b.getI64IntegerAttr(kernel.number))};
+  for (Value blocks : grid)
+    operands.push_back(toWide(blocks));
+  operands.push_back(pointers);
+  LLVM::CallOp::create(k.b, k.loc, type, operands);
+}
+
+void DeviceFrame::withOutput(int64_t number,
+                             llvm::function_ref<void(Value)> body) {
+  Type i64 = k.b.getI64Type();
+  Value output = field(
+      offsetof(bertc_device_call, outputs) + number * sizeof(uint64_t), i64);
+  Value zero =
+      LLVM::ConstantOp::create(k.b, k.loc, i64, k.b.getI64IntegerAttr(0));
+  Value wanted =
+      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, output, zero);
+  k.ifThen(wanted, [&] { body(output); });
+}
+
+Value DeviceFrame::address(Value base, Value words) {
+  Value bytes = toWide(k.mul(words, int64_t(sizeof(float))));
+  return arith::AddIOp::create(k.b, k.loc, base, bytes);
+}
+Value DeviceFrame::toInt(Value index) {
+  return arith::IndexCastOp::create(k.b, k.loc, k.b.getI32Type(), index);
+}
+Value DeviceFrame::toWide(Value index) {
+  return arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), index);
+}

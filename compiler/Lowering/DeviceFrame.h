@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The host code's view of bertc_device_call (runtime/abi/abi.h): its fields as
+// SSA values, and launches of kernels.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_DEVICEFRAME_H
+#define BERTC_COMPILER_LOWERING_DEVICEFRAME_H
+
+#include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Kernels/GPU/GpuBuilder.h"
+
+namespace bertc {
+
+class DeviceFrame {
+public:
+  /// Emits the loads at the builder's insertion point, the start of a function;
+  /// `call` is the !llvm.ptr to the frame.
+  DeviceFrame(KernelBuilder &k, mlir::Value call);
+
+  /// `arguments` are those of the kernel: i64 (also addresses), i32 or f32.
+  /// The numbers of blocks are index values.
+  void launch(const DeviceKernel &kernel, std::array<mlir::Value, 3> grid,
+              mlir::ValueRange arguments);
+  /// Runs `body` with the address of output `number` if it is wanted.
+  void withOutput(int64_t number,
+                  llvm::function_ref<void(mlir::Value address)> body);
+
+  /// Address of what lies `words` (index) times 4 bytes behind `base`.
+  mlir::Value address(mlir::Value base, mlir::Value words);
+  mlir::Value toInt(mlir::Value index);  // i32
+  mlir::Value toWide(mlir::Value index); // i64
+
+  mlir::Value tokens, sequences, longest; // index
+  mlir::Value weights, workspace;         // i64, addresses, as all below
+  mlir::Value inputIds, tokenTypeIds, positionIds, offsets, outputRows;
+
+private:
+  mlir::Value field(int64_t byteOffset, mlir::Type type);
+
+  KernelBuilder &k;
+  mlir::Value call;
+  mlir::Value slots, pointers; // of arguments, on the stack
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_DEVICEFRAME_H

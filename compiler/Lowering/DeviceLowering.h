@@ -1,0 +1,50 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From the fused forward function to kernels of a GPU and the host code that
+// launches them in stream order.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_DEVICELOWERING_H
+#define BERTC_COMPILER_LOWERING_DEVICELOWERING_H
+
+#include "compiler/Lowering/LoweredTraining.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace bertc {
+
+struct DeviceTarget;
+
+/// A kernel of the table, as bertc_kernel_desc.
+struct LoweredKernel {
+  std::string name;
+  int64_t threads = 0;
+  int64_t sharedBytes = 0;
+  uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
+};
+
+struct LoweredDevice {
+  mlir::OwningOpRef<mlir::ModuleOp> kernels; // a gpu.module
+  mlir::OwningOpRef<mlir::ModuleOp> host;    // func + llvm + arith + scf
+  std::string entry;                         // bertc_device_forward_fn
+  bertc_workspace workspace;
+  std::vector<LoweredKernel> table;
+  WeightLayout weights;
+  std::vector<LoweredOutput> outputs;
+};
+
+/// Lowers @forward of `module`, which must be fused. `planes` is what matrix
+/// products read of each value, see Kernels/GPU/DeviceRows.h. Errors are
+/// reported at the op that has no kernel.
+mlir::FailureOr<LoweredDevice>
+lowerDevice(mlir::ModuleOp module, const DeviceTarget &target, int64_t planes);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_DEVICELOWERING_H

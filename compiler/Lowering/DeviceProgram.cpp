@@ -1,0 +1,507 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The launches of each op. Rows are float32 where they are added or normalised,
+// and planes of 16 bits where a matrix product reads them; their producer
+// writes both at once.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/DeviceProgram.h"
+#include "compiler/Kernels/GPU/Attention.h"
+#include "compiler/Kernels/GPU/Norm.h"
+#include "compiler/Kernels/GPU/Rows.h"
+#include "compiler/Lowering/ProgramEmission.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace bertc;
+
+DeviceProgram::DeviceProgram(func::FuncOp forward, const DeviceTarget &target,
+                             int64_t planes, WeightLayoutBuilder &weights)
+    : forward(forward), target(target), planes(planes), weights(weights),
+      buffers(forward, workspace, planes) {}
+
+LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
+                                  GpuBuilder &kernels) {
+  k = &host;
+  frame = &hostFrame;
+  device = &kernels;
+  work.clear();
+  return emitBlock(forward.getBody().front());
+}
+
+std::vector<LoweredKernel> DeviceProgram::table() const {
+  std::vector<LoweredKernel> result;
+  for (const DeviceKernel &kernel : device->kernels()) {
+    auto known = work.find(kernel.name);
+    Work done = known == work.end() ? Work() : known->second;
+    result.push_back({kernel.name, kernel.threads, kernel.sharedBytes,
+                      done.perToken, done.perSequence, done.perPair});
+  }
+  return result;
+}
+
+LogicalResult DeviceProgram::emitBlock(Block &block) {
+  for (Operation &op : block)
+    if (failed(emitOp(&op)))
+      return failure();
+  return success();
+}
+
+LogicalResult DeviceProgram::emitOp(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](enc::LayersOp o) { return emitLayers(o); })
+      .Case([&](func::ReturnOp o) { return emitReturn(o); })
+      .Case([&](enc::FusedEmbedNormOp o) { return emitEmbedNorm(o); })
+      .Case([&](enc::EmbedOp o) { return emitEmbed(o); })
+      .Case([&](enc::FusedQKVOp o) { return emitQKV(o); })
+      .Case([&](enc::FusedAttentionOp o) { return emitAttention(o); })
+      .Case([&](enc::LinearOp o) { return emitLinear(o); })
+      .Case([&](enc::FusedLinearAddNormOp o) { return emitLinearAddNorm(o); })
+      .Case([&](enc::FusedFeedForwardOp o) { return emitFeedForward(o); })
+      .Case([&](enc::LayerNormOp o) { return emitLayerNorm(o); })
+      .Case([&](enc::PoolOp o) { return emitPool(o); })
+      .Case([&](enc::NormalizeOp o) { return emitNormalize(o); })
+      .Case<enc::AddOp, enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp,
+            enc::TanhOp>([&](Operation *o) { return emitElementwise(o); })
+      .Case([](enc::YieldOp) { return success(); })
+      .Default([](Operation *o) {
+        return o->emitOpError("has no kernel for a GPU; run the fusion passes "
+                              "first");
+      });
+}
+
+LogicalResult DeviceProgram::verifyPlain(Operation *op, Value value) {
+  return bertc::verifyPlain(op, bufferOf(value));
+}
+
+//===----------------------------------------------------------------------===//
+// Values and weights
+//===----------------------------------------------------------------------===//
+
+DeviceForms DeviceProgram::formsOf(const Buffer &buffer) const {
+  DeviceForms forms;
+  forms.f32 = buffer.f32;
+  forms.planes = buffer.planes;
+  return forms;
+}
+Value DeviceProgram::rowsOf(const Buffer &buffer) const {
+  return buffer.extent == Extent::PerToken ? frame->tokens : frame->sequences;
+}
+Value DeviceProgram::f32Of(const Buffer &buffer) {
+  return frame->address(
+      frame->workspace,
+      workspace.offset(*k, frame->tokens, frame->sequences, buffer.slot));
+}
+Value DeviceProgram::planesOf(const Buffer &buffer) {
+  return frame->address(
+      frame->workspace,
+      workspace.offset(*k, frame->tokens, frame->sequences, buffer.planesSlot));
+}
+Value DeviceProgram::planeStride(const Buffer &buffer) {
+  return frame->toWide(k->mul(rowsOf(buffer), buffer.stride));
+}
+void DeviceProgram::appendOutputs(const Buffer &buffer, Values &arguments) {
+  if (buffer.f32)
+    arguments.push_back(f32Of(buffer));
+  if (buffer.planes)
+    arguments.append({planesOf(buffer), planeStride(buffer)});
+}
+int64_t DeviceProgram::reserved(Operation *op, int64_t number, Extent extent,
+                                int64_t words) {
+  auto [entry, isNew] = slots.insert({{op, number}, 0});
+  if (isNew)
+    entry->second = workspace.reserve(extent, words);
+  return entry->second;
+}
+
+enc::WeightOp DeviceProgram::weightOp(StringAttr symbol) {
+  return SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(forward, symbol);
+}
+Value DeviceProgram::weight(PackedWeight packed, StringAttr symbol) {
+  packed.layers = weightOp(symbol).getLayers().value_or(1);
+  int64_t index = weights.add(std::move(packed));
+  return frame->address(frame->weights, weights.offset(*k, index, layer));
+}
+static std::vector<std::string> namesOf(ArrayRef<StringAttr> symbols) {
+  std::vector<std::string> names;
+  for (StringAttr symbol : symbols)
+    names.push_back(symbol.str());
+  return names;
+}
+Value DeviceProgram::vector(ArrayRef<StringAttr> symbols, Grouping columns) {
+  PackedWeight packed;
+  packed.sources = namesOf(symbols);
+  packed.columns = columns;
+  return weight(std::move(packed), symbols.front());
+}
+Value DeviceProgram::table(StringAttr symbol) {
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(weightOp(symbol).getType()).getShape();
+  PackedWeight packed;
+  packed.sources = namesOf(symbol);
+  packed.rows = shape[0];
+  packed.columns = plainColumns(shape[1]);
+  return weight(std::move(packed), symbol);
+}
+Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
+                            Grouping depth) {
+  PackedWeight packed;
+  packed.sources = namesOf(symbols);
+  packed.layout = PackedWeight::Layout::Planes;
+  packed.element = PackedWeight::Element::BF16;
+  packed.planes = planes;
+  packed.columns = columns;
+  packed.depth = depth;
+  return weight(std::move(packed), symbols.front());
+}
+
+//===----------------------------------------------------------------------===//
+// Shared launches
+//===----------------------------------------------------------------------===//
+
+static DeviceRows shapeOf(const Buffer &buffer) {
+  RowShape shape = buffer.rows();
+  return {shape.width, shape.stride};
+}
+
+void DeviceProgram::launchRows(const DeviceKernel &kernel, const Buffer &rows,
+                               ValueRange arguments) {
+  Value one = k->index(1);
+  frame->launch(kernel, {k->ceilDiv(rowsOf(rows), rowsOfBlock), one, one},
+                arguments);
+}
+
+void DeviceProgram::launchColumns(const DeviceKernel &kernel,
+                                  const Buffer &rows, int64_t columns,
+                                  ValueRange arguments) {
+  frame->launch(kernel,
+                {rowsOf(rows), k->index(blocksOfColumns(columns)), k->index(1)},
+                arguments);
+}
+
+/// Sources side by side, each with the same columns.
+static Grouping shareOf(const Grouping &columns, int64_t sources) {
+  return {columns.count / sources, columns.size, columns.stride};
+}
+
+void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
+                           const Buffer &y, ArrayRef<StringAttr> matrices,
+                           ArrayRef<StringAttr> biases,
+                           ActivationFunction activation,
+                           std::optional<Residual> residual) {
+  DeviceLinearShape shape;
+  shape.depth = x.columns.padded();
+  shape.columns = y.columns.padded();
+  shape.inputStride = x.stride;
+  shape.planes = planes;
+  shape.bias = !biases.empty();
+  shape.activation = activation;
+  shape.residual = residual.has_value();
+  shape.residualStride = residual ? residual->stride : 0;
+  shape.outputs = formsOf(y);
+  shape.outputStride = y.stride;
+
+  int64_t sources = matrices.size();
+  Grouping columns = sources == 1 ? y.columns : shareOf(y.columns, sources);
+  Values fixed = {planesOf(x), planeStride(x),
+                  matrix(matrices, columns, x.columns)};
+  if (shape.bias)
+    fixed.push_back(vector(biases, columns));
+  if (residual)
+    fixed.push_back(residual->address);
+  appendOutputs(y, fixed);
+
+  Value rows = rowsOf(y);
+  bool perToken = y.extent == Extent::PerToken;
+  auto launch = [&](const DeviceLinearPlan &plan, int64_t most) {
+    DeviceKernel kernel = linearKernel(*device, shape, plan);
+    Values arguments = fixed;
+    if (plan.splits > 1) {
+      // The plans of many rows have no splits, so the sizes are fixed ones.
+      auto place = [&](int64_t which, int64_t bytes) {
+        int64_t slot =
+            reserved(op, number + which, Extent::Fixed, (bytes + 3) / 4);
+        return frame->address(
+            frame->workspace,
+            workspace.offset(*k, frame->tokens, frame->sequences, slot));
+      };
+      arguments.push_back(place(0, linearPartialBytes(shape, plan, most)));
+      arguments.push_back(place(1, linearTickets(shape, plan, most) * 4));
+    }
+    arguments.push_back(frame->toInt(rows));
+    DeviceGrid grid = linearGrid(shape, plan, 1);
+    frame->launch(
+        kernel,
+        {k->index(grid.x), k->ceilDiv(rows, plan.blockRows), k->index(grid.z)},
+        arguments);
+    uint64_t flops = 2 * uint64_t(shape.depth) * uint64_t(shape.columns);
+    work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0};
+  };
+
+  DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
+  std::function<void(size_t)> choose = [&](size_t i) {
+    if (i + 1 == plans.size()) {
+      launch(plans[i].second, 0);
+      return;
+    }
+    int64_t next = plans[i + 1].first;
+    k->ifThen(
+        k->less(rows, k->index(next)),
+        [&] { launch(plans[i].second, next - 1); }, [&] { choose(i + 1); });
+  };
+  choose(0);
+}
+
+void DeviceProgram::normalize(Value from, Value to, double epsilon,
+                              StringAttr gain, StringAttr bias) {
+  const Buffer &in = bufferOf(from), &out = bufferOf(to);
+  Values arguments = {f32Of(in), vector({gain}, out.columns),
+                      vector({bias}, out.columns)};
+  appendOutputs(out, arguments);
+  arguments.append({k->scalar(epsilon), frame->toInt(rowsOf(out))});
+  launchRows(layerNormKernel(*device, shapeOf(out), formsOf(out)), out,
+             arguments);
+}
+
+void DeviceProgram::copyRows(Value from, Value to) {
+  const Buffer &in = bufferOf(from), &out = bufferOf(to);
+  Values arguments = {f32Of(in)};
+  appendOutputs(out, arguments);
+  launchColumns(activationKernel(*device, ActivationFunction::None, shapeOf(in),
+                                 formsOf(out), out.stride),
+                out, out.columns.padded(), arguments);
+}
+
+//===----------------------------------------------------------------------===//
+// Loops and outputs
+//===----------------------------------------------------------------------===//
+
+LogicalResult DeviceProgram::emitLayers(enc::LayersOp op) {
+  Block &body = op.getBody().front();
+  Value carried = body.getArgument(0);
+  Value next = body.getTerminator()->getOperand(0);
+  if (failed(verifyPlain(op, op.getInit())) || failed(verifyPlain(op, next)))
+    return failure();
+  // Hidden state `index` is the carried value before layer `index`.
+  auto collect = [&](Value reached, int64_t index) {
+    for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
+      Value result = op.getResult(i + 1);
+      if (wanted != index)
+        continue;
+      auto copy = [&] { copyRows(op.getResult(0), result); };
+      if (reached)
+        k->ifThen(k->equal(reached, k->index(index)), copy);
+      else
+        copy();
+    }
+  };
+  if (bufferOf(op.getInit()).slot != bufferOf(carried).slot)
+    copyRows(op.getInit(), carried);
+  int64_t first = op.getFirstTrip(), trips = op.getEndTrip();
+  LogicalResult result = success();
+  k->forLoop(k->index(first), k->index(trips), 1, [&](Value trip) {
+    layer = trip;
+    for (int64_t i = first; i < trips; ++i)
+      collect(layer, i);
+    result = emitBlock(body);
+    if (buffers.needsCopy(op))
+      copyRows(next, carried);
+  });
+  layer = {};
+  collect({}, trips);
+  return result;
+}
+
+LogicalResult DeviceProgram::emitReturn(Operation *op) {
+  for (auto [i, value] : llvm::enumerate(op->getOperands())) {
+    const Buffer &buffer = bufferOf(value);
+    bool mapped = buffer.extent == Extent::PerToken;
+    frame->withOutput(i, [&](Value address) {
+      Values arguments = {f32Of(buffer)};
+      if (mapped)
+        arguments.push_back(frame->outputRows);
+      arguments.push_back(address);
+      DeviceRows shape = shapeOf(buffer);
+      launchColumns(outputKernel(*device, shape, mapped), buffer, shape.width,
+                    arguments);
+    });
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+static StringAttr symbolOf(FlatSymbolRefAttr symbol) {
+  return symbol.getAttr();
+}
+
+/// The caller's array behind an id argument of the forward function.
+static Value idsOf(DeviceFrame &frame, Value argument) {
+  switch (cast<BlockArgument>(argument).getArgNumber()) {
+  case 0:
+    return frame.inputIds;
+  case 1:
+    return frame.tokenTypeIds;
+  default:
+    return frame.positionIds;
+  }
+}
+
+LogicalResult DeviceProgram::emitEmbedNorm(enc::FusedEmbedNormOp op) {
+  const Buffer &out = bufferOf(op.getResult());
+  Values arguments;
+  for (Value ids : {op.getIds(), op.getTypes(), op.getPositions()})
+    arguments.push_back(idsOf(*frame, ids));
+  for (FlatSymbolRefAttr symbol : {op.getWordTableAttr(), op.getTypeTableAttr(),
+                                   op.getPositionTableAttr()})
+    arguments.push_back(table(symbolOf(symbol)));
+  arguments.push_back(vector({symbolOf(op.getGainAttr())}, out.columns));
+  arguments.push_back(vector({symbolOf(op.getBiasAttr())}, out.columns));
+  appendOutputs(out, arguments);
+  arguments.append({k->scalar(op.getEpsilon().convertToDouble()),
+                    frame->toInt(frame->tokens)});
+  launchRows(embedNormKernel(*device, shapeOf(out), formsOf(out)), out,
+             arguments);
+  return success();
+}
+
+LogicalResult DeviceProgram::emitEmbed(enc::EmbedOp op) {
+  const Buffer &out = bufferOf(op.getResult());
+  Values arguments = {idsOf(*frame, op.getIds()),
+                      table(symbolOf(op.getTableAttr()))};
+  appendOutputs(out, arguments);
+  arguments.push_back(frame->toInt(frame->tokens));
+  launchRows(embedKernel(*device, shapeOf(out), formsOf(out)), out, arguments);
+  return success();
+}
+
+LogicalResult DeviceProgram::emitQKV(enc::FusedQKVOp op) {
+  linear(op, 0, bufferOf(op.getInput()), bufferOf(op.getResult()),
+         {symbolOf(op.getQueryAttr()), symbolOf(op.getKeyAttr()),
+          symbolOf(op.getValueAttr())},
+         {symbolOf(op.getQueryBiasAttr()), symbolOf(op.getKeyBiasAttr()),
+          symbolOf(op.getValueBiasAttr())},
+         ActivationFunction::None);
+  return success();
+}
+
+LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
+  const Buffer &in = bufferOf(op.getQkv()), &out = bufferOf(op.getResult());
+  DeviceAttentionShape shape;
+  shape.heads = out.columns.count;
+  shape.headSize = out.columns.size;
+  shape.headStride = out.columns.stride;
+  shape.inputStride = in.stride;
+  shape.planes = planes;
+  shape.scale = op.getScale().convertToDouble();
+  shape.outputs = formsOf(out);
+  shape.outputStride = out.stride;
+  DeviceAttentionPlan plan = planDeviceAttention(shape.headStride, planes);
+  DeviceKernel kernel = attentionKernel(*device, shape, plan);
+  Values arguments = {planesOf(in), planeStride(in), frame->offsets};
+  appendOutputs(out, arguments);
+  arguments.push_back(frame->toInt(frame->longest));
+  frame->launch(kernel,
+                {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
+                 frame->sequences},
+                arguments);
+  work[kernel.name].perPair =
+      4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
+  return success();
+}
+
+LogicalResult DeviceProgram::emitLinear(enc::LinearOp op) {
+  SmallVector<StringAttr> bias;
+  if (op.getBiasAttr())
+    bias.push_back(symbolOf(op.getBiasAttr()));
+  linear(op, 0, bufferOf(op.getInput()), bufferOf(op.getResult()),
+         {symbolOf(op.getWeightAttr())}, bias, ActivationFunction::None);
+  return success();
+}
+
+LogicalResult DeviceProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
+  const Buffer &residual = bufferOf(op.getResidual());
+  Buffer sum = bufferOf(op.getResult());
+  sum.planes = 0; // they are of what is normalised
+  linear(op, 0, bufferOf(op.getInput()), sum, {symbolOf(op.getWeightAttr())},
+         {symbolOf(op.getBiasAttr())}, ActivationFunction::None,
+         Residual{f32Of(residual), residual.stride});
+  normalize(op.getResult(), op.getResult(), op.getEpsilon().convertToDouble(),
+            symbolOf(op.getGainAttr()), symbolOf(op.getNormBiasAttr()));
+  return success();
+}
+
+LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
+  const Buffer &in = bufferOf(op.getInput());
+  Buffer middle;
+  middle.columns = plainColumns(
+      cast<RankedTensorType>(weightOp(symbolOf(op.getUpAttr())).getType())
+          .getShape()[0]);
+  middle.stride = middle.columns.padded();
+  middle.f32 = false;
+  middle.planes = planes;
+  middle.planesSlot =
+      reserved(op, -1, Extent::PerToken, planesWords(planes, middle.stride));
+  Buffer sum = bufferOf(op.getResult());
+  sum.planes = 0;
+  linear(op, 0, in, middle, {symbolOf(op.getUpAttr())},
+         {symbolOf(op.getUpBiasAttr())}, activationOf(op.getActivation()));
+  linear(op, 2, middle, sum, {symbolOf(op.getDownAttr())},
+         {symbolOf(op.getDownBiasAttr())}, ActivationFunction::None,
+         Residual{f32Of(in), in.stride});
+  normalize(op.getResult(), op.getResult(), op.getEpsilon().convertToDouble(),
+            symbolOf(op.getGainAttr()), symbolOf(op.getNormBiasAttr()));
+  return success();
+}
+
+LogicalResult DeviceProgram::emitLayerNorm(enc::LayerNormOp op) {
+  normalize(op.getInput(), op.getResult(), op.getEpsilon().convertToDouble(),
+            symbolOf(op.getGainAttr()), symbolOf(op.getBiasAttr()));
+  return verifyPlain(op, op.getInput());
+}
+
+LogicalResult DeviceProgram::emitElementwise(Operation *op) {
+  const Buffer &out = bufferOf(op->getResult(0));
+  DeviceForms forms = formsOf(out);
+  DeviceRows shape = shapeOf(out);
+  Values arguments;
+  for (Value input : op->getOperands())
+    arguments.push_back(f32Of(bufferOf(input)));
+  appendOutputs(out, arguments);
+  DeviceKernel kernel = isa<enc::AddOp>(op)
+                            ? addKernel(*device, shape, forms)
+                            : activationKernel(*device, activationOf(op), shape,
+                                               forms, out.stride);
+  launchColumns(kernel, out, out.columns.padded(), arguments);
+  return success();
+}
+
+LogicalResult DeviceProgram::emitPool(enc::PoolOp op) {
+  const Buffer &in = bufferOf(op.getInput()), &out = bufferOf(op.getResult());
+  Values arguments = {frame->offsets, f32Of(in)};
+  appendOutputs(out, arguments);
+  launchColumns(poolKernel(*device, poolingOf(op.getMode()), shapeOf(in),
+                           formsOf(out), out.stride),
+                out, out.columns.padded(), arguments);
+  return verifyPlain(op, op.getInput());
+}
+
+LogicalResult DeviceProgram::emitNormalize(enc::NormalizeOp op) {
+  const Buffer &in = bufferOf(op.getInput()), &out = bufferOf(op.getResult());
+  Values arguments = {f32Of(in)};
+  appendOutputs(out, arguments);
+  arguments.push_back(frame->toInt(rowsOf(out)));
+  launchRows(normalizeKernel(*device, shapeOf(in), formsOf(out)), out,
+             arguments);
+  return success();
+}

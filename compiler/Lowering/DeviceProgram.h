@@ -1,0 +1,119 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The walk over the ops of a forward function that emits launches. It runs
+// twice: the first time to learn which weights and which memory there are.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
+#define BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
+
+#include "compiler/Kernels/GPU/DeviceRows.h"
+#include "compiler/Kernels/GPU/Linear.h"
+#include "compiler/Lowering/Buffers.h"
+#include "compiler/Lowering/DeviceFrame.h"
+#include "compiler/Lowering/DeviceLowering.h"
+#include "compiler/Lowering/WeightLayoutBuilder.h"
+#include "dialects/Enc/IR/EncOps.h"
+
+namespace bertc {
+
+class DeviceProgram {
+public:
+  DeviceProgram(mlir::func::FuncOp forward, const DeviceTarget &target,
+                int64_t planes, WeightLayoutBuilder &weights);
+
+  /// Emits at the host builder's insertion point; kernels go to `device`.
+  mlir::LogicalResult emit(KernelBuilder &host, DeviceFrame &frame,
+                           GpuBuilder &device);
+  bertc_workspace workspaceFormula() const { return workspace.formula(); }
+  /// Of the last emit().
+  std::vector<LoweredKernel> table() const;
+
+private:
+  mlir::LogicalResult emitBlock(mlir::Block &block);
+  mlir::LogicalResult emitOp(mlir::Operation *op);
+  mlir::LogicalResult emitLayers(mlir::enc::LayersOp op);
+  mlir::LogicalResult emitReturn(mlir::Operation *op);
+  mlir::LogicalResult emitEmbedNorm(mlir::enc::FusedEmbedNormOp op);
+  mlir::LogicalResult emitEmbed(mlir::enc::EmbedOp op);
+  mlir::LogicalResult emitQKV(mlir::enc::FusedQKVOp op);
+  mlir::LogicalResult emitAttention(mlir::enc::FusedAttentionOp op);
+  mlir::LogicalResult emitLinear(mlir::enc::LinearOp op);
+  mlir::LogicalResult emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
+  mlir::LogicalResult emitFeedForward(mlir::enc::FusedFeedForwardOp op);
+  mlir::LogicalResult emitLayerNorm(mlir::enc::LayerNormOp op);
+  mlir::LogicalResult emitElementwise(mlir::Operation *op);
+  mlir::LogicalResult emitPool(mlir::enc::PoolOp op);
+  mlir::LogicalResult emitNormalize(mlir::enc::NormalizeOp op);
+
+  // Shared by several ops.
+  using Values = llvm::SmallVector<mlir::Value>;
+  struct Residual {
+    mlir::Value address;
+    int64_t stride;
+  };
+  /// y = activation(x W^T + bias) + residual, by the plan that fits the rows.
+  void linear(mlir::Operation *op, int64_t number, const Buffer &x,
+              const Buffer &y, llvm::ArrayRef<mlir::StringAttr> weights,
+              llvm::ArrayRef<mlir::StringAttr> biases,
+              ActivationFunction activation,
+              std::optional<Residual> residual = std::nullopt);
+  /// Layer norm of the float32 rows of `y`, into all its forms.
+  void normalize(mlir::Value from, mlir::Value to, double epsilon,
+                 mlir::StringAttr gain, mlir::StringAttr bias);
+  void copyRows(mlir::Value from, mlir::Value to);
+  void launchRows(const DeviceKernel &kernel, const Buffer &rows,
+                  mlir::ValueRange arguments); // a warp for each row
+  void launchColumns(const DeviceKernel &kernel, const Buffer &rows,
+                     int64_t columns, mlir::ValueRange arguments);
+  mlir::LogicalResult verifyPlain(mlir::Operation *op, mlir::Value value);
+
+  // Values and where they are.
+  const Buffer &bufferOf(mlir::Value value) const { return buffers[value]; }
+  DeviceForms formsOf(const Buffer &buffer) const;
+  mlir::Value rowsOf(const Buffer &buffer) const; // index
+  mlir::Value f32Of(const Buffer &buffer);        // addresses
+  mlir::Value planesOf(const Buffer &buffer);
+  mlir::Value planeStride(const Buffer &buffer); // i64
+  void appendOutputs(const Buffer &buffer, Values &arguments);
+  /// Memory of `op` beside its results: the same slot each time.
+  int64_t reserved(mlir::Operation *op, int64_t number, Extent extent,
+                   int64_t words);
+
+  // Weights, as addresses.
+  mlir::Value vector(llvm::ArrayRef<mlir::StringAttr> symbols,
+                     Grouping columns);
+  mlir::Value table(mlir::StringAttr symbol);
+  mlir::Value matrix(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns,
+                     Grouping depth);
+  mlir::Value weight(PackedWeight packed, mlir::StringAttr symbol);
+  mlir::enc::WeightOp weightOp(mlir::StringAttr symbol);
+
+  mlir::func::FuncOp forward;
+  const DeviceTarget &target;
+  int64_t planes;
+  WeightLayoutBuilder &weights;
+  Workspace workspace;
+  BufferAssignment buffers;
+  std::map<std::pair<mlir::Operation *, int64_t>, int64_t> slots;
+
+  // While emitting.
+  struct Work {
+    uint64_t perToken = 0, perSequence = 0, perPair = 0;
+  };
+  std::map<std::string, Work> work; // by kernel
+  KernelBuilder *k = nullptr;
+  DeviceFrame *frame = nullptr;
+  GpuBuilder *device = nullptr;
+  mlir::Value layer; // index; null outside of enc.layers
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
