@@ -15,6 +15,7 @@
 #include "runtime/core/Session.h"
 #include "runtime/core/Structs.h"
 #include "runtime/core/Text.h"
+#include "runtime/cuda/DeviceRun.h"
 
 namespace bertc::rt {
 
@@ -36,6 +37,11 @@ static bertc_code sessionInfo(const bertc_session *session,
   bertc_session_info known = {};
   known.threads = session->pool.threads();
   known.workspace_size = session->workspace.size();
+  if (const cuda::DeviceSession *device = session->device) {
+    known.workspace_size = device->memorySize;
+    known.staging_size = device->stagingSize;
+    known.graphs = device->graphs.count();
+  }
   return fillStruct(known, info, "bertc_session_info", status);
 }
 
@@ -77,7 +83,7 @@ static constexpr bertc_api table = {
     modelClose,        modelInfo,         outputInfo,     variantInfo,
     workspaceSize,     createSession,     destroySession, sessionInfo,
     runPadded,         runPacked,         tokenize,       tokenText,
-    embedTexts,        phaseInfo,         sessionProfile,
+    embedTexts,        phaseInfo,         sessionProfile, cuda::runDevice,
 };
 
 } // namespace bertc::rt

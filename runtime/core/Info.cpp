@@ -12,6 +12,9 @@
 #include "runtime/core/Info.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Structs.h"
+#include "runtime/cuda/DeviceModel.h"
+
+#include <cstdio>
 
 namespace bertc::rt {
 
@@ -30,16 +33,20 @@ bertc_code modelInfo(const bertc_model *model, bertc_model_info *info,
   known.type_vocab_size = desc.type_vocab_size;
   known.pad_token_id = desc.pad_token_id;
   known.output_count = desc.output_count;
-  known.variant_count = desc.variant_count;
+  known.variant_count =
+      desc.variant_count + uint32_t(desc.device_variant_count);
   known.variant = model->variant;
   known.has_tokenizer = desc.tokenizer != nullptr;
   uint32_t embedding = findOutput(desc, "sentence_embedding");
   if (desc.tokenizer && embedding < desc.output_count)
     known.embedding_width = desc.outputs[embedding].width;
-  known.phase_count = uint32_t(desc.variants[model->variant].phase_count);
+  if (!model->device)
+    known.phase_count = uint32_t(desc.variants[model->variant].phase_count);
   known.weights_size = desc.weights_size;
   known.manifest = desc.manifest;
   known.manifest_size = desc.manifest_size;
+  known.device = deviceLabel(*model);
+  known.device_name = model->device ? model->device->facts.name : "";
   return fillStruct(known, info, "bertc_model_info", status);
 }
 
@@ -67,19 +74,41 @@ bertc_code outputInfo(const bertc_model *model, uint32_t index,
   return fillStruct(known, info, "bertc_output_info", status);
 }
 
+/// Of a variant for devices. None is asked unless the model is open on it.
+static void describeDeviceVariant(const bertc_model &model,
+                                  const bertc_device_variant &desc,
+                                  bertc_variant_info &known) {
+  known.name = desc.name;
+  if (model.device) {
+    known.supported = cuda::canRun(model.device->facts, desc, known.missing,
+                                   sizeof(known.missing));
+    return;
+  }
+  snprintf(known.missing, sizeof(known.missing),
+           "the model is open on the processor");
+}
+
 bertc_code variantInfo(const bertc_model *model, uint32_t index,
                        bertc_variant_info *info, bertc_status *status) {
   bertc_code code = checkModel(model, status);
-  if (!code)
-    code = checkIndex(index, model->desc->variant_count, status);
   if (code)
     return code;
-  const bertc_variant &desc = model->desc->variants[index];
+  const bertc_model_desc &desc = *model->desc;
+  code = checkIndex(
+      index, desc.variant_count + uint32_t(desc.device_variant_count), status);
+  if (code)
+    return code;
   bertc_variant_info known = {};
-  known.name = desc.name;
-  known.supported = (desc.features & ~model->cpu.bits) == 0;
-  describeMissing(model->cpu, desc.features, known.missing,
-                  sizeof(known.missing));
+  if (index < desc.variant_count) {
+    const bertc_variant &variant = desc.variants[index];
+    known.name = variant.name;
+    known.supported = (variant.features & ~model->cpu.bits) == 0;
+    describeMissing(model->cpu, variant.features, known.missing,
+                    sizeof(known.missing));
+  } else {
+    describeDeviceVariant(
+        *model, desc.device_variants[index - desc.variant_count], known);
+  }
   return fillStruct(known, info, "bertc_variant_info", status);
 }
 
@@ -104,6 +133,9 @@ bertc_code phaseInfo(const bertc_model *model, uint32_t index,
                      bertc_phase_info *info, bertc_status *status) {
   if (bertc_code code = checkModel(model, status))
     return code;
+  if (model->device)
+    return fail(status, BERTC_NOT_IN_MODEL, "%s names no phases",
+                variantName(*model));
   const bertc_variant &variant = model->desc->variants[model->variant];
   return describePhase(variant.phases, variant.phase_count, index, info,
                        status);
@@ -151,10 +183,12 @@ bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
                 static_cast<long long>(tokens),
                 static_cast<long long>(sequences),
                 static_cast<long long>(longest));
-  const bertc_variant &variant = model->desc->variants[model->variant];
+  const bertc_workspace &formula =
+      model->device ? model->device->variant->workspace
+                    : model->desc->variants[model->variant].workspace;
   Shape shape = {tokens, sequences, longest, tokens};
   WorkspaceLayout layout;
-  if (!layoutWorkspace(variant.workspace, threads, shape, layout))
+  if (!layoutWorkspace(formula, model->device ? 1 : threads, shape, layout))
     return fail(status, BERTC_OUT_OF_MEMORY,
                 "a run of %lld tokens needs more than 2^64 bytes",
                 static_cast<long long>(tokens));

@@ -6,13 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Opening: check that compiler and runtime agree, choose the variant, find the
-// weights. Variants are listed by rising preference, so the last that the
-// processor can run wins.
+// Opening: check that compiler and runtime agree, choose where to run and the
+// variant, find the weights. Variants are listed by rising preference, so the
+// last that the processor can run wins.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Model.h"
 #include "runtime/core/Structs.h"
+#include "runtime/cuda/DeviceModel.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -32,7 +33,9 @@ static bertc_code checkDescription(const bertc_model_desc &desc,
                 "help: compile and link with the same bertc",
                 desc.abi_version, desc.struct_size, BERTC_ABI_VERSION,
                 sizeof(bertc_model_desc));
-  if (desc.variant_count == 0 || !desc.variants)
+  if ((desc.variant_count && !desc.variants) ||
+      (desc.device_variant_count && !desc.device_variants) ||
+      desc.variant_count + desc.device_variant_count == 0)
     return fail(status, BERTC_CORRUPT, "the model has no variants");
   if (desc.output_count == 0 || desc.output_count > BERTC_MAX_OUTPUTS ||
       !desc.outputs)
@@ -107,6 +110,39 @@ static bertc_code chooseVariant(const bertc_model_desc &desc,
               wanted, names);
 }
 
+/// Where the model is to run: the number of a device, or -1 for the processor.
+static bertc_code chooseDevice(const bertc_model_desc &desc, const char *wanted,
+                               int &ordinal, bertc_status *status) {
+  const char *source = "bertc_model_options.device";
+  if (!wanted) {
+    wanted = getenv("BERTC_DEVICE");
+    source = "BERTC_DEVICE";
+    if (wanted && !*wanted)
+      wanted = nullptr;
+  }
+  ordinal = desc.variant_count ? -1 : 0;
+  if (wanted && !cuda::parseDevice(wanted, ordinal))
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "%s is '%.100s', expected cpu, or cuda:0 and the like", source,
+                wanted);
+  if (ordinal < 0 ? desc.variant_count != 0 : desc.device_variant_count != 0)
+    return ok(status);
+  char names[200] = "";
+  for (uint64_t i = 0; i < desc.variant_count; ++i)
+    append(names, sizeof(names), ", ", desc.variants[i].name);
+  for (uint64_t i = 0; i < desc.device_variant_count; ++i)
+    append(names, sizeof(names), ", ", desc.device_variants[i].name);
+  return ordinal < 0
+             ? fail(status, BERTC_UNSUPPORTED_CPU,
+                    "%s is %s, but the model was compiled for CUDA devices "
+                    "only: %s\nhelp: compile it with --target=x86-64-v3, too",
+                    source, wanted, names)
+             : fail(status, BERTC_NO_DEVICE,
+                    "%s is %s, but the model was compiled for processors only: "
+                    "%s\nhelp: compile it with --target=cuda:sm_80, too",
+                    source, wanted, names);
+}
+
 /// Whether the tokenizer's tables are sound, if the model has them.
 static bertc_code checkTokenizer(const bertc_model_desc &desc,
                                  Tokenizer &tokenizer, bertc_status *status) {
@@ -118,6 +154,19 @@ static bertc_code checkTokenizer(const bertc_model_desc &desc,
               "the tokenizer of the model is damaged: %s\n"
               "help: compile the model again",
               reason);
+}
+
+/// The variant for the processor, which may change `model.cpu`.
+static bertc_code chooseProcessor(const bertc_model_desc &desc,
+                                  const char *wanted, bool (*askAmx)(),
+                                  bertc_model &model, bertc_status *status) {
+  bertc_code code =
+      chooseVariant(desc, model.cpu, wanted, model.variant, status);
+  if (code || !(desc.variants[model.variant].features & BERTC_CPU_AMX_TILE) ||
+      askAmx())
+    return code;
+  withoutAmx(model.cpu);
+  return chooseVariant(desc, model.cpu, wanted, model.variant, status);
 }
 
 bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
@@ -144,13 +193,10 @@ bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
   opened.desc = &desc;
   opened.cpu = cpu;
   opened.log = logLevelFromEnvironment();
-  code = chooseVariant(desc, opened.cpu, given.variant, opened.variant, status);
-  if (!code && (desc.variants[opened.variant].features & BERTC_CPU_AMX_TILE) &&
-      !askAmx()) {
-    withoutAmx(opened.cpu);
-    code =
-        chooseVariant(desc, opened.cpu, given.variant, opened.variant, status);
-  }
+  int ordinal;
+  code = chooseDevice(desc, given.device, ordinal, status);
+  if (!code && ordinal < 0)
+    code = chooseProcessor(desc, given.variant, askAmx, opened, status);
   if (!code)
     code = checkTokenizer(desc, opened.tokenizer, status);
   if (!code)
@@ -159,20 +205,38 @@ bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
                     given.flags & BERTC_OPEN_SKIP_HASH, opened.weights, status);
   if (code)
     return code;
+  if (ordinal >= 0)
+    code = cuda::openDevice(desc, opened.weights.data, ordinal, given.variant,
+                            opened.log, opened.device, status);
+  if (code) {
+    closeWeights(opened.weights);
+    return code;
+  }
+  if (opened.device)
+    opened.variant = desc.variant_count + opened.device->variantIndex;
   *model = static_cast<bertc_model *>(malloc(sizeof(bertc_model)));
   if (!*model) {
+    cuda::closeDevice(opened.device);
     closeWeights(opened.weights);
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for a model handle");
   }
   **model = opened;
   if (opened.log >= LogLevel::Info)
-    log("opened a model of %u layers, hidden size %u, variant %s, %llu bytes "
-        "of weights%s",
-        desc.num_hidden_layers, desc.hidden_size,
-        desc.variants[opened.variant].name,
-        static_cast<unsigned long long>(desc.weights_size),
+    log("opened a model of %u layers, hidden size %u, variant %s on %s, %llu "
+        "bytes of weights%s",
+        desc.num_hidden_layers, desc.hidden_size, variantName(opened),
+        deviceLabel(opened), static_cast<unsigned long long>(desc.weights_size),
         opened.weights.mapped ? " mapped from a file" : "");
   return ok(status);
+}
+
+const char *variantName(const bertc_model &model) {
+  return model.device ? model.device->variant->name
+                      : model.desc->variants[model.variant].name;
+}
+
+const char *deviceLabel(const bertc_model &model) {
+  return model.device ? model.device->facts.label : "cpu";
 }
 
 void retainModel(bertc_model *model) {
@@ -182,6 +246,7 @@ void retainModel(bertc_model *model) {
 void releaseModel(bertc_model *model) {
   if (__atomic_fetch_sub(&model->users, 1, __ATOMIC_ACQ_REL) != 1)
     return;
+  cuda::closeDevice(model->device);
   closeWeights(model->weights);
   model->magic = 0;
   free(model);

@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // An open model: the description that the compiler made, the variant chosen
-// for this processor, and the weights. It never changes after it was opened,
-// apart from the count of its users, so threads share it without locks.
+// for this processor or a device, and the weights. It never changes after it
+// was opened, apart from the count of its users, so threads share it without
+// locks.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_RUNTIME_CORE_MODEL_H
@@ -21,14 +22,19 @@
 #include "runtime/cpu/CpuFeatures.h"
 #include "runtime/text/Tokenizer.h"
 
+namespace bertc::rt::cuda {
+struct DeviceModel;
+} // namespace bertc::rt::cuda
+
 struct bertc_model {
   uint32_t magic; // tells a model from other memory
   uint32_t users; // the opener, and each session
   const bertc_model_desc *desc;
   bertc::rt::Weights weights;
   bertc::rt::CpuFeatures cpu;
-  bertc::rt::Tokenizer tokenizer; // if desc->tokenizer
-  uint32_t variant;
+  bertc::rt::Tokenizer tokenizer;       // if desc->tokenizer
+  bertc::rt::cuda::DeviceModel *device; // null on the processor
+  uint32_t variant;                     // index as of variant_info
   bertc::rt::LogLevel log;
 };
 
@@ -40,6 +46,11 @@ namespace bertc::rt {
 bertc_code openModel(const bertc_model_desc &desc, const CpuFeatures &cpu,
                      const bertc_model_options *options, bertc_model **model,
                      bertc_status *status, bool (*askAmx)() = askForAmx);
+
+/// Of the variant in use.
+const char *variantName(const bertc_model &model);
+/// "cpu", "cuda:0".
+const char *deviceLabel(const bertc_model &model);
 
 void retainModel(bertc_model *model);
 

@@ -11,8 +11,9 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Run.h"
 #include "runtime/core/FloatMode.h"
+#include "runtime/core/Outputs.h"
+#include "runtime/cuda/DeviceRun.h"
 
-#include <cstdio>
 #include <cstring>
 
 namespace bertc::rt {
@@ -63,56 +64,14 @@ static void enter(void *argument, int64_t tid) {
     run.call->phase(run.call, tid, Profile::end, -1);
 }
 
-static bertc_code failNoOutput(const Program &program, const char *name,
-                               bertc_status *status) {
-  char names[300] = "";
+/// Notes which outputs have rows that no token is written to.
+static void listPadded(const Program &program, Run &run) {
   for (uint32_t i = 0; i < program.outputCount; ++i) {
-    size_t length = strlen(names);
-    snprintf(names + length, sizeof(names) - length, "%s%s", i ? ", " : "",
-             program.outputs[i].name);
+    const bertc_output_desc &known = program.outputs[i];
+    if (run.call->outputs[i] && known.kind == BERTC_PER_TOKEN &&
+        run.shape.rows != run.shape.tokens)
+      run.padded[run.paddedCount++] = {run.call->outputs[i], known.width};
   }
-  return fail(status, BERTC_NOT_IN_MODEL,
-              "this model has no output '%.60s', expected one of %s\n"
-              "help: compile with --outputs",
-              name, names);
-}
-
-/// Checks the caller's outputs and enters them into the call.
-static bertc_code bindOutputs(const Program &program,
-                              const bertc_output *outputs, size_t count,
-                              Run &run, bertc_status *status) {
-  for (size_t i = 0; i < count; ++i) {
-    const bertc_output &output = outputs[i];
-    if (!output.name)
-      return fail(status, BERTC_INVALID_ARGUMENT,
-                  "outputs[%zu].name is null, expected the name of an output",
-                  i);
-    uint32_t index =
-        findOutput(program.outputs, program.outputCount, output.name);
-    if (index == program.outputCount)
-      return failNoOutput(program, output.name, status);
-    if (!output.data)
-      return fail(status, BERTC_INVALID_ARGUMENT,
-                  "outputs[%zu].data (%s) is null, expected a buffer", i,
-                  output.name);
-    if (run.call->outputs[index])
-      return fail(status, BERTC_INVALID_ARGUMENT,
-                  "outputs[%zu] is %s again, expected each name once", i,
-                  output.name);
-    const bertc_output_desc &known = program.outputs[index];
-    bool perToken = known.kind == BERTC_PER_TOKEN;
-    int64_t rows = perToken ? run.shape.rows : run.shape.sequences;
-    if (output.size / known.width < static_cast<uint64_t>(rows))
-      return fail(status, BERTC_INVALID_ARGUMENT,
-                  "outputs[%zu].size (%s) is %zu floats, expected at least "
-                  "%lld rows of %u",
-                  i, output.name, output.size, static_cast<long long>(rows),
-                  known.width);
-    run.call->outputs[index] = output.data;
-    if (perToken && run.shape.rows != run.shape.tokens)
-      run.padded[run.paddedCount++] = {output.data, known.width};
-  }
-  return ok(status);
 }
 
 Program forwardProgram(const bertc_model &model) {
@@ -138,9 +97,11 @@ bertc_code prepareRun(bertc_session &session, const Program &program,
   Shape &shape = run.shape;
   bertc_code code = measure(inputs, desc, shape, status);
   if (!code)
-    code = bindOutputs(program, outputs, outputCount, run, status);
+    code = bindOutputs(program.outputs, program.outputCount, outputs,
+                       outputCount, shape, call.outputs, status);
   if (code)
     return code;
+  listPadded(program, run);
 
   uint32_t threads = session.pool.threads();
   WorkspaceLayout layout;
@@ -207,9 +168,10 @@ template <typename Inputs>
 bertc_code runSession(bertc_session &session, const Inputs &inputs,
                       const bertc_output *outputs, size_t outputCount,
                       bertc_status *status, const Program *program) {
-  if (!outputs || outputCount == 0)
-    return fail(status, BERTC_INVALID_ARGUMENT,
-                "outputs is empty, expected at least one wanted output");
+  if (bertc_code code = checkWanted(outputs, outputCount, status))
+    return code;
+  if (session.device)
+    return cuda::runOnDevice(session, inputs, outputs, outputCount, status);
   bertc_call call;
   Run run;
   bertc_code code =

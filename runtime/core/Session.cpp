@@ -14,6 +14,7 @@
 #include "runtime/core/Session.h"
 #include "runtime/core/Structs.h"
 #include "runtime/cpu/ThreadCount.h"
+#include "runtime/cuda/DeviceSession.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -60,7 +61,7 @@ TextAllocator heapAllocator() { return {resize, nullptr}; }
 
 static bertc_code checkOptions(const bertc_session_options &options,
                                bertc_status *status) {
-  if (options.flags & ~BERTC_SESSION_PROFILE)
+  if (options.flags & ~(BERTC_SESSION_PROFILE | BERTC_SESSION_NO_GRAPHS))
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "bertc_session_options.flags is 0x%x, expected 0 or "
                 "BERTC_SESSION_PROFILE",
@@ -99,19 +100,31 @@ bertc_code createSession(bertc_model *model,
     code = resolveThreads(given.threads, threads, status);
   if (code)
     return code;
+  cuda::DeviceSession *device = nullptr;
+  if (model->device) {
+    code = cuda::createDeviceSession(*model->device, given, model->log, device,
+                                     status);
+    if (code)
+      return code;
+    threads = 1;
+  }
 
   void *memory = nullptr;
-  if (posix_memalign(&memory, alignof(bertc_session), sizeof(bertc_session)))
+  if (posix_memalign(&memory, alignof(bertc_session), sizeof(bertc_session))) {
+    cuda::destroyDeviceSession(device);
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for a session handle");
+  }
   bertc_session *made = new (memory) bertc_session{};
   made->magic = sessionMagic;
   made->model = model;
   made->process = getpid();
+  made->device = device;
   made->profiled = given.flags & BERTC_SESSION_PROFILE;
   made->batch.scratch = makeTextScratch(heapAllocator());
   if (given.workspace)
     made->workspace.borrow(given.workspace, given.workspace_size);
   if (int error = made->pool.start(threads, availableCpus())) {
+    cuda::destroyDeviceSession(device);
     free(made);
     return fail(status, error == ENOSYS ? BERTC_INTERNAL : BERTC_OUT_OF_MEMORY,
                 "cannot start %u threads: %s\nhelp: use fewer threads", threads,
@@ -120,7 +133,7 @@ bertc_code createSession(bertc_model *model,
   retainModel(model);
   *session = made;
   if (model->log >= LogLevel::Info)
-    log("made a session of %u threads", threads);
+    log("made a session of %u threads on %s", threads, deviceLabel(*model));
   return ok(status);
 }
 
@@ -130,6 +143,7 @@ void destroySession(bertc_session *session) {
   // In a forked child the threads do not exist, and cannot be joined.
   if (session->process == getpid())
     session->pool.stop();
+  cuda::destroyDeviceSession(session->device);
   session->workspace.release();
   TextAllocator allocator = session->batch.scratch.allocator;
   releaseTextScratch(&session->batch.scratch);

@@ -22,6 +22,10 @@
 
 namespace bertc::rt {
 
+namespace cuda {
+struct DeviceSession;
+} // namespace cuda
+
 /// Tokens of the texts of one batch, kept from call to call.
 struct TextBatch {
   TextScratch scratch;
@@ -41,7 +45,8 @@ struct bertc_session {
   bertc::rt::TextBatch batch;
   bool profiled; // BERTC_SESSION_PROFILE
   bertc::rt::Profile profile;
-  pid_t process; // that made the threads
+  pid_t process;                          // that made the threads
+  bertc::rt::cuda::DeviceSession *device; // null on the processor
 };
 
 namespace bertc::rt {

@@ -60,7 +60,8 @@ extern "C" {
 
 /*===--- Status -----------------------------------------------------------===*/
 
-/* Codes up to 5 are also the exit codes of the command line. */
+/* Codes up to 5 are also the exit codes of the command line, which has 5 for
+ * BERTC_NO_DEVICE, too. */
 typedef enum bertc_code {
   BERTC_OK = 0,
   BERTC_INTERNAL = 1,         /* a fault of bertc itself, or of the system */
@@ -72,7 +73,8 @@ typedef enum bertc_code {
   BERTC_IO = 8,            /* a file cannot be opened, read or mapped */
   BERTC_BUSY = 9,          /* another thread is using this session */
   BERTC_NOT_IN_MODEL = 10, /* no such output, or no tokenizer, in this model */
-  BERTC_NOT_FINITE = 11    /* a loss or gradient is infinite or not a number */
+  BERTC_NOT_FINITE = 11,   /* a loss or gradient is infinite or not a number */
+  BERTC_NO_DEVICE = 12     /* no driver, no such device, or no variant for it */
 } bertc_code;
 
 typedef struct bertc_status {
@@ -97,11 +99,17 @@ typedef struct bertc_model_options {
    * not be changed while the model is open: if it is cut short, reading the
    * lost part raises SIGBUS, as with every mapped file. */
   const char *weights_path;
-  /* Variant to run, such as "x86-64-v3". NULL: the one that the environment
-   * variable BERTC_CPU names, or else the best for this processor. */
+  /* Variant to run, such as "x86-64-v3" or, on a CUDA device, "cuda:sm_80".
+   * NULL: the one that the environment variable BERTC_CPU names, if the model
+   * is opened on the processor, or else the best one. */
   const char *variant;
   uint32_t flags; /* BERTC_OPEN_* */
   uint32_t reserved;
+  /* Where the model runs: "cpu", or "cuda:0" for the first CUDA device, "cuda"
+   * for short. NULL: what the environment variable BERTC_DEVICE says, or else
+   * "cpu" if the model was compiled for processors, and "cuda:0" if not. A
+   * device that cannot be used is an error; nothing else is tried. */
+  const char *device;
 } bertc_model_options;
 
 typedef struct bertc_model_info {
@@ -115,7 +123,7 @@ typedef struct bertc_model_info {
   uint32_t type_vocab_size;
   uint32_t pad_token_id;
   uint32_t output_count;    /* see output_info */
-  uint32_t variant_count;   /* see variant_info */
+  uint32_t variant_count;   /* for processors and devices, see variant_info */
   uint32_t variant;         /* index of the variant in use */
   uint32_t has_tokenizer;   /* 1 if tokenize works */
   uint32_t embedding_width; /* columns of embed_texts; 0 if it cannot work */
@@ -123,6 +131,8 @@ typedef struct bertc_model_info {
   uint64_t weights_size;    /* bytes */
   const char *manifest; /* JSON text of manifest_size bytes; may lack a NUL */
   size_t manifest_size;
+  const char *device;      /* where the model runs: "cpu", "cuda:0" */
+  const char *device_name; /* "NVIDIA H100 80GB HBM3"; empty on the processor */
 } bertc_model_info;
 
 /* What the rows of an output stand for. */
@@ -141,9 +151,10 @@ typedef struct bertc_output_info {
 typedef struct bertc_variant_info {
   size_t struct_size;
   const char *name;
-  uint32_t supported; /* 1 if this processor can run it */
+  /* 1 if this processor, or the device that the model is open on, can run it */
+  uint32_t supported;
   uint32_t reserved;
-  char missing[240]; /* features this processor lacks, "avx512f, avx512bw" */
+  char missing[240]; /* what is lacking: "avx512f, avx512bw" */
 } bertc_variant_info;
 
 /* What the generated code does between two marks of a profile. All threads
@@ -166,29 +177,42 @@ typedef struct bertc_phase_info {
 enum {
   /* Keep a record of each phase of the last run, see session_profile. Such runs
    * use the heap besides the workspace, and are a little slower. */
-  BERTC_SESSION_PROFILE = 1u << 0
+  BERTC_SESSION_PROFILE = 1u << 0,
+  /* On a CUDA device: launch kernels one by one, never as a graph. */
+  BERTC_SESSION_NO_GRAPHS = 1u << 1
 };
 
 typedef struct bertc_session_options {
   size_t struct_size;
   /* Threads that compute, the calling one included, 1 to 1024. 0: the number
    * in BERTC_THREADS, or else what the processor affinity and the cgroup CPU
-   * quota of the process allow. */
+   * quota of the process allow. On a CUDA device only the calling one is used.
+   */
   uint32_t threads;
-  uint32_t flags; /* BERTC_SESSION_* */
+  uint32_t flags; /* BERTC_SESSION_*; no profiles on a CUDA device yet */
   /* Memory for intermediate results, 64-byte aligned, kept by the caller until
    * the session is destroyed, and not shared with another session. A run whose
    * workspace_size is larger fails. With it a run allocates nothing. NULL: the
-   * session owns its memory, which grows to the largest run and stays. */
+   * session owns its memory, which grows to the largest run and stays. Not on a
+   * CUDA device. */
   void *workspace;
   size_t workspace_size; /* bytes */
+  /* On a CUDA device: how many graphs are kept. A graph is made when a run has
+   * the same tokens, sequences, longest sequence and wanted outputs (and
+   * addresses, for run_device) as one before; the one that was not used for the
+   * longest time goes first. 0: 32; at most 1024. */
+  uint32_t graphs;
+  uint32_t reserved;
 } bertc_session_options;
 
 typedef struct bertc_session_info {
   size_t struct_size;
   uint32_t threads;
   uint32_t reserved;
-  size_t workspace_size; /* bytes held now */
+  size_t workspace_size; /* bytes held now; on a CUDA device, its memory */
+  uint32_t graphs;       /* that are kept now */
+  uint32_t reserved2;
+  size_t staging_size; /* bytes of pinned memory for copies to a device */
 } bertc_session_info;
 
 /* bertc_phase_record.phase of a thread that waits for the others. */
@@ -247,6 +271,21 @@ typedef struct bertc_output {
   float *data;
   size_t size; /* floats that data holds, at least those of the shape */
 } bertc_output;
+
+/* Sequences without padding, in memory of the CUDA device that the model is
+ * open on. All arrays are read when the stream gets there, and their values
+ * cannot be checked: a wrong one makes results wrong, or the device fail. */
+typedef struct bertc_device_inputs {
+  size_t struct_size;
+  int64_t tokens;                /* of all sequences, >= 1 */
+  int64_t sequences;             /* >= 1 */
+  int64_t longest;               /* length of the longest sequence, at most
+                                    max_position_embeddings */
+  const int32_t *input_ids;      /* [tokens] */
+  const int32_t *cu_seqlens;     /* [sequences + 1], see bertc_packed_inputs */
+  const int32_t *token_type_ids; /* [tokens]; NULL: all 0 */
+  const int32_t *position_ids;   /* [tokens] */
+} bertc_device_inputs;
 
 /*===--- Text -------------------------------------------------------------===*/
 
@@ -319,7 +358,8 @@ typedef struct bertc_api {
   /* Bytes of workspace for a run of so many tokens in so many sequences, the
    * longest of `longest` tokens, with so many threads (0: the default). Rises
    * with each of them, so the largest values give a size for all runs; for
-   * padded inputs batch * seq tokens, batch sequences and seq are enough. */
+   * padded inputs batch * seq tokens, batch sequences and seq are enough. On a
+   * CUDA device: of its memory, besides the outputs of a run. */
   bertc_code (*workspace_size)(const bertc_model *model, uint32_t threads,
                                int64_t tokens, int64_t sequences,
                                int64_t longest, size_t *bytes,
@@ -376,6 +416,19 @@ typedef struct bertc_api {
   bertc_code (*session_profile)(bertc_session *session,
                                 const bertc_phase_record **records,
                                 size_t *count, bertc_status *status);
+
+  /* A run of a model that is open on a CUDA device, with inputs and outputs in
+   * its memory: data of an output is an address of the device, 16-byte aligned,
+   * for rows as of run_packed. `stream` is a CUstream (or cudaStream_t) of the
+   * device's primary context; NULL: the default one. The call returns when the
+   * work is in the stream; arrays and session must live until it is done. Runs
+   * of one session come one after another, on whatever streams. A stream that
+   * is being captured gets the kernels themselves, if a run of this size was
+   * made before; then the order of runs is the caller's affair. */
+  bertc_code (*run_device)(bertc_session *session,
+                           const bertc_device_inputs *inputs,
+                           const bertc_output *outputs, size_t output_count,
+                           void *stream, bertc_status *status);
 } bertc_api;
 
 /* NULL if this library does not speak that version. */

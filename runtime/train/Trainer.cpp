@@ -145,6 +145,11 @@ bertc_code createTrainer(bertc_model *model,
   *trainer = nullptr;
   bertc_trainer_options given;
   bertc_code code = checkTrainable(model, status);
+  if (!code && model->device)
+    code = fail(status, BERTC_NO_DEVICE,
+                "the model is open on %s, and training runs on the processor\n"
+                "help: open it with device cpu",
+                deviceLabel(*model));
   if (!code)
     code = readStruct(options, given, "bertc_trainer_options", status);
   if (!code)

@@ -119,7 +119,7 @@ TEST(Api, NewerStructs) {
   EXPECT_EQ(session, nullptr);
   EXPECT_STREQ(
       status.message,
-      "bertc_session_options sets a field at byte 32 that this library "
+      "bertc_session_options sets a field at byte 40 that this library "
       "does not know\nhelp: compile the model again with a newer bertc");
 }
 

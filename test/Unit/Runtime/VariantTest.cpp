@@ -172,9 +172,9 @@ TEST(Log, TellsWhatHappens) {
     }
     std::string text = testing::internal::GetCapturedStderr();
     EXPECT_NE(text.find("bertc: opened a model of 2 layers, hidden size 4, "
-                        "variant second, 4096 bytes of weights\n"),
+                        "variant second on cpu, 4096 bytes of weights\n"),
               std::string::npos);
-    EXPECT_NE(text.find("bertc: made a session of 2 threads\n"),
+    EXPECT_NE(text.find("bertc: made a session of 2 threads on cpu\n"),
               std::string::npos);
     EXPECT_EQ(text.find("bertc: ran 1 tokens in 1 sequences") !=
                   std::string::npos,

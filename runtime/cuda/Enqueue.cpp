@@ -1,0 +1,181 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The first run of its kind is launched kernel by kernel, so that a shape that
+// never comes again costs no graph; the second is captured. Capturing happens
+// on the session's own stream, whatever stream the graph then runs on.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/cuda/Enqueue.h"
+
+#include <cstring>
+
+namespace bertc::rt::cuda {
+
+namespace {
+
+/// What launch() works with, and the first error.
+struct LaunchState {
+  const DeviceModel *device;
+  Stream stream;
+  bool wait; // for each kernel
+  Result result;
+  int64_t kernel; // that it is about, -1: a copy
+  bool badKernel; // host code launched one that does not exist
+  int64_t grid[3];
+};
+
+} // namespace
+
+bertc_device_call makeCall(const DeviceSession &session, const Shape &shape) {
+  bertc_device_call call;
+  memset(&call, 0, sizeof(call));
+  call.weights = session.device->weights;
+  call.workspace = session.memory;
+  call.output_rows = session.constants;
+  call.tokens = shape.tokens;
+  call.sequences = shape.sequences;
+  call.longest = shape.longest;
+  call.multiprocessors = session.device->facts.multiprocessors;
+  return call;
+}
+
+static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
+                   int64_t gridY, int64_t gridZ, void **params) {
+  LaunchState &state = *static_cast<LaunchState *>(call->launch_state);
+  if (state.result || state.badKernel)
+    return;
+  state.kernel = kernel;
+  state.grid[0] = gridX;
+  state.grid[1] = gridY;
+  state.grid[2] = gridZ;
+  const DeviceModel &device = *state.device;
+  if (kernel < 0 || uint64_t(kernel) >= device.variant->kernel_count) {
+    state.badKernel = true;
+    return;
+  }
+  bool fits = true;
+  for (int64_t size : state.grid)
+    fits &= size >= 1 && size <= INT32_MAX;
+  if (!fits) {
+    state.result = invalidValue;
+    return;
+  }
+  const bertc_kernel_desc &desc = device.variant->kernels[kernel];
+  state.result = device.driver->cuLaunchKernel(
+      device.functions[kernel], unsigned(gridX), unsigned(gridY),
+      unsigned(gridZ), desc.threads, 1, 1, desc.shared_bytes, state.stream,
+      params, nullptr);
+  if (state.wait && !state.result)
+    state.result = device.driver->cuStreamSynchronize(state.stream);
+}
+
+static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
+  const DeviceModel &device = *state.device;
+  const char *label = device.facts.label;
+  if (state.badKernel)
+    return fail(status, BERTC_INTERNAL,
+                "the code of %.60s launches kernel %lld, expected 0 to %llu",
+                device.variant->name, static_cast<long long>(state.kernel),
+                static_cast<unsigned long long>(device.variant->kernel_count) -
+                    1);
+  if (state.kernel < 0)
+    return failCuda(status, *device.driver, state.result,
+                    "cannot copy to or from %s", label);
+  return failCuda(
+      status, *device.driver, state.result,
+      "kernel '%.100s' failed on %s with a grid of %lld x %lld x %lld blocks",
+      device.variant->kernels[state.kernel].name, label,
+      static_cast<long long>(state.grid[0]),
+      static_cast<long long>(state.grid[1]),
+      static_cast<long long>(state.grid[2]));
+}
+
+/// Copies and kernels one by one.
+static void put(LaunchState &state, const bertc_device_call &call,
+                const StagedCopies *copies) {
+  const DeviceModel &device = *state.device;
+  const Driver &driver = *device.driver;
+  if (copies)
+    state.result =
+        driver.cuMemcpyHtoDAsync_v2(copies->inputs.device, copies->inputs.host,
+                                    copies->inputs.bytes, state.stream);
+  if (!state.result)
+    device.variant->forward(&call);
+  if (!copies || state.result || state.badKernel)
+    return;
+  for (uint32_t i = 0; i < copies->outputCount && !state.result; ++i) {
+    const StagedCopies::Copy &copy = copies->outputs[i];
+    state.result = driver.cuMemcpyDtoHAsync_v2(copy.host, copy.device,
+                                               copy.bytes, state.stream);
+    if (state.result)
+      state.kernel = -1;
+  }
+}
+
+/// Makes a graph of the run, or returns an error.
+static bertc_code capture(DeviceSession &session, LaunchState state,
+                          bertc_device_call &call, const StagedCopies *copies,
+                          GraphExec &graph, bertc_status *status) {
+  const Driver &driver = *state.device->driver;
+  const char *label = state.device->facts.label;
+  state.stream = session.stream;
+  call.launch_state = &state;
+  if (Result result = driver.cuStreamBeginCapture_v2(session.stream,
+                                                     captureModeThreadLocal))
+    return failCuda(status, driver, result, "cannot begin a CUDA graph on %s",
+                    label);
+  put(state, call, copies);
+  // The stream must leave its capture whatever happened.
+  Graph captured = nullptr;
+  Result result = driver.cuStreamEndCapture(session.stream, &captured);
+  bertc_code code = BERTC_OK;
+  if (state.result || state.badKernel)
+    code = failLaunch(state, status);
+  if (!code && !result)
+    result = driver.cuGraphInstantiateWithFlags(&graph, captured, 0);
+  if (!code && result)
+    code = failCuda(status, driver, result, "cannot make a CUDA graph on %s",
+                    label);
+  if (captured)
+    driver.cuGraphDestroy(captured);
+  return code;
+}
+
+bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
+                   const StagedCopies *copies, Stream stream, bool mayUseGraph,
+                   bertc_status *status) {
+  const DeviceModel &device = *session.device;
+  const Driver &driver = *device.driver;
+  LaunchState state = {};
+  state.device = &device;
+  state.stream = stream;
+  state.wait = session.waitForKernels;
+  state.kernel = -1;
+  call.launch = launch;
+
+  GraphCache::Entry *entry = nullptr;
+  if (mayUseGraph && session.graphsWanted)
+    entry = session.graphs.find(driver, call, copies != nullptr);
+  if (entry && !entry->graph)
+    if (bertc_code code =
+            capture(session, state, call, copies, entry->graph, status))
+      return code;
+  if (entry) {
+    if (Result result = driver.cuGraphLaunch(entry->graph, stream))
+      return failCuda(status, driver, result, "a CUDA graph failed on %s",
+                      device.facts.label);
+    return ok(status);
+  }
+  call.launch_state = &state;
+  put(state, call, copies);
+  return state.result || state.badKernel ? failLaunch(state, status)
+                                         : ok(status);
+}
+
+} // namespace bertc::rt::cuda
