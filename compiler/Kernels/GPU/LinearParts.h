@@ -1,0 +1,78 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the parts of a linear kernel have in common: its arguments, and what
+// happens to complete sums.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_GPU_LINEARPARTS_H
+#define BERTC_COMPILER_KERNELS_GPU_LINEARPARTS_H
+
+#include "compiler/Kernels/GPU/Linear.h"
+
+namespace bertc {
+
+/// The arguments of a linear kernel by name.
+struct LinearArguments {
+  LinearArguments(GpuBuilder &k, const DeviceLinearShape &shape,
+                  const DeviceLinearPlan &plan);
+
+  llvm::SmallVector<mlir::Type> types;
+  void take(mlir::ValueRange arguments);
+
+  mlir::Value x, xPlane, weights, bias, residual, partials, tickets, rows;
+  RowWriter writer;
+
+private:
+  const DeviceLinearShape &shape;
+  const DeviceLinearPlan &plan;
+};
+
+/// Sums of one thread: for each of its rows the same `columns`, the first of
+/// four neighbours each; `sums` row by row.
+struct LinearSums {
+  llvm::SmallVector<mlir::Value> rows;
+  llvm::SmallVector<mlir::Value> columns;
+  llvm::SmallVector<mlir::Value> sums;
+};
+
+/// activation(sums + bias) + residual, to the outputs.
+void emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
+                        const DeviceLinearPlan &plan,
+                        LinearArguments &arguments, const LinearSums &sums);
+
+/// With splits: leaves the sums in `partials`, and runs `finish` with the
+/// total in the last block of the tile. All copies of the block are done, its
+/// shared memory is free.
+void emitSplitSum(GpuBuilder &k, const DeviceLinearShape &shape,
+                  const DeviceLinearPlan &plan, LinearArguments &arguments,
+                  mlir::ValueRange sums,
+                  llvm::function_ref<void(mlir::ValueRange)> finish);
+
+/// The program with mma.sync: every thread of the block copies and multiplies.
+void emitMmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,
+                   const DeviceLinearPlan &plan, LinearArguments &arguments);
+
+/// Steps of blockDepth over the depth, and over all products of planes.
+int64_t linearDepthSteps(const DeviceLinearShape &shape,
+                         const DeviceLinearPlan &plan);
+int64_t linearSteps(const DeviceLinearShape &shape,
+                    const DeviceLinearPlan &plan);
+
+/// Where a step of all products of planes reads, in elements from the start of
+/// a row in plane 0 (i64), and its place in the depth (i32).
+struct LinearStep {
+  mlir::Value x, weights, depth;
+};
+LinearStep emitLinearStep(GpuBuilder &k, const DeviceLinearShape &shape,
+                          const DeviceLinearPlan &plan, mlir::Value step,
+                          mlir::Value xPlane);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_GPU_LINEARPARTS_H

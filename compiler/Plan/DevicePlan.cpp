@@ -1,0 +1,215 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The model: a processor works on the stages of its blocks at the pace of the
+// slowest of tensor cores, shared memory and L2, unless what is on its way from
+// memory is too little to hide the latency; and the GPU not faster than memory
+// gives the operands.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Plan/DevicePlan.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+#include <tuple>
+
+using namespace bertc;
+
+static constexpr int64_t warp = 32;
+static constexpr int64_t tileDepth = 16; // of one tensor core instruction
+static constexpr int64_t reservedShared = 1024;  // of each block, by the system
+static constexpr int64_t wordsOfRegisters = 256; // registers come in these
+
+int64_t DeviceLinearPlan::threads() const {
+  return warpRows * warpColumns * warp;
+}
+int64_t DeviceLinearPlan::sharedBytes() const { return stages * stageBytes(); }
+
+// Sums, two sets of operands, two for each copy's source, and the rest.
+int64_t DeviceLinearPlan::registers() const {
+  int64_t rows = blockRows / warpRows, columns = blockColumns / warpColumns;
+  int64_t copies = llvm::divideCeil(stageBytes() / 16, threads());
+  int64_t count =
+      rows * columns / warp + 2 * (rows + columns) / 4 + 2 * copies + 28;
+  return std::min<int64_t>(llvm::alignTo(count, 8), 255);
+}
+std::string DeviceLinearPlan::name() const {
+  std::string name =
+      llvm::formatv("{0}x{1}x{2}_{3}x{4}_{5}", blockRows, blockColumns,
+                    blockDepth, warpRows, warpColumns, stages);
+  if (splits > 1)
+    name += llvm::formatv("_split{0}", splits);
+  return name;
+}
+static auto fields(const DeviceLinearPlan &plan) {
+  return std::tie(plan.blockRows, plan.blockColumns, plan.blockDepth,
+                  plan.warpRows, plan.warpColumns, plan.stages, plan.splits,
+                  plan.wgmma);
+}
+bool DeviceLinearPlan::operator==(const DeviceLinearPlan &other) const {
+  return fields(*this) == fields(other);
+}
+
+//===----------------------------------------------------------------------===//
+// Cost
+//===----------------------------------------------------------------------===//
+
+int64_t bertc::deviceLinearOccupancy(const GpuModel &gpu,
+                                     const DeviceLinearPlan &plan) {
+  int64_t registers = llvm::alignTo(plan.registers() * warp, wordsOfRegisters) *
+                      (plan.threads() / warp);
+  return std::min({gpu.sharedBytes / (plan.sharedBytes() + reservedShared),
+                   gpu.registers / registers, gpu.threads / plan.threads(),
+                   gpu.blocks});
+}
+
+// Cycles: from a request to memory to its data, and of a kernel before its
+// first product and behind its last.
+static constexpr double memoryLatency = 800;
+static constexpr double splitLatency = 2500;
+
+/// Cycles of a processor for one stage of one block.
+static double stageCycles(const GpuModel &gpu, const DeviceLinearPlan &plan) {
+  double rows = plan.blockRows, columns = plan.blockColumns;
+  double flops = 2 * rows * columns * plan.blockDepth;
+  double warps = plan.threads() / warp;
+  // One warp for each of the four tensor cores leaves gaps between its
+  // products.
+  double fraction = gpu.mmaFraction * warps / (warps + 0.5);
+  double tensor = flops / (gpu.tensorFlopsCycle * fraction);
+  double read = (rows / plan.warpRows + columns / plan.warpColumns) * warps *
+                plan.blockDepth * 2;
+  double shared = (read + plan.stageBytes()) / gpu.sharedBytesCycle;
+  double level2 = plan.stageBytes() / gpu.levelTwoBytesCycle;
+  return std::max({tensor, shared, level2});
+}
+
+double bertc::deviceLinearSeconds(const GpuModel &gpu,
+                                  const DeviceLinearFacts &facts,
+                                  const DeviceLinearPlan &plan,
+                                  int64_t tokens) {
+  int64_t tiles = llvm::divideCeil(facts.columns, plan.blockColumns) *
+                  llvm::divideCeil(tokens, plan.blockRows);
+  int64_t blocks = tiles * plan.splits;
+  int64_t steps =
+      llvm::divideCeil(facts.depth, plan.blockDepth) * facts.products();
+  double blockSteps = llvm::divideCeil(steps, plan.splits);
+  double tileElements = plan.blockRows * plan.blockColumns;
+  int64_t each = llvm::divideCeil(blocks, gpu.processors); // of a processor
+  int64_t resident = std::min(deviceLinearOccupancy(gpu, plan), each);
+  double stage = stageCycles(gpu, plan);
+  double writes = tileElements * (facts.outputBytes + facts.residual * 4) /
+                  gpu.levelTwoBytesCycle;
+  if (plan.splits > 1)
+    writes =
+        writes / plan.splits + 2 * tileElements * 4 / gpu.levelTwoBytesCycle;
+  // What no other block hides: filling the stages, and the last writes.
+  double latency = memoryLatency + writes;
+  if (plan.splits > 1)
+    latency += splitLatency +
+               plan.splits * tileElements * 4 / (4 * gpu.levelTwoBytesCycle);
+  double hidden = std::max(stage, memoryLatency / (plan.stages - 1) / resident);
+  double cycles = each * (blockSteps * hidden + writes * (resident > 1)) +
+                  latency * (resident > 1 ? 1 : each);
+  double bytes =
+      2.0 * facts.planes * facts.depth * (facts.columns + tokens) +
+      double(facts.columns) * tokens * (facts.outputBytes + facts.residual * 4);
+  return std::max(cycles / gpu.clock, bytes / gpu.memoryBytesSecond) +
+         memoryLatency / gpu.clock;
+}
+
+//===----------------------------------------------------------------------===//
+// Choice
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct Shape {
+  int64_t rows, columns, warpRows, warpColumns;
+};
+} // namespace
+
+// Tiles of y. Larger tiles of a warp need less of shared memory, 64 x 64 is
+// what the registers hold.
+static constexpr Shape mmaShapes[] = {
+    {16, 64, 1, 4},   {16, 128, 1, 4},  {32, 64, 1, 4},  {32, 128, 1, 4},
+    {64, 64, 2, 2},   {64, 128, 2, 2},  {128, 64, 2, 2}, {128, 128, 2, 2},
+    {128, 128, 2, 4}, {128, 256, 2, 4}, {256, 128, 4, 2}};
+
+static constexpr int64_t blockDepths[] = {64, 32, 16};
+static constexpr int64_t splitCounts[] = {1, 2, 3, 4, 6, 8, 12, 16};
+static constexpr int64_t mostStages = 5;
+
+static llvm::SmallVector<DeviceLinearPlan>
+candidates(const GpuModel &gpu, const DeviceLinearFacts &facts) {
+  llvm::SmallVector<DeviceLinearPlan> result;
+  for (const Shape &shape : mmaShapes)
+    for (int64_t depth : blockDepths) {
+      // Zeros behind the depth are copied and multiplied, too.
+      if (depth > tileDepth && facts.depth < depth)
+        continue;
+      DeviceLinearPlan plan;
+      plan.blockRows = shape.rows;
+      plan.blockColumns = shape.columns;
+      plan.blockDepth = depth;
+      plan.warpRows = shape.warpRows;
+      plan.warpColumns = shape.warpColumns;
+      int64_t steps = llvm::divideCeil(facts.depth, depth) * facts.products();
+      for (plan.stages = 2; plan.stages <= mostStages; ++plan.stages)
+        for (int64_t splits : splitCounts) {
+          plan.splits = splits;
+          if (splits <= steps && deviceLinearOccupancy(gpu, plan) > 0)
+            result.push_back(plan);
+        }
+    }
+  return result;
+}
+
+static DeviceLinearPlan cheapest(const GpuModel &gpu,
+                                 const DeviceLinearFacts &facts,
+                                 llvm::ArrayRef<DeviceLinearPlan> plans,
+                                 int64_t tokens) {
+  const DeviceLinearPlan *best = nullptr;
+  double least = 0;
+  for (const DeviceLinearPlan &plan : plans) {
+    double seconds = deviceLinearSeconds(gpu, facts, plan, tokens);
+    if (!best || seconds < least) {
+      best = &plan;
+      least = seconds;
+    }
+  }
+  return *best;
+}
+
+DeviceLinearPlan bertc::planDeviceLinear(const DeviceTarget &target,
+                                         const DeviceLinearFacts &facts,
+                                         int64_t tokens) {
+  const GpuModel &gpu = *target.planned;
+  return cheapest(gpu, facts, candidates(gpu, facts), tokens);
+}
+
+// The last counts of the classes; the plan of the last class is for many.
+static constexpr int64_t classEnds[] = {16, 32, 64, 128, 256, 512, 1024, 4096};
+// A plan stays for the next class while it costs at most this much more.
+static constexpr double tolerance = 1.05;
+
+DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
+                                          const DeviceLinearFacts &facts) {
+  const GpuModel &gpu = *target.planned;
+  llvm::SmallVector<DeviceLinearPlan> all = candidates(gpu, facts);
+  DeviceLinearPlans result;
+  int64_t from = 1;
+  for (int64_t end : classEnds) {
+    DeviceLinearPlan best = cheapest(gpu, facts, all, end);
+    double least = deviceLinearSeconds(gpu, facts, best, end);
+    if (result.empty() || deviceLinearSeconds(gpu, facts, result.back().second,
+                                              end) > tolerance * least)
+      result.push_back({from, best});
+    from = end + 1;
+  }
+  return result;
+}

@@ -1,0 +1,120 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Prints one linear kernel, for tests of its text:
+//   bertc-gpu-kernel-test FIELD=VALUE... [--emit=gpu|nvvm|ptx]
+// with the fields of DeviceLinearShape and DeviceLinearPlan; those of the plan
+// are chosen for `tokens` (default 4096) if `block` is not given.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Emit/Ptx.h"
+#include "compiler/Kernels/GPU/Linear.h"
+#include "compiler/Lowering/LowerToNVVM.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace bertc;
+
+static int fail(const llvm::Twine &message) {
+  llvm::errs() << "error: " << message << "\n";
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  llvm::StringMap<int64_t *> fields;
+  DeviceLinearShape shape;
+  DeviceLinearPlan plan;
+  int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0;
+  fields["depth"] = &shape.depth;
+  fields["columns"] = &shape.columns;
+  fields["planes"] = &shape.planes;
+  fields["bias"] = &bias;
+  fields["residual"] = &residual;
+  fields["to-f32"] = &f32;
+  fields["to-planes"] = &half;
+  fields["tokens"] = &tokens;
+  fields["rows"] = &plan.blockRows;
+  fields["block-columns"] = &plan.blockColumns;
+  fields["block-depth"] = &plan.blockDepth;
+  fields["warp-rows"] = &plan.warpRows;
+  fields["warp-columns"] = &plan.warpColumns;
+  fields["stages"] = &plan.stages;
+  fields["splits"] = &plan.splits;
+  llvm::StringRef emit = "ptx", target = "cuda:sm_80";
+  for (int i = 1; i < argc; ++i) {
+    auto [name, value] = llvm::StringRef(argv[i]).split('=');
+    if (name == "--emit")
+      emit = value;
+    else if (name == "--target")
+      target = value;
+    else if (name == "type" && value == "f16")
+      shape.type = HalfType::F16;
+    else if (name == "activation" && value == "gelu")
+      shape.activation = ActivationFunction::Gelu;
+    else if (!fields.count(name) || value.getAsInteger(10, *fields[name]))
+      return fail("unknown argument " + llvm::StringRef(argv[i]));
+  }
+  const DeviceTarget *row = findDeviceTarget(target);
+  if (!row)
+    return fail("unknown target " + target);
+  shape.bias = bias;
+  shape.residual = residual;
+  shape.inputStride = shape.depth;
+  shape.residualStride = shape.outputStride = shape.columns;
+  shape.outputs = {f32 || !half, half, shape.type};
+  if (!plan.blockRows)
+    plan = planDeviceLinear(*row, shape.facts(), tokens);
+
+  DialectRegistry registry;
+  registry.insert<arith::ArithDialect, cf::ControlFlowDialect, gpu::GPUDialect,
+                  LLVM::LLVMDialect, math::MathDialect, NVVM::NVVMDialect,
+                  scf::SCFDialect>();
+  registerNVVMTranslations(registry);
+  MLIRContext context(registry);
+  context.loadAllAvailableDialects();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  GpuBuilder k(*module);
+  DeviceKernel kernel = linearKernel(k, shape, plan);
+  if (failed(verify(*module)))
+    return 1;
+  PassManager pm(&context);
+  if (emit != "gpu")
+    buildGpuToNVVMPipeline(pm);
+  if (failed(pm.run(*module)))
+    return 1;
+  if (emit != "ptx") {
+    module->print(llvm::outs());
+    return 0;
+  }
+  llvm::LLVMContext llvmContext;
+  auto translated = translateDeviceModule(*module, llvmContext);
+  if (!translated)
+    return fail(llvm::toString(translated.takeError()));
+  auto ptx = emitPtx(**translated, row->processor, row->features);
+  if (!ptx)
+    return fail(llvm::toString(ptx.takeError()));
+  llvm::outs() << "// threads " << kernel.threads << ", shared bytes "
+               << kernel.sharedBytes << ", registers " << plan.registers()
+               << "\n"
+               << *ptx;
+  return 0;
+}
