@@ -376,14 +376,24 @@ void GpuBuilder::ifThen(Value condition, llvm::function_ref<void()> body) {
 
 Value GpuBuilder::ifElse(Value condition, llvm::function_ref<Value()> then,
                          llvm::function_ref<Value()> otherwise) {
-  auto fill = [&](llvm::function_ref<Value()> body) {
+  return ifElse(
+      condition, [&]() -> SmallVector<Value> { return {then()}; },
+      [&]() -> SmallVector<Value> { return {otherwise()}; })[0];
+}
+
+SmallVector<Value>
+GpuBuilder::ifElse(Value condition,
+                   llvm::function_ref<SmallVector<Value>()> then,
+                   llvm::function_ref<SmallVector<Value>()> otherwise) {
+  auto fill = [&](llvm::function_ref<SmallVector<Value>()> body) {
     return [this, body](OpBuilder &inner, Location) {
       OpBuilder::InsertionGuard guard(b);
       b.restoreInsertionPoint(inner.saveInsertionPoint());
-      Value value = body();
-      scf::YieldOp::create(b, loc, value);
+      SmallVector<Value> values = body();
+      scf::YieldOp::create(b, loc, values);
     };
   };
-  return scf::IfOp::create(b, loc, condition, fill(then), fill(otherwise))
-      .getResult(0);
+  return SmallVector<Value>(
+      scf::IfOp::create(b, loc, condition, fill(then), fill(otherwise))
+          .getResults());
 }

@@ -161,6 +161,11 @@ public:
   mlir::Value ifElse(mlir::Value condition,
                      llvm::function_ref<mlir::Value()> then,
                      llvm::function_ref<mlir::Value()> otherwise);
+  /// Several values of one of two sides.
+  llvm::SmallVector<mlir::Value>
+  ifElse(mlir::Value condition,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>()> then,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>()> otherwise);
 
 private:
   mlir::gpu::GPUModuleOp module();

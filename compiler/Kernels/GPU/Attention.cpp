@@ -1,0 +1,485 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A warp owns 16-row tiles of queries. Its scores are laid out in the lanes as
+// the product of an mma instruction, which is how the next one wants its left
+// operand: weights never leave the registers. In both, lane l has rows l / 4
+// and l / 4 + 8 and, of every eight columns, 2 (l % 4) and its neighbour.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/GPU/Attention.h"
+#include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/GPU/AttentionTile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace bertc;
+
+namespace {
+
+using Values = SmallVector<Value>;
+
+/// Rows and columns of a product that one instruction makes, and their depth.
+constexpr int64_t tileRows = 16, tileColumns = 8, tileDepth = 16;
+/// Registers of a lane that hold such a product.
+constexpr int64_t tileValues = 4;
+
+class AttentionEmitter {
+public:
+  AttentionEmitter(GpuBuilder &k, const DeviceAttentionShape &shape,
+                   const DeviceAttentionPlan &plan)
+      : k(k), shape(shape), plan(plan),
+        writer(k, shape.outputs, shape.outputStride),
+        tile(k, shape.headStride) {}
+
+  DeviceKernel kernel();
+
+private:
+  int64_t threads() const { return plan.warps * warpSize; }
+  int64_t rowsOfWarp() const { return plan.rows / plan.warps; }
+  int64_t rowTiles() const { return rowsOfWarp() / tileRows; }
+  int64_t keyTiles() const { return plan.keys / tileColumns; }
+  int64_t headTiles() const { return shape.headStride / tileColumns; }
+  int64_t tileBytes() const { return plan.keys * tile.rowBytes(); }
+  /// Keys and values, all planes of them.
+  int64_t stageBytes() const { return 2 * shape.planes * tileBytes(); }
+  std::string name() const;
+
+  void emit(ValueRange arguments);
+  void emitBlock();
+  /// The start of a row of queries (0), keys (1) or values (2) of this head.
+  Value input(int64_t part, Value token, Value column);
+  void copyStep(Value step);
+  void loadQueries();
+
+  /// What goes from step to step.
+  struct State {
+    Values context; // [row tile][head tile][4]
+    Values maximum; // [row tile][2]
+    Values sum;     // the same; of this lane's columns only
+  };
+  State initial();
+  static Values flatten(const State &state);
+  State unflatten(ValueRange values) const;
+
+  State step(Value number, State state);
+  Values scores(Value keys);
+  Values masked(Value firstKey, Values scores);
+  /// Scores become weights, and sums are rescaled.
+  void softmax(Values &scores, State &state);
+  /// The weights of 16 keys as left operands: a plane each.
+  SmallVector<Values> weightOperands(ArrayRef<Value> weights, State &state,
+                                     int64_t rowTile);
+  void addContext(ArrayRef<SmallVector<Values>> weights, Value values,
+                  State &state);
+  void finish(State state);
+
+  /// `sums` of two neighbouring tiles += the products of planes; smaller ones
+  /// go to `small`, which is null where there is one plane.
+  void multiply(ArrayRef<Values> left, ArrayRef<Values> right,
+                MutableArrayRef<Value> sums, MutableArrayRef<Value> small);
+  Value exponential(Value x, bool rough) {
+    return emitSoftmaxExp(k.b, k.loc, x, shape.scale, rough);
+  }
+  Value zero() { return k.scalar(0); }
+
+  GpuBuilder &k;
+  const DeviceAttentionShape &shape;
+  const DeviceAttentionPlan &plan;
+  RowWriter writer;
+  AttentionTile tile;
+
+  Value qkv, planeStride, logSumExp; // arguments
+  Value head, first, length;         // of this block's sequence
+  Value firstQuery, laneRow, laneColumn;
+  SmallVector<Values> queries; // [row tile * depth tile][plane] of 4 registers
+};
+
+std::string AttentionEmitter::name() const {
+  DeviceForms input;
+  input.planes = shape.planes;
+  input.type = shape.type;
+  std::string text = llvm::formatv(
+      "attention_{0}x{1}_ld{2}_{3}_to_{4}_ld{5}_q{6}k{7}w{8}s{9}", shape.heads,
+      shape.headSize, shape.inputStride, input.name(), shape.outputs.name(),
+      shape.outputStride, plan.rows, plan.keys, plan.warps, plan.stages);
+  if (shape.scale != 1 / std::sqrt(static_cast<double>(shape.headSize)))
+    text +=
+        llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
+  if (shape.logSumExp)
+    text += "_lse";
+  return text;
+}
+
+DeviceKernel AttentionEmitter::kernel() {
+  SmallVector<Type> types = {k.global(), k.i64(), k.global()};
+  writer.addTypes(types);
+  if (shape.logSumExp)
+    types.push_back(k.global());
+  types.push_back(k.i32());
+  return k.kernel(name(), threads(), plan.stages * stageBytes(), types,
+                  [&](ValueRange v) { emit(v); });
+}
+
+void AttentionEmitter::emit(ValueRange arguments) {
+  qkv = arguments[0];
+  planeStride = arguments[1];
+  Value offsets = arguments[2];
+  arguments = arguments.drop_front(3);
+  writer.take(arguments);
+  if (shape.logSumExp)
+    logSumExp = arguments[0];
+
+  firstQuery = k.mul(k.blockId(0), plan.rows);
+  head = k.blockId(1);
+  Value offset = k.at(offsets, k.blockId(2), k.i32());
+  first = k.load(offset, k.i32());
+  length = k.sub(k.load(k.at(offset, 1, k.i32()), k.i32()), first);
+  k.ifThen(k.less(firstQuery, length), [&] { emitBlock(); });
+}
+
+void AttentionEmitter::emitBlock() {
+  Value lane = k.laneId();
+  laneRow = k.div(lane, 4);
+  laneColumn = k.mul(k.rem(lane, 4), 2);
+  Value steps = k.div(k.add(length, plan.keys - 1), plan.keys);
+  for (int64_t i = 0; i + 1 < plan.stages; ++i) {
+    k.ifThen(k.less(k.index(i), steps), [&] { copyStep(k.index(i)); });
+    k.commitCopies();
+  }
+  loadQueries();
+  Values result =
+      k.forLoop(k.index(0), steps, k.index(1), flatten(initial()),
+                [&](Value number, ValueRange carried) {
+                  k.waitCopies(plan.stages - 2);
+                  k.barrier();
+                  // Into the stage that was read before the barrier.
+                  Value next = k.add(number, plan.stages - 1);
+                  k.ifThen(k.less(next, steps), [&] { copyStep(next); });
+                  k.commitCopies();
+                  return flatten(step(number, unflatten(carried)));
+                });
+  finish(unflatten(result));
+}
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
+Value AttentionEmitter::input(int64_t part, Value token, Value column) {
+  Value start =
+      k.add(k.mul(k.add(head, part * shape.heads), shape.headStride), column);
+  return elementAt(k, qkv, k.add(first, token), shape.inputStride, start,
+                   k.half(shape.type));
+}
+
+void AttentionEmitter::copyStep(Value step) {
+  Type element = k.half(shape.type);
+  Value stage =
+      k.at(k.sharedMemory(), k.mul(k.rem(step, plan.stages), stageBytes()),
+           k.b.getI8Type());
+  Value firstKey = k.mul(step, plan.keys);
+  // Keys behind the sequence are zeros: so are their values, which are
+  // multiplied with weights of zero.
+  tile.forChunks(
+      stage, plan.keys, threads(), [&](Value row, Value chunk, Value target) {
+        Value key = k.add(firstKey, row);
+        Value inside = k.less(key, length);
+        Value bytes = k.select(inside, k.index(16), k.index(0));
+        key = k.select(inside, key, k.index(0));
+        for (int64_t part = 0; part < 2; ++part) {
+          Value source = input(1 + part, key, k.mul(chunk, 8));
+          for (int64_t plane = 0; plane < shape.planes; ++plane) {
+            if (plane)
+              source = k.at(source, planeStride, element);
+            int64_t place = part * shape.planes + plane;
+            k.copyAsync(k.at(target, place * tileBytes(), k.b.getI8Type()),
+                        source, bytes);
+          }
+        }
+      });
+}
+
+// Straight from memory: each is read once.
+void AttentionEmitter::loadQueries() {
+  Type element = k.half(shape.type);
+  Value last = k.sub(length, k.index(1));
+  for (int64_t r = 0; r < rowTiles(); ++r) {
+    Value rows[2];
+    for (int64_t i = 0; i < 2; ++i) {
+      Value row = k.add(k.add(firstQuery, k.mul(k.warpId(), rowsOfWarp())),
+                        k.add(laneRow, r * tileRows + 8 * i));
+      rows[i] = input(0, k.min(row, last), laneColumn);
+    }
+    for (int64_t d = 0; d < shape.headStride; d += tileDepth) {
+      queries.emplace_back();
+      for (int64_t plane = 0; plane < shape.planes; ++plane)
+        for (int64_t i = 0; i < 4; ++i) {
+          Value start = rows[i % 2];
+          for (int64_t n = 0; n < plane; ++n)
+            start = k.at(start, planeStride, element);
+          queries.back().push_back(
+              k.load(k.at(start, d + i / 2 * 8, element), k.i32()));
+        }
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// A step
+//===----------------------------------------------------------------------===//
+
+AttentionEmitter::State AttentionEmitter::initial() {
+  State state;
+  state.context.assign(rowTiles() * headTiles() * tileValues, zero());
+  state.maximum.assign(rowTiles() * 2,
+                       k.scalar(-std::numeric_limits<float>::infinity()));
+  state.sum.assign(rowTiles() * 2, zero());
+  return state;
+}
+
+Values AttentionEmitter::flatten(const State &state) {
+  Values all(state.context);
+  all.append(state.maximum);
+  all.append(state.sum);
+  return all;
+}
+
+AttentionEmitter::State AttentionEmitter::unflatten(ValueRange values) const {
+  int64_t context = rowTiles() * headTiles() * tileValues;
+  State state;
+  state.context = Values(values.take_front(context));
+  state.maximum = Values(values.slice(context, rowTiles() * 2));
+  state.sum = Values(values.take_back(rowTiles() * 2));
+  return state;
+}
+
+AttentionEmitter::State AttentionEmitter::step(Value number, State state) {
+  Value keys =
+      k.at(k.sharedMemory(), k.mul(k.rem(number, plan.stages), stageBytes()),
+           k.b.getI8Type());
+  Value values = k.at(keys, shape.planes * tileBytes(), k.b.getI8Type());
+  Values weights = masked(k.mul(number, plan.keys), scores(keys));
+  softmax(weights, state);
+  SmallVector<SmallVector<Values>> operands; // [row tile * 16 keys]
+  ArrayRef<Value> rest = weights;
+  for (int64_t r = 0; r < rowTiles(); ++r)
+    for (int64_t key = 0; key < plan.keys; key += tileDepth) {
+      operands.push_back(
+          weightOperands(rest.take_front(2 * tileValues), state, r));
+      rest = rest.drop_front(2 * tileValues);
+    }
+  addContext(operands, values, state);
+  return state;
+}
+
+void AttentionEmitter::multiply(ArrayRef<Values> left, ArrayRef<Values> right,
+                                MutableArrayRef<Value> sums,
+                                MutableArrayRef<Value> small) {
+  for (auto [i, j] : planeProducts(shape.planes)) {
+    MutableArrayRef<Value> target = i + j ? small : sums;
+    for (int64_t half = 0; half < 2; ++half) {
+      MutableArrayRef<Value> c = target.slice(half * tileValues, tileValues);
+      Values product =
+          k.multiply(shape.type, left[i],
+                     ValueRange(right[j]).slice(2 * half, 2), Values(c));
+      llvm::copy(product, c.begin());
+    }
+  }
+}
+
+// [row tile][key tile][4]
+Values AttentionEmitter::scores(Value keys) {
+  Values result(rowTiles() * keyTiles() * tileValues, zero());
+  int64_t depthTiles = shape.headStride / tileDepth;
+  for (int64_t key = 0; key < plan.keys; key += 2 * tileColumns) {
+    Values small(rowTiles() * 2 * tileValues, zero());
+    auto at = [&](Values &values, int64_t stride, int64_t r, int64_t start) {
+      return MutableArrayRef(values).slice((r * stride + start) * tileValues,
+                                           2 * tileValues);
+    };
+    for (int64_t d = 0; d < depthTiles; ++d) {
+      SmallVector<Values> right;
+      for (int64_t plane = 0; plane < shape.planes; ++plane)
+        right.push_back(
+            tile.loadB(k.at(keys, plane * tileBytes(), k.b.getI8Type()), key,
+                       d * tileDepth));
+      for (int64_t r = 0; r < rowTiles(); ++r) {
+        SmallVector<Values> left;
+        for (int64_t plane = 0; plane < shape.planes; ++plane)
+          left.push_back(Values(ArrayRef(queries[r * depthTiles + d])
+                                    .slice(plane * tileValues, tileValues)));
+        multiply(left, right, at(result, keyTiles(), r, key / tileColumns),
+                 at(small, 2, r, 0));
+      }
+    }
+    if (shape.planes > 1)
+      for (int64_t r = 0; r < rowTiles(); ++r)
+        for (auto [value, part] :
+             llvm::zip_equal(at(result, keyTiles(), r, key / tileColumns),
+                             at(small, 2, r, 0)))
+          value = k.addf(part, value);
+  }
+  return result;
+}
+
+Values AttentionEmitter::masked(Value firstKey, Values scores) {
+  // Only the last step has keys behind the sequence.
+  Value end = k.add(firstKey, plan.keys);
+  return k.ifElse(
+      k.less(length, end),
+      [&] {
+        Values result;
+        Value lowest = k.scalar(-std::numeric_limits<float>::infinity());
+        for (auto [i, value] : llvm::enumerate(scores)) {
+          int64_t column =
+              static_cast<int64_t>(i) / tileValues % keyTiles() * tileColumns +
+              static_cast<int64_t>(i) % 2;
+          Value key = k.add(k.add(firstKey, laneColumn), column);
+          result.push_back(k.select(k.less(key, length), value, lowest));
+        }
+        return result;
+      },
+      [&] { return scores; });
+}
+
+void AttentionEmitter::softmax(Values &scores, State &state) {
+  int64_t perRow = keyTiles() * tileValues;
+  bool rough = shape.planes == 1 && shape.type == HalfType::BF16;
+  for (int64_t r = 0; r < rowTiles(); ++r)
+    for (int64_t half = 0; half < 2; ++half) {
+      MutableArrayRef<Value> tiles =
+          MutableArrayRef(scores).slice(r * perRow, perRow);
+      Value &maximum = state.maximum[r * 2 + half];
+      auto mine = [&](size_t i) {
+        return static_cast<int64_t>(i) % tileValues / 2 == half;
+      };
+      Value highest = maximum;
+      for (auto [i, value] : llvm::enumerate(tiles))
+        if (mine(i))
+          highest = k.maxf(value, highest);
+      for (int64_t mask : {1, 2})
+        highest = k.maxf(k.shuffleXor(highest, mask), highest);
+      Value factor = exponential(k.subf(maximum, highest), /*rough=*/false);
+      maximum = highest;
+      Value &sum = state.sum[r * 2 + half];
+      sum = k.mulf(sum, factor);
+      for (int64_t column = 0; column < headTiles(); ++column)
+        for (int64_t i = 0; i < 2; ++i) {
+          Value &value = state.context[(r * headTiles() + column) * tileValues +
+                                       2 * half + i];
+          value = k.mulf(value, factor);
+        }
+      for (auto [i, value] : llvm::enumerate(tiles))
+        if (mine(i))
+          value = exponential(k.subf(value, highest), rough);
+    }
+}
+
+SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
+                                                     State &state,
+                                                     int64_t rowTile) {
+  // Of both tiles: the upper row's neighbours, then the lower row's.
+  SmallVector<Values> planes(shape.planes);
+  for (int64_t pair = 0; pair < 4; ++pair) {
+    Values parts[2];
+    for (int64_t i = 0; i < 2; ++i) {
+      parts[i] = k.split(weights[2 * pair + i], shape.type, shape.planes);
+      // What is multiplied is what is summed, so that weights add up to 1.
+      Value weight = k.widen(parts[i].back());
+      for (Value part : llvm::reverse(ArrayRef(parts[i]).drop_back()))
+        weight = k.addf(weight, k.widen(part));
+      Value &sum = state.sum[rowTile * 2 + pair % 2];
+      sum = k.addf(sum, weight);
+    }
+    for (int64_t plane = 0; plane < shape.planes; ++plane)
+      planes[plane].push_back(k.pack(parts[0][plane], parts[1][plane]));
+  }
+  return planes;
+}
+
+void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
+                                  Value values, State &state) {
+  int64_t keySteps = plan.keys / tileDepth;
+  for (int64_t column = 0; column < headTiles(); column += 2) {
+    Values small(rowTiles() * 2 * tileValues, zero());
+    auto smallOf = [&](int64_t r) {
+      return MutableArrayRef(small).slice(r * 2 * tileValues, 2 * tileValues);
+    };
+    auto contextOf = [&](int64_t r) {
+      return MutableArrayRef(state.context)
+          .slice((r * headTiles() + column) * tileValues, 2 * tileValues);
+    };
+    for (int64_t key = 0; key < keySteps; ++key) {
+      SmallVector<Values> right;
+      for (int64_t plane = 0; plane < shape.planes; ++plane)
+        right.push_back(tile.loadB(
+            k.at(values, plane * tileBytes(), k.b.getI8Type()), key * tileDepth,
+            column * tileColumns, /*transposed=*/true));
+      for (int64_t r = 0; r < rowTiles(); ++r)
+        multiply(weights[r * keySteps + key], right, contextOf(r), smallOf(r));
+    }
+    if (shape.planes > 1)
+      for (int64_t r = 0; r < rowTiles(); ++r)
+        for (auto [value, part] : llvm::zip_equal(contextOf(r), smallOf(r)))
+          value = k.addf(part, value);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The result
+//===----------------------------------------------------------------------===//
+
+void AttentionEmitter::finish(State state) {
+  Value headColumn = k.mul(head, shape.headStride);
+  for (int64_t r = 0; r < rowTiles(); ++r)
+    for (int64_t half = 0; half < 2; ++half) {
+      Value sum = state.sum[r * 2 + half];
+      for (int64_t mask : {1, 2})
+        sum = k.addf(sum, k.shuffleXor(sum, mask));
+      Value inverse = k.divf(k.scalar(1), sum);
+      Value row = k.add(k.add(firstQuery, k.mul(k.warpId(), rowsOfWarp())),
+                        k.add(laneRow, r * tileRows + 8 * half));
+      k.ifThen(k.less(row, length), [&] {
+        Value token = k.add(first, row);
+        for (int64_t column = 0; column < headTiles(); ++column) {
+          Value pair[2];
+          for (int64_t i = 0; i < 2; ++i)
+            pair[i] =
+                k.mulf(state.context[(r * headTiles() + column) * tileValues +
+                                     2 * half + i],
+                       inverse);
+          writer.write(
+              token, k.add(k.add(headColumn, laneColumn), column * tileColumns),
+              pair);
+        }
+        if (!logSumExp)
+          return;
+        k.ifThen(k.equal(laneColumn, k.index(0)), [&] {
+          Value value = k.fma(state.maximum[r * 2 + half],
+                              k.scalar(shape.scale), emitLog(k.b, k.loc, sum));
+          k.store(value, elementAt(k, logSumExp, token,
+                                   roundUp(shape.heads, lanes), head, k.f32()));
+        });
+      });
+    }
+}
+
+} // namespace
+
+DeviceKernel bertc::attentionKernel(GpuBuilder &k,
+                                    const DeviceAttentionShape &shape,
+                                    const DeviceAttentionPlan &plan) {
+  return AttentionEmitter(k, shape, plan).kernel();
+}

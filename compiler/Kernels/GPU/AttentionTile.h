@@ -1,0 +1,63 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Operands of tensor cores in shared memory: rows of 16-bit elements, copied
+// beside other work, loaded as the fragments that an mma instruction wants.
+//
+// The 16-byte chunks of a row are permuted (by XOR with bits of the row) such
+// that neither a copy of neighbours nor a load of eight rows' chunks meets in a
+// bank. The permutation repeats after 8 rows.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_GPU_ATTENTIONTILE_H
+#define BERTC_COMPILER_KERNELS_GPU_ATTENTIONTILE_H
+
+#include "compiler/Kernels/GPU/GpuBuilder.h"
+
+namespace bertc {
+
+class AttentionTile {
+public:
+  /// `columns` is a multiple of 16.
+  AttentionTile(GpuBuilder &k, int64_t columns) : k(k), chunks(columns / 8) {}
+
+  int64_t rowBytes() const { return chunks * chunkBytes; }
+
+  /// Runs `body(row, chunk, address)` for each chunk of `rows` rows that this
+  /// thread of `threads` copies; the tile begins at `base`.
+  void forChunks(
+      mlir::Value base, int64_t rows, int64_t threads,
+      llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value)> body);
+
+  // Fragments of a 16x16 block at (row, column) of the tile at `base`, both
+  // multiples of 16: four registers. An A is one operand, a B two: of eight
+  // columns of the product each.
+  /// A's rows are rows of the tile, or (transposed) its columns.
+  llvm::SmallVector<mlir::Value> loadA(mlir::Value base, int64_t row,
+                                       int64_t column, bool transposed = false);
+  /// B's columns are rows of the tile: weights [columns][depth]; or
+  /// (transposed) its columns: [depth][columns].
+  llvm::SmallVector<mlir::Value> loadB(mlir::Value base, int64_t row,
+                                       int64_t column, bool transposed = false);
+
+private:
+  static constexpr int64_t chunkBytes = 16;
+  /// What the chunks of `row` are XORed with.
+  mlir::Value permutation(mlir::Value row);
+  mlir::Value address(mlir::Value base, mlir::Value row, mlir::Value chunk);
+  llvm::SmallVector<mlir::Value> load(mlir::Value base, int64_t row,
+                                      int64_t column, bool rowsFirst,
+                                      bool transposed);
+
+  GpuBuilder &k;
+  int64_t chunks;
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_GPU_ATTENTIONTILE_H
