@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Driver/Compile.h"
+#include "compiler/Driver/Devices.h"
 #include "compiler/Driver/Report.h"
 #include "compiler/Driver/Targets.h"
 #include "compiler/Driver/Training.h"
@@ -58,6 +59,7 @@ public:
 private:
   llvm::Error checkOptions();
   llvm::Error checkTraining();
+  llvm::Error checkDevices();
   llvm::Error load();
   llvm::Error runStage(llvm::StringRef stage, mlir::PassManager &manager,
                        llvm::StringRef help);
@@ -70,7 +72,7 @@ private:
   const CompileOptions &options;
   std::shared_ptr<std::vector<FusionRemark>> remarks;
   PhaseTimes times;
-  std::vector<TargetInfo> targets;
+  Targets targets;
   ModelDirectory model;
   std::optional<HeadSpec> head; ///< To train.
   mlir::MLIRContext context;
@@ -95,14 +97,16 @@ llvm::Error Compilation::checkOptions() {
                             suggestion(name, fusionNames()));
   if (llvm::Error error = checkTraining())
     return error;
+  if (llvm::Error error = checkDevices())
+    return error;
   bool text = options.output.empty() || options.output == "-";
   if (text && options.emit >= Stage::Object)
     return makeUsageError("expected the file to write, got none",
                           "add -o model.so");
-  if (options.emit == Stage::Object && targets.size() != 1)
+  if (options.emit == Stage::Object && targets.processors.size() != 1)
     return makeUsageError("--emit=obj is for one target, got " +
-                              std::to_string(targets.size()),
-                          "add --target=" + targets.front().name);
+                              std::to_string(targets.processors.size()),
+                          "add --target=" + targets.processors.front().name);
   // A folder that cannot be written to is better known now than at the end.
   if (!text)
     if (auto probe = OutputFile::create(options.output); !probe)
@@ -132,6 +136,29 @@ llvm::Error Compilation::checkTraining() {
     return makeUsageError("--outputs is for inference, a training function "
                           "returns loss and logits",
                           "leave --outputs out");
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::checkDevices() {
+  if (options.emit == Stage::Ptx &&
+      (targets.devices.empty() || !targets.processors.empty()))
+    return makeUsageError("--emit=ptx is for targets that are GPUs",
+                          "add --target=" + deviceTargets().front().name);
+  if (targets.devices.empty())
+    return llvm::Error::success();
+  llvm::StringRef name = targets.devices.front()->name;
+  if (options.emit == Stage::Plan || options.emit == Stage::Assembly ||
+      options.emit == Stage::Object)
+    return makeUsageError("the stage of --emit does not exist for " + name,
+                          "use --emit=kernels, llvm, ptx or lib");
+  if (options.precision == Precision::Int8 ||
+      options.precision == Precision::BF16W8)
+    return makeUsageError("--precision=" + precisionName(options.precision) +
+                              " is not yet available for " + name,
+                          "use --precision=bf16, f32-fast or f32");
+  if (options.train)
+    return makeUsageError("--train is not yet available for " + name,
+                          "leave the target out, or train on the processor");
   return llvm::Error::success();
 }
 
@@ -257,6 +284,7 @@ llvm::Error Compilation::finish(Variants variants) {
   inputs.calibration = options.calibration;
   inputs.outputs = std::move(variants.outputs);
   inputs.variants = std::move(variants.code);
+  inputs.deviceVariants = std::move(variants.deviceCode);
   inputs.layout = std::move(variants.layout);
   inputs.externalWeights = options.externalWeights;
   inputs.passes = std::move(passes);
@@ -297,6 +325,9 @@ llvm::Error Compilation::finish(Variants variants) {
     result.variants.push_back(
         {code.name, code.emulated != 0, code.object.size(), functions->size()});
   }
+  for (const DeviceVariantCode &code : inputs.deviceVariants)
+    result.variants.push_back(
+        {code.name, false, code.ptx.size(), code.kernels.size()});
   return llvm::Error::success();
 }
 
@@ -327,10 +358,15 @@ llvm::Expected<CompileResult> Compilation::run() {
     error = writeArtefact(text + "\n");
   } else {
     ProblemCollector problems(context);
-    auto variants = lowerVariants(*module, targets, options.precisions(),
-                                  options.emit, times, problems.text);
+    auto variants =
+        lowerVariants(*module, targets.processors, options.precisions(),
+                      options.emit, times, problems.text);
     if (!variants)
       return variants.takeError();
+    if (llvm::Error failed = lowerDevices(
+            *module, targets.devices, options.precisions().inference,
+            options.emit, times, problems.text, *variants))
+      return failed;
     error = options.emit == Stage::Library ? finish(std::move(*variants))
                                            : writeArtefact(variants->artefact);
   }

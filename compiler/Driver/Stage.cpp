@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Names of later stages are known already, so that asking for one is answered
-// by what it is and not by a list without it.
+// The names of --emit.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Driver/Stage.h"
@@ -21,16 +20,14 @@ static const std::pair<llvm::StringRef, Stage> stages[] = {
     {"enc", Stage::Enc},           {"fused", Stage::Fused},
     {"backward", Stage::Backward}, {"plan", Stage::Plan},
     {"kernels", Stage::Kernels},   {"llvm", Stage::LLVM},
-    {"asm", Stage::Assembly},      {"obj", Stage::Object},
-    {"lib", Stage::Library},
+    {"ptx", Stage::Ptx},           {"asm", Stage::Assembly},
+    {"obj", Stage::Object},        {"lib", Stage::Library},
 };
 
 llvm::Expected<Stage> bertc::parseStage(llvm::StringRef name) {
   for (const auto &[known, stage] : stages)
     if (name == known)
       return stage;
-  if (name == "ptx")
-    return makeUsageError("--emit=" + name + " is not yet available");
   auto names = llvm::to_vector(llvm::make_first_range(stages));
   return makeUsageError("unknown stage " + quoted(name) +
                             " for --emit, expected one of " +

@@ -23,6 +23,7 @@ enum class Stage {
   Plan,     ///< With the choices for one target.
   Kernels,  ///< Loops and vectors.
   LLVM,     ///< LLVM IR, not optimised.
+  Ptx,      ///< Assembly of GPUs.
   Assembly, ///< For reading.
   Object,   ///< ELF, relocatable.
   Library,  ///< All variants and the runtime, linked.

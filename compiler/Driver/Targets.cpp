@@ -26,7 +26,7 @@ static const std::pair<llvm::StringLiteral, llvm::StringLiteral> otherNames[] =
      {"amx", "name the target x86-64-v4-amx"}};
 
 /// Targets that are planned, as a prefix of their names.
-static const llvm::StringLiteral laterTargets[] = {"avxvnni", "cuda:"};
+static const llvm::StringLiteral laterTargets[] = {"avxvnni"};
 
 static uint64_t hostFeatures() {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
@@ -64,6 +64,8 @@ static llvm::Error unknownTarget(llvm::StringRef name) {
   std::vector<llvm::StringRef> names = {"native"};
   for (const TargetInfo &target : cpuTargets())
     names.push_back(target.name);
+  for (const DeviceTarget &target : deviceTargets())
+    names.push_back(target.name);
   std::string expected = ", expected some of " + llvm::join(names, ", ");
   for (llvm::StringRef later : laterTargets)
     if (name.starts_with(later))
@@ -76,12 +78,23 @@ static llvm::Error unknownTarget(llvm::StringRef name) {
   return makeUsageError("unknown target " + quoted(name) + expected, help);
 }
 
-static llvm::Expected<std::vector<const TargetInfo *>>
-parseNames(llvm::StringRef list, Precision precision) {
-  std::vector<const TargetInfo *> wanted;
+namespace {
+struct Names {
+  llvm::SmallVector<const TargetInfo *> processors;
+  llvm::SmallVector<const DeviceTarget *> devices;
+};
+} // namespace
+
+static llvm::Expected<Names> parseNames(llvm::StringRef list,
+                                        Precision precision) {
+  Names wanted;
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',');
   for (llvm::StringRef name : names) {
+    if (const DeviceTarget *device = findDeviceTarget(name)) {
+      wanted.devices.push_back(device);
+      continue;
+    }
     const TargetInfo *target =
         name == "native" ? nativeTarget(precision) : findTarget(name);
     if (!target && name == "native")
@@ -90,7 +103,7 @@ parseNames(llvm::StringRef list, Precision precision) {
                        "name a target with --target");
     if (!target)
       return unknownTarget(name);
-    wanted.push_back(target);
+    wanted.processors.push_back(target);
   }
   return wanted;
 }
@@ -111,15 +124,15 @@ static llvm::Expected<uint64_t> parseEmulated(llvm::StringRef list) {
   return bits;
 }
 
-llvm::Expected<std::vector<TargetInfo>>
-bertc::parseTargets(llvm::StringRef list, llvm::StringRef emulated,
-                    Precision precision) {
-  llvm::SmallVector<const TargetInfo *> wanted = defaultTargets(precision);
+llvm::Expected<Targets> bertc::parseTargets(llvm::StringRef list,
+                                            llvm::StringRef emulated,
+                                            Precision precision) {
+  Names wanted{defaultTargets(precision), {}};
   if (!list.empty()) {
     auto parsed = parseNames(list, precision);
     if (!parsed)
       return parsed.takeError();
-    wanted.assign(parsed->begin(), parsed->end());
+    wanted = std::move(*parsed);
   }
   uint64_t bits = 0;
   if (!emulated.empty()) {
@@ -128,14 +141,19 @@ bertc::parseTargets(llvm::StringRef list, llvm::StringRef emulated,
       return parsed.takeError();
     bits = *parsed;
   }
-  std::vector<TargetInfo> result;
+  Targets result;
   std::vector<llvm::StringRef> names;
   uint64_t used = 0;
   for (const TargetInfo &target : cpuTargets())
-    if (llvm::is_contained(wanted, &target)) {
-      result.push_back(emulate(target, bits));
+    if (llvm::is_contained(wanted.processors, &target)) {
+      result.processors.push_back(emulate(target, bits));
       names.push_back(target.name);
-      used |= result.back().emulated;
+      used |= result.processors.back().emulated;
+    }
+  for (const DeviceTarget &target : deviceTargets())
+    if (llvm::is_contained(wanted.devices, &target)) {
+      result.devices.push_back(&target);
+      names.push_back(target.name);
     }
   if (bits && !used)
     return makeUsageError("--emulate=" + emulated +

@@ -12,19 +12,25 @@
 #ifndef BERTC_COMPILER_DRIVER_TARGETS_H
 #define BERTC_COMPILER_DRIVER_TARGETS_H
 
+#include "compiler/Target/Device.h"
 #include "compiler/Target/Target.h"
 #include "llvm/Support/Error.h"
 #include <vector>
 
 namespace bertc {
 
-/// Parses `native` or a list such as "x86-64-v3,x86-64-v4"; empty: every
-/// target whose program for `precision` is one of its own. In rising order of
-/// preference, whatever the order of the list. Of those, `emulated` names what
-/// no code may use ("amx,vnni", "all", or empty).
-llvm::Expected<std::vector<TargetInfo>> parseTargets(llvm::StringRef list,
-                                                     llvm::StringRef emulated,
-                                                     Precision precision);
+/// Each in rising order of preference.
+struct Targets {
+  std::vector<TargetInfo> processors;
+  std::vector<const DeviceTarget *> devices;
+};
+
+/// Parses `native` or a list such as "x86-64-v3,x86-64-v4,cuda:sm_80"; empty:
+/// every processor whose program for `precision` is one of its own. Of those,
+/// `emulated` names what no code may use ("amx,vnni", "all", or empty).
+llvm::Expected<Targets> parseTargets(llvm::StringRef list,
+                                     llvm::StringRef emulated,
+                                     Precision precision);
 
 /// The best default target of `precision` that this machine runs, or null.
 const TargetInfo *nativeTarget(Precision precision);

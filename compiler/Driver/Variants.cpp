@@ -41,19 +41,18 @@ static llvm::Error failed(const TargetInfo &target, llvm::StringRef stage,
                                  problems);
 }
 
-static std::string printed(mlir::ModuleOp module) {
+std::string bertc::printModule(mlir::ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   module.print(stream);
   return text + "\n";
 }
 
-/// Separates the artefacts of several targets, as a comment of their language.
-static void append(std::string &artefact, llvm::StringRef text,
-                   llvm::StringRef comment, const TargetInfo &target) {
+void bertc::appendArtefact(std::string &artefact, llvm::StringRef text,
+                           llvm::StringRef comment, llvm::StringRef target) {
   if (!artefact.empty())
     artefact += (comment + " -----\n").str();
-  artefact += (comment + " target: " + target.name + "\n" + text).str();
+  artefact += (comment + " target: " + target + "\n" + text).str();
 }
 
 /// The thread of one target.
@@ -85,12 +84,13 @@ static bool sameGrouping(const Grouping &a, const Grouping &b) {
 
 static bool sameWeight(const PackedWeight &a, const PackedWeight &b) {
   return a.name == b.name && a.layout == b.layout && a.element == b.element &&
-         a.derived == b.derived && a.rows == b.rows && a.layers == b.layers &&
-         a.offset == b.offset && a.layerStride == b.layerStride &&
-         sameGrouping(a.columns, b.columns) && sameGrouping(a.depth, b.depth);
+         a.derived == b.derived && a.planes == b.planes && a.rows == b.rows &&
+         a.layers == b.layers && a.offset == b.offset &&
+         a.layerStride == b.layerStride && sameGrouping(a.columns, b.columns) &&
+         sameGrouping(a.depth, b.depth);
 }
 
-static llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b) {
+llvm::Error bertc::sameLayout(const WeightLayout &a, const WeightLayout &b) {
   bool same = a.size == b.size && llvm::equal(a.weights, b.weights, sameWeight);
   if (same)
     return llvm::Error::success();
@@ -98,8 +98,8 @@ static llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b) {
       "two variants want different layouts of the same weights");
 }
 
-static std::vector<OutputInfo>
-outputsOf(llvm::ArrayRef<LoweredOutput> lowered) {
+std::vector<OutputInfo>
+bertc::outputInfos(llvm::ArrayRef<LoweredOutput> lowered) {
   std::vector<OutputInfo> outputs;
   for (const LoweredOutput &output : lowered)
     outputs.push_back(
@@ -109,11 +109,11 @@ outputsOf(llvm::ArrayRef<LoweredOutput> lowered) {
 
 static void takeShared(Kernels &kernels, Variants &result) {
   result.layout = std::move(kernels.weights);
-  result.outputs = outputsOf(kernels.outputs);
+  result.outputs = outputInfos(kernels.outputs);
   if (!kernels.training)
     return;
   TrainingInputs &training = result.training.emplace();
-  training.outputs = outputsOf(kernels.training->outputs);
+  training.outputs = outputInfos(kernels.training->outputs);
   training.parameters = kernels.training->parameters;
   training.gradientsSize = kernels.training->gradientsSize;
   training.frozenOutput = kernels.training->frozenOutput;
@@ -148,7 +148,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
       return failed(target, "plan", problems);
   }
   if (stage == Stage::Plan) {
-    append(result.artefact, printed(*planned), "//", target);
+    appendArtefact(result.artefact, printModule(*planned), "//", target.name);
     return nullptr;
   }
   auto work = std::make_unique<Work>();
@@ -161,7 +161,8 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
       return failed(target, "kernels", problems);
   }
   if (stage == Stage::Kernels) {
-    append(result.artefact, printed(*kernels->kernels), "//", target);
+    appendArtefact(result.artefact, printModule(*kernels->kernels), "//",
+                   target.name);
     return nullptr;
   }
   work->entry = kernels->entry;
@@ -190,7 +191,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
     std::string text;
     llvm::raw_string_ostream stream(text);
     work->module->print(stream, nullptr);
-    append(result.artefact, text, ";", target);
+    appendArtefact(result.artefact, text, ";", target.name);
     return nullptr;
   }
   return work;
@@ -224,7 +225,7 @@ bertc::lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<TargetInfo> targets,
     if (!work->problem.empty())
       return failed(*work->target, "codegen", work->problem);
     if (stage == Stage::Assembly)
-      append(result.artefact, work->code, "#", *work->target);
+      appendArtefact(result.artefact, work->code, "#", work->target->name);
     else if (stage == Stage::Object)
       result.artefact = std::move(work->code);
     else

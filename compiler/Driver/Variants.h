@@ -15,6 +15,7 @@
 #include "compiler/Driver/Report.h"
 #include "compiler/Driver/Stage.h"
 #include "compiler/Emit/Library.h"
+#include "compiler/Lowering/LoweredTraining.h"
 #include "compiler/Target/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -30,11 +31,20 @@ struct Variants {
   std::string artefact;
   /// Library: the code; weights and outputs, which all variants share.
   std::vector<VariantCode> code;
+  std::vector<DeviceVariantCode> deviceCode;
   WeightLayout layout;
+  std::optional<WeightLayout> deviceLayout; ///< Its part for devices, from 0.
   std::vector<OutputInfo> outputs;
   std::optional<TrainingInputs> training; ///< As the lowering knows it.
   std::vector<std::string> passes;
 };
+
+/// `text` of one of several targets, behind a comment in its language.
+void appendArtefact(std::string &artefact, llvm::StringRef text,
+                    llvm::StringRef comment, llvm::StringRef target);
+std::string printModule(mlir::ModuleOp module);
+std::vector<OutputInfo> outputInfos(llvm::ArrayRef<LoweredOutput> lowered);
+llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b);
 
 /// Lowers `fused` up to `stage`. Fails with what `problems` collected from
 /// MLIR's diagnostics.

@@ -116,6 +116,21 @@ bertc::lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context,
   return translateToLLVM(*kernels.kernels, context);
 }
 
+LogicalResult bertc::lowerDeviceToNVVM(ModuleOp kernels) {
+  PassManager pm(kernels.getContext());
+  buildGpuToNVVMPipeline(pm);
+  return pm.run(kernels);
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>>
+bertc::lowerHostToLLVM(ModuleOp host, llvm::LLVMContext &context) {
+  PassManager pm(host.getContext());
+  buildKernelsToLLVMPipeline(pm);
+  if (failed(pm.run(host)))
+    return llvm::createStringError("lowering of the host code to LLVM failed");
+  return translateToLLVM(host, context);
+}
+
 void bertc::registerCompilerDialects(DialectRegistry &registry) {
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   cf::ControlFlowDialect, enc::EncDialect, func::FuncDialect,

@@ -61,6 +61,13 @@ llvm::Expected<std::unique_ptr<llvm::Module>>
 lowerToLLVM(Kernels &kernels, llvm::LLVMContext &context,
             uint64_t emulated = 0);
 
+/// Of a device, kernels -> llvm: changes the gpu.module in `kernels`.
+llvm::LogicalResult lowerDeviceToNVVM(mlir::ModuleOp kernels);
+
+/// The same of the code that launches them, which is changed.
+llvm::Expected<std::unique_ptr<llvm::Module>>
+lowerHostToLLVM(mlir::ModuleOp host, llvm::LLVMContext &context);
+
 /// Everything the stages need to be loadable in a context.
 void registerCompilerDialects(mlir::DialectRegistry &registry);
 

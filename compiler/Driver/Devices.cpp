@@ -1,0 +1,145 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Driver/Devices.h"
+#include "compiler/Emit/Object.h"
+#include "compiler/Emit/Ptx.h"
+#include "compiler/Lowering/DeviceLowering.h"
+#include "compiler/Lowering/LowerToNVVM.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+
+using namespace bertc;
+
+/// Planes of 16 bits that a value of this precision consists of.
+static int64_t planesOf(Precision precision) {
+  switch (precision) {
+  case Precision::F32:
+    return 3;
+  case Precision::F32Fast:
+    return 2;
+  default:
+    return 1;
+  }
+}
+
+static llvm::Error failed(const DeviceTarget &target, llvm::StringRef stage,
+                          llvm::StringRef problems) {
+  return llvm::createStringError("the stage '" + stage + "' failed for " +
+                                 target.name + (problems.empty() ? "" : "\n") +
+                                 problems);
+}
+
+/// The host code as an object for any processor.
+static llvm::Expected<std::string> hostObject(mlir::ModuleOp host) {
+  llvm::LLVMContext context;
+  auto module = lowerHostToLLVM(host, context);
+  if (!module)
+    return module.takeError();
+  auto machine = createTargetMachine("x86-64");
+  if (!machine)
+    return machine.takeError();
+  optimize(**module, **machine);
+  return emitCode(**module, **machine, CodeFormat::Object);
+}
+
+static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
+                                                  const DeviceTarget &target,
+                                                  PhaseTimes &times) {
+  DeviceVariantCode code;
+  code.name = target.name.str();
+  code.computeCapability = target.capability;
+  code.exact = target.exact;
+  code.entry = lowered.entry;
+  code.workspace = lowered.workspace;
+  for (const LoweredKernel &kernel : lowered.table)
+    code.kernels.push_back({kernel.name, uint32_t(kernel.threads),
+                            uint32_t(kernel.sharedBytes), kernel.flopsPerToken,
+                            kernel.flopsPerSequence, kernel.flopsPerPair});
+  PhaseTimes::Scope scope(times, "codegen " + code.name);
+  llvm::LLVMContext context;
+  auto module = translateDeviceModule(*lowered.kernels, context);
+  if (!module)
+    return module.takeError();
+  auto ptx = emitPtx(**module, target.processor, target.features);
+  if (!ptx)
+    return ptx.takeError();
+  code.ptx = std::move(*ptx);
+  auto object = hostObject(*lowered.host);
+  if (!object)
+    return object.takeError();
+  code.object = std::move(*object);
+  return std::move(code);
+}
+
+/// The weights of `added` from a new page on; those of all devices are the
+/// same.
+static llvm::Error placeWeights(const WeightLayout &added, Variants &variants,
+                                DeviceVariantCode &code) {
+  if (!variants.deviceLayout) {
+    variants.deviceLayout = added;
+    int64_t offset = variants.layout.size;
+    for (PackedWeight weight : added.weights) {
+      weight.offset += offset;
+      variants.layout.weights.push_back(std::move(weight));
+    }
+    variants.layout.size = offset + added.size;
+  } else if (llvm::Error error = sameLayout(*variants.deviceLayout, added)) {
+    return error;
+  }
+  code.weightsOffset = variants.layout.size - added.size;
+  code.weightsSize = added.size;
+  return llvm::Error::success();
+}
+
+llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
+                                llvm::ArrayRef<const DeviceTarget *> targets,
+                                Precision precision, Stage stage,
+                                PhaseTimes &times, const std::string &problems,
+                                Variants &variants) {
+  for (const DeviceTarget *target : targets) {
+    mlir::FailureOr<LoweredDevice> lowered = mlir::failure();
+    {
+      PhaseTimes::Scope scope(times, "kernels " + target->name.str());
+      lowered = lowerDevice(fused, *target, planesOf(precision));
+      if (mlir::failed(lowered))
+        return failed(*target, "kernels", problems);
+    }
+    if (stage == Stage::Kernels) {
+      appendArtefact(variants.artefact,
+                     printModule(*lowered->kernels) +
+                         printModule(*lowered->host),
+                     "//", target->name);
+      continue;
+    }
+    {
+      PhaseTimes::Scope scope(times, "llvm " + target->name.str());
+      if (mlir::failed(lowerDeviceToNVVM(*lowered->kernels)))
+        return failed(*target, "llvm", problems);
+    }
+    if (stage == Stage::LLVM) {
+      appendArtefact(variants.artefact, printModule(*lowered->kernels), "//",
+                     target->name);
+      continue;
+    }
+    auto code = generate(*lowered, *target, times);
+    if (!code)
+      return failed(*target, "codegen", llvm::toString(code.takeError()));
+    if (stage == Stage::Ptx) {
+      appendArtefact(variants.artefact, code->ptx, "//", target->name);
+      continue;
+    }
+    if (variants.outputs.empty())
+      variants.outputs = outputInfos(lowered->outputs);
+    if (llvm::Error error = placeWeights(lowered->weights, variants, *code))
+      return error;
+    variants.deviceCode.push_back(std::move(*code));
+  }
+  return llvm::Error::success();
+}
