@@ -78,4 +78,32 @@ def GpuToNVVMPass : Pass<"enc-gpu-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
   ];
 }
 
+def EmulateGpuPass : Pass<"enc-emulate-gpu", "::mlir::ModuleOp"> {
+  let summary = "a program of the host for the kernels of a gpu.module";
+  let description = [{
+    Takes a `gpu.module` at nvvm level: `llvm.func`s of `llvm` and `nvvm` ops,
+    kernels with `nvvm.kernel` and `nvvm.reqntid`. Each kernel becomes a function
+    of the host that runs one thread, `void name(void **params)`; what the host
+    does not have, and every access of memory, becomes a call of the emulator in
+    `tools/gpu-emulator`. The table `bertc_emulated_kernels` lists the kernels.
+
+    ```mlir
+    nvvm.barrier0
+    %0 = llvm.load %p : !llvm.ptr<3> -> f32
+    ```
+
+    becomes
+
+    ```mlir
+    llvm.call @bertc_gpu_emulator_barrier(%thread, %site1, %c0, %c0)
+    llvm.call @bertc_gpu_emulator_access_shared(%thread, %site2, %p)
+    %0 = llvm.load %p : !llvm.ptr -> f32
+    ```
+
+    A site is a variable with what the emulator must know of an op: its text and
+    number, the bytes it moves, the shape of a product.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // BERTC_COMPILER_LOWERING_PASSES_TD

@@ -1,0 +1,144 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The emulator's functions are given to the linker one by one, so that they
+// need not be exported by the test program.
+//
+//===----------------------------------------------------------------------===//
+#include "test/Unit/Gpu/GpuJit.h"
+
+#include "compiler/Emit/Object.h"
+#include "compiler/Lowering/EmulateGpu.h"
+#include "compiler/Lowering/LowerToLLVM.h"
+#include "compiler/Lowering/LowerToNVVM.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/TargetSelect.h"
+
+using namespace mlir;
+using namespace bertc;
+using namespace bertc::test;
+
+static DialectRegistry &registry() {
+  static DialectRegistry registry = [] {
+    DialectRegistry registry;
+    registerCompilerDialects(registry);
+    return registry;
+  }();
+  return registry;
+}
+
+static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJit() {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  auto jit = llvm::orc::LLJITBuilder().create();
+  if (!jit)
+    return jit.takeError();
+  llvm::orc::SymbolMap symbols;
+  for (const emulator::Symbol &symbol : emulator::emulatorSymbols())
+    symbols[(*jit)->mangleAndIntern(symbol.name)] = {
+        llvm::orc::ExecutorAddr::fromPtr(symbol.address),
+        llvm::JITSymbolFlags::Exported};
+  if (llvm::Error error = (*jit)->getMainJITDylib().define(
+          llvm::orc::absoluteSymbols(std::move(symbols))))
+    return error;
+  return jit;
+}
+
+void GpuProgram::compile(ModuleOp module, const Change &change) {
+  PassManager pm(module.getContext());
+  buildGpuToNVVMPipeline(pm);
+  ASSERT_TRUE(succeeded(pm.run(module)));
+  if (change)
+    change(module);
+  ASSERT_TRUE(succeeded(emulateGpu(module)));
+  auto prepare = [&]() -> llvm::Error {
+    llvm::LLVMContext context;
+    auto translated = translateToLLVM(module, context);
+    if (!translated)
+      return translated.takeError();
+    auto machine = createTargetMachine("x86-64-v3");
+    if (!machine)
+      return machine.takeError();
+    optimize(**translated, **machine);
+    auto object = emitCode(**translated, **machine, CodeFormat::Object);
+    if (!object)
+      return object.takeError();
+    auto made = createJit();
+    if (!made)
+      return made.takeError();
+    jit = std::move(*made);
+    if (llvm::Error error = jit->addObjectFile(
+            llvm::MemoryBuffer::getMemBufferCopy(*object, "emulated")))
+      return error;
+    auto table = jit->lookup(emulator::kernelTableSymbol);
+    if (!table)
+      return table.takeError();
+    auto count = jit->lookup(emulator::kernelCountSymbol);
+    if (!count)
+      return count.takeError();
+    kernels = {table->toPtr<const emulator::EmulatedKernel *>(),
+               *count->toPtr<const uint64_t *>()};
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = prepare())
+    ADD_FAILURE() << llvm::toString(std::move(error));
+}
+
+GpuProgram::GpuProgram(const Fill &fill, const Change &change) {
+  MLIRContext context(registry(), MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(UnknownLoc::get(&context), "gpu");
+  fill(*module);
+  compile(*module, change);
+}
+
+GpuProgram::GpuProgram(const std::string &text, const Change &change) {
+  MLIRContext context(registry(), MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  auto module = parseSourceString<ModuleOp>(text, ParserConfig(&context));
+  EXPECT_TRUE(module);
+  if (module)
+    compile(*module, change);
+}
+
+GpuProgram::~GpuProgram() = default;
+
+emulator::Report GpuProgram::launchWith(const std::string &name, Grid grid,
+                                        uint32_t sharedBytes,
+                                        const std::vector<uint32_t> &sizes,
+                                        void **params) {
+  emulator::Report failed;
+  failed.errors = {"no kernel '" + name + "'"};
+  const emulator::EmulatedKernel *kernel = kernels.find(name);
+  if (!kernel)
+    return failed;
+  const std::vector<uint32_t> expected(
+      kernel->parameterBytes, kernel->parameterBytes + kernel->parameterCount);
+  if (expected != sizes) {
+    failed.errors = {"kernel '" + name + "' has arguments of other sizes: " +
+                     testing::PrintToString(expected) + ", got " +
+                     testing::PrintToString(sizes)};
+    return failed;
+  }
+  emulator::Launch launch;
+  launch.kernel = kernel;
+  std::copy(grid.size.begin(), grid.size.end(), launch.grid);
+  launch.sharedBytes = sharedBytes;
+  launch.params = params;
+  launch.order = order;
+  return emulator::launch(launch);
+}

@@ -1,0 +1,214 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Accesses of memory. What would touch bytes that do not exist ends the launch;
+// other faults are reported, and the program goes on with what a GPU might have
+// done.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/gpu-emulator/Block.h"
+#include "tools/gpu-emulator/Calls.h"
+#include "tools/gpu-emulator/Ranges.h"
+#include "tools/gpu-emulator/Text.h"
+#include <cstring>
+
+using namespace bertc::emulator;
+
+static const char *verb(AccessKind kind) {
+  switch (kind) {
+  case AccessKind::Load:
+    return "reads ";
+  case AccessKind::Store:
+    return "writes ";
+  case AccessKind::Atomic:
+    return "changes ";
+  }
+  return "";
+}
+
+static std::string misaligned(uint64_t place, uint32_t alignment) {
+  return "misaligned access, " + hexadecimal(place) + " is no multiple of " +
+         std::to_string(alignment);
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+void Block::checkGlobal(Thread &thread, Site &site, const void *address,
+                        uint32_t size, uint32_t alignment, AccessKind kind) {
+  const auto place = reinterpret_cast<uint64_t>(address);
+  if (place % alignment != 0)
+    fatal(thread, site, misaligned(place, alignment));
+  const Ranges &ranges = globalRanges();
+  if (site.generation == ranges.generation() && place >= site.low &&
+      place <= site.high && size <= site.high - place)
+    return;
+  const auto *range = ranges.nearest(place);
+  const std::string what = std::string("out of bounds, ") + verb(kind) +
+                           std::to_string(size) + " bytes of global memory at ";
+  if (!range)
+    fatal(thread, site, what + hexadecimal(place) + ", and none is registered");
+  const auto &[start, info] = *range;
+  if (place < start || place > info.end || size > info.end - place) {
+    const bool isBelow = place < start;
+    const std::string name = info.name.empty() ? hexadecimal(start) : info.name;
+    fatal(thread, site,
+          what + hexadecimal(place) + ", " +
+              (isBelow ? std::to_string(start - place) + " bytes before '"
+                       : std::to_string(place - start) + " bytes into '") +
+              name + "' of " + std::to_string(info.end - start) + " bytes");
+  }
+  if (kind != AccessKind::Load && !info.writable) {
+    error(thread, site,
+          std::string("read-only memory, ") + verb(kind) +
+              std::to_string(size) + " bytes of '" + info.name + "'");
+    return;
+  }
+  site.low = start;
+  site.high = info.end;
+  site.generation = ranges.generation();
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+Stamp Block::stamp(const Thread &thread, const Site &site) {
+  if (site.index >= shared.sites.size())
+    shared.sites.resize(site.index + 1);
+  shared.sites[site.index] = &site;
+  return {clocks.now(thread.index), static_cast<uint16_t>(thread.index),
+          static_cast<uint16_t>(site.index)};
+}
+
+void Block::checkShared(Thread &thread, const Site &site, const void *address,
+                        uint32_t size, uint32_t alignment) {
+  const auto place = reinterpret_cast<uint64_t>(address);
+  if (!shared.contains(address, size)) {
+    const auto offset =
+        static_cast<int64_t>(place - reinterpret_cast<uint64_t>(shared.data()));
+    fatal(thread, site,
+          "out of bounds, " + std::to_string(size) + " bytes at offset " +
+              std::to_string(offset) + " of " + std::to_string(shared.size()) +
+              " bytes of shared memory");
+  }
+  if (place % alignment != 0)
+    fatal(thread, site, misaligned(shared.offsetOf(address), alignment));
+}
+
+void Block::reportFault(Thread &thread, const Site &site,
+                        const SharedMemory::Result &result, uint32_t size,
+                        AccessKind kind) {
+  using Fault = SharedMemory::Fault;
+  const std::string bytes = bytesAt(size, result.offset);
+  switch (result.fault) {
+  case Fault::None:
+    return;
+  case Fault::Uninitialised:
+    return error(thread, site,
+                 "uninitialised shared memory, " + std::string(verb(kind)) +
+                     bytes + ", which nobody wrote");
+  case Fault::InFlight:
+    return error(thread, site,
+                 "asynchronous copy that was not waited for, " +
+                     std::string(verb(kind)) + bytes + " that it fills");
+  case Fault::Race:
+    return error(thread, site,
+                 "race in shared memory, " + std::string(verb(kind)) + bytes +
+                     ", which thread " + std::to_string(result.other.thread) +
+                     (result.otherIsWrite ? " wrote" : " read") +
+                     " without a barrier between",
+                 shared.sites[result.other.site]);
+  }
+}
+
+void Block::accessShared(Thread &thread, const Site &site, const void *address,
+                         uint32_t size, AccessKind kind, bool counts) {
+  const uint32_t offset = shared.offsetOf(address);
+  const SharedMemory::Result result =
+      shared.access(clocks, stamp(thread, site), offset, size, kind);
+  if (result.fault != SharedMemory::Fault::None)
+    reportFault(thread, site, result, size, kind);
+  if (!counts)
+    return;
+  // Wider than an instruction can: several instructions.
+  for (uint32_t done = 0; done < size; done += 16)
+    banks.record(thread.warp, thread.lane, site.index,
+                 std::min(size - done, 16u), offset + done);
+}
+
+//===----------------------------------------------------------------------===//
+// What emulated code calls
+//===----------------------------------------------------------------------===//
+
+void bertc_gpu_emulator_access_global(Thread *thread, Site *site,
+                                      const void *address) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  block.checkGlobal(*thread, *site, address, site->bytes, site->alignment,
+                    AccessKind(site->parameters[0]));
+}
+
+void bertc_gpu_emulator_access_shared(Thread *thread, Site *site,
+                                      const void *address) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  block.checkShared(*thread, *site, address, site->bytes, site->alignment);
+  block.accessShared(*thread, *site, address, site->bytes,
+                     AccessKind(site->parameters[0]));
+}
+
+void bertc_gpu_emulator_access_generic(Thread *thread, Site *site,
+                                       const void *address) {
+  if (thread->block->shared.contains(address, 0))
+    bertc_gpu_emulator_access_shared(thread, site, address);
+  else
+    bertc_gpu_emulator_access_global(thread, site, address);
+}
+
+void bertc_gpu_emulator_copy_async(Thread *thread, Site *site, void *to,
+                                   const void *from, uint32_t bytes) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  if (bytes > site->bytes)
+    block.fatal(*thread, *site,
+                "bad copy, " + std::to_string(bytes) + " of " +
+                    std::to_string(site->bytes) + " bytes");
+  block.checkShared(*thread, *site, to, site->bytes, site->bytes);
+  if (bytes > 0)
+    block.checkGlobal(*thread, *site, from, bytes, site->bytes,
+                      AccessKind::Load);
+  const uint32_t offset = block.shared.offsetOf(to);
+  const SharedMemory::Result result = block.shared.begin(
+      block.clocks, block.stamp(*thread, *site), offset, site->bytes);
+  if (result.fault != SharedMemory::Fault::None)
+    block.reportFault(*thread, *site, result, site->bytes, AccessKind::Store);
+  block.banks.record(thread->warp, thread->lane, site->index, site->bytes,
+                     offset);
+  AsyncCopies::Copy &copy = thread->copies.begin();
+  copy.offset = offset;
+  copy.bytes = site->bytes;
+  memset(copy.data, 0, sizeof(copy.data));
+  memcpy(copy.data, from, bytes);
+}
+
+void bertc_gpu_emulator_commit_group(Thread *thread, Site *) {
+  ++thread->block->report->steps;
+  thread->copies.commit();
+}
+
+void bertc_gpu_emulator_wait_group(Thread *thread, Site *site,
+                                   uint32_t newest) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  const Stamp now = block.stamp(*thread, *site);
+  thread->copies.wait(newest, [&](const AsyncCopies::Copy &copy) {
+    block.shared.land(block.clocks, now, copy.offset, copy.data, copy.bytes);
+  });
+}

@@ -1,0 +1,311 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block that can go on nowhere while threads wait is the one sign of
+// divergence: lanes that came to different ops, or with different masks, wait
+// in different meetings, none of which becomes complete.
+//
+//===----------------------------------------------------------------------===//
+#include "tools/gpu-emulator/Block.h"
+
+#include "tools/gpu-emulator/Text.h"
+#include <cstdlib>
+
+using namespace bertc::emulator;
+
+void Block::prepare(const Launch &launch, Report &newReport) {
+  report = &newReport;
+  kernel = launch.kernel;
+  params = launch.params;
+  count = kernel->threads;
+  if (threads.size() < count)
+    threads = std::vector<Thread>(count);
+  ready.resize(count);
+  const uint32_t warps = (count + warpSize - 1) / warpSize;
+  meetings.resize(warps);
+  banks.discard();
+  banks.resize(warps);
+  banks.reset();
+  aborted = false;
+  reported.clear();
+  shared.sites.clear();
+  for (uint32_t i = 0; i < count; ++i) {
+    Thread &thread = threads[i];
+    thread.block = this;
+    thread.index = i;
+    thread.lane = i % warpSize;
+    thread.warp = i / warpSize;
+    uint32_t *registers = thread.registers;
+    registers[ThreadX] = i;
+    registers[ThreadY] = registers[ThreadZ] = 0;
+    registers[BlockSizeX] = count;
+    registers[BlockSizeY] = registers[BlockSizeZ] = 1;
+    registers[GridX] = launch.grid[0];
+    registers[GridY] = launch.grid[1];
+    registers[GridZ] = launch.grid[2];
+    registers[LaneId] = thread.lane;
+    registers[WarpId] = thread.warp;
+    registers[SharedBytes] = launch.sharedBytes;
+  }
+}
+
+void Block::threadMain(void *argument) {
+  auto &thread = *static_cast<Thread *>(argument);
+  thread.block->kernel->entry(thread.block->params);
+  thread.block->leave(thread);
+}
+
+bool Block::run(uint32_t x, uint32_t y, uint32_t z) {
+  shared.reset(threads[0].registers[SharedBytes]);
+  clocks.reset(count);
+  for (std::vector<Meeting *> &list : meetings) {
+    spare.insert(spare.end(), list.begin(), list.end());
+    list.clear();
+  }
+  for (Barrier &barrier : barriers) {
+    barrier.size = 0;
+    barrier.arrived.clear();
+    barrier.waiting.clear();
+  }
+  firstReady = readyCount = 0;
+  alive = count;
+  for (uint32_t i = 0; i < count; ++i) {
+    Thread &thread = threads[i];
+    thread.registers[BlockX] = x;
+    thread.registers[BlockY] = y;
+    thread.registers[BlockZ] = z;
+    thread.finished = false;
+    thread.waiting = nullptr;
+    thread.copies.reset();
+    thread.fiber.start(threadMain, &thread, i);
+    wake(thread);
+  }
+  current = ready[0];
+  firstReady = 1 % count;
+  --readyCount;
+  Fiber::transfer(host, current->fiber);
+  if (!aborted && alive > 0) {
+    // Who waits first stands for all.
+    for (uint32_t i = 0; i < count; ++i)
+      if (threads[i].waiting) {
+        error(threads[i], *threads[i].waiting,
+              "divergence, threads that do not come together: " + whoWaits());
+        break;
+      }
+    aborted = true;
+  }
+  for (uint32_t warp = 0; warp < meetings.size(); ++warp)
+    if (!aborted)
+      banks.flush(warp);
+  return !aborted;
+}
+
+std::string Block::whoWaits() const {
+  std::string text;
+  std::vector<bool> seen(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (seen[i])
+      continue;
+    std::vector<uint32_t> same;
+    for (uint32_t j = i; j < count; ++j)
+      if (threads[j].waiting == threads[i].waiting &&
+          threads[j].finished == threads[i].finished) {
+        same.push_back(j);
+        seen[j] = true;
+      }
+    text += text.empty() ? "" : "; ";
+    text += listOfThreads(same);
+    text += threads[i].finished
+                ? " left the kernel"
+                : std::string(" at ") + threads[i].waiting->text;
+  }
+  return text;
+}
+
+void Block::error(const Thread &thread, const Site &site,
+                  const std::string &what, const Site *other) {
+  constexpr size_t most = 32;
+  const std::string kind = what.substr(0, what.find(','));
+  std::string key = kind + "/" + std::to_string(site.index) + "/" +
+                    std::to_string(other ? other->index : 0);
+  if (report->errors.size() >= most || !reported.insert(key).second)
+    return;
+  const uint32_t *registers = thread.registers;
+  std::string text = std::string("kernel '") + kernel->name + "', block (" +
+                     std::to_string(registers[BlockX]) + ", " +
+                     std::to_string(registers[BlockY]) + ", " +
+                     std::to_string(registers[BlockZ]) + "), thread " +
+                     std::to_string(thread.index) + ": " + what + "; at " +
+                     site.text;
+  if (other)
+    text += std::string("; the other at ") + other->text;
+  report->errors.push_back(text);
+}
+
+void Block::fatal(const Thread &thread, const Site &site,
+                  const std::string &what) {
+  error(thread, site, what);
+  aborted = true;
+  Fiber::transfer(current->fiber, host);
+  abort(); // an abandoned fibre is never resumed
+}
+
+void Block::wake(Thread &thread) {
+  thread.waiting = nullptr;
+  uint32_t place = firstReady + readyCount++;
+  ready[place < count ? place : place - count] = &thread;
+}
+
+void Block::next(Thread &from) {
+  if (readyCount == 0) {
+    Fiber::transfer(from.fiber, host);
+    return;
+  }
+  current = ready[firstReady];
+  firstReady = firstReady + 1 < count ? firstReady + 1 : 0;
+  --readyCount;
+  Fiber::transfer(from.fiber, current->fiber);
+}
+
+void Block::wait(Thread &thread, const Site &site) {
+  thread.waiting = &site;
+  next(thread);
+}
+
+void Block::leave(Thread &thread) {
+  thread.finished = true;
+  --alive;
+  next(thread);
+  abort(); // a thread that left is never resumed
+}
+
+//===----------------------------------------------------------------------===//
+// Meetings of lanes
+//===----------------------------------------------------------------------===//
+
+Meeting *Block::meet(Thread &thread, const Site &site, uint32_t mask,
+                     const uint32_t *in, uint32_t *out) {
+  const uint32_t lane = 1u << thread.lane;
+  if (!(mask & lane))
+    fatal(thread, site,
+          "divergence, the mask " + hexadecimal(mask) +
+              " does not hold the lane itself");
+  Meeting *meeting = nullptr;
+  for (Meeting *candidate : meetings[thread.warp])
+    if (candidate->site == &site && candidate->mask == mask &&
+        !(candidate->arrived & lane))
+      meeting = candidate;
+  if (!meeting) {
+    if (spare.empty())
+      spare.push_back(new Meeting);
+    meeting = spare.back();
+    spare.pop_back();
+    *meeting = Meeting();
+    meeting->site = &site;
+    meeting->mask = mask;
+    meetings[thread.warp].push_back(meeting);
+  }
+  meeting->arrived |= lane;
+  meeting->in[thread.lane] = in;
+  meeting->out[thread.lane] = out;
+  if (meeting->arrived == mask)
+    return meeting;
+  wait(thread, site);
+  return nullptr;
+}
+
+void Block::dismiss(Meeting *meeting) {
+  Thread &last = *current;
+  std::vector<Meeting *> &list = meetings[last.warp];
+  list.erase(std::find(list.begin(), list.end(), meeting));
+  spare.push_back(meeting);
+  for (uint32_t lane = 0; lane < warpSize; ++lane)
+    if ((meeting->mask >> lane & 1) && lane != last.lane)
+      wake(threads[last.warp * warpSize + lane]);
+  if (meeting->mask == ~0u)
+    banks.flush(last.warp);
+}
+
+void Block::orderLanes(uint32_t warp, uint32_t lanes) {
+  uint32_t list[warpSize], size = 0;
+  for (uint32_t lane = 0; lane < warpSize; ++lane)
+    if (lanes >> lane & 1)
+      list[size++] = warp * warpSize + lane;
+  clocks.meet(list, size);
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+void Block::complete(Barrier &barrier) {
+  std::vector<uint32_t> waiting;
+  waiting.swap(barrier.waiting);
+  if (waiting.size() == count) {
+    clocks.meetAll();
+  } else if (waiting.size() == barrier.arrived.size()) {
+    clocks.meet(waiting.data(), waiting.size());
+  } else {
+    Clocks::Row row;
+    for (uint32_t i : barrier.arrived)
+      clocks.release(i, row);
+    for (uint32_t i : waiting)
+      clocks.acquire(i, row);
+  }
+  for (uint32_t i : waiting) {
+    Thread &thread = threads[i];
+    if (i % warpSize == 0)
+      banks.flush(thread.warp);
+    if (&thread != current)
+      wake(thread);
+  }
+  barrier.arrived.clear();
+  barrier.size = 0;
+  waiting.clear();
+  waiting.swap(barrier.waiting);
+}
+
+void Block::barrier(Thread &thread, const Site &site, uint32_t id,
+                    uint32_t size, bool waits) {
+  if (id >= std::size(barriers))
+    fatal(thread, site,
+          "no such barrier, " + std::to_string(id) + " of 0 to 15");
+  if (size == 0)
+    size = count;
+  if (size % warpSize != 0 && size != count)
+    fatal(thread, site,
+          "bad barrier, " + std::to_string(size) +
+              " threads are no whole number of warps");
+  Barrier &barrier = barriers[id];
+  if (barrier.arrived.empty())
+    barrier.size = size;
+  if (barrier.size != size)
+    fatal(thread, site,
+          "divergence, barrier " + std::to_string(id) + " waits for " +
+              std::to_string(barrier.size) + " threads and not for " +
+              std::to_string(size));
+  barrier.arrived.push_back(thread.index);
+  if (waits) {
+    barrier.waiting.push_back(thread.index);
+    thread.waiting = &site;
+    // The lanes of a warp wait at the same op.
+    for (uint32_t i : barrier.waiting)
+      if (i / warpSize == thread.warp && threads[i].waiting != &site &&
+          threads[i].waiting)
+        fatal(thread, site,
+              "divergence, lanes of a warp at one barrier: thread " +
+                  std::to_string(i) + " at " + threads[i].waiting->text);
+  }
+  if (barrier.arrived.size() == size) {
+    thread.waiting = nullptr;
+    complete(barrier);
+    return;
+  }
+  if (waits)
+    wait(thread, site);
+}

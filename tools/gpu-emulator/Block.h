@@ -1,0 +1,133 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One block at work: its threads as fibres, who waits for whom, its shared
+// memory, and what was found wrong.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_TOOLS_GPU_EMULATOR_BLOCK_H
+#define BERTC_TOOLS_GPU_EMULATOR_BLOCK_H
+
+#include "tools/gpu-emulator/AsyncCopies.h"
+#include "tools/gpu-emulator/Banks.h"
+#include "tools/gpu-emulator/Clocks.h"
+#include "tools/gpu-emulator/Emulator.h"
+#include "tools/gpu-emulator/Fiber.h"
+#include "tools/gpu-emulator/SharedMemory.h"
+#include <set>
+
+namespace bertc::emulator {
+
+class Block;
+
+struct Thread {
+  uint32_t registers[RegisterCount]; ///< Emulated code reads these.
+  Block *block = nullptr;
+  uint32_t index = 0, lane = 0, warp = 0;
+  bool finished = false;
+  const Site *waiting = nullptr; ///< Null: it runs or could.
+  AsyncCopies copies;
+  Fiber fiber;
+};
+
+/// Lanes of a warp that wait for each other at one op.
+struct Meeting {
+  const Site *site = nullptr;
+  uint32_t mask = 0, arrived = 0; ///< Lanes.
+  const uint32_t *in[Banks::warpSize] = {};
+  uint32_t *out[Banks::warpSize] = {};
+};
+
+class Block {
+public:
+  static constexpr uint32_t maxThreads = 1024;
+  static constexpr uint32_t warpSize = Banks::warpSize;
+
+  /// Prepares for all blocks of a launch; errors go to `report`.
+  void prepare(const Launch &launch, Report &report);
+  /// Runs one. False if it cannot go on.
+  bool run(uint32_t x, uint32_t y, uint32_t z);
+
+  Thread &running() { return *current; }
+  uint32_t threadCount() const { return count; }
+  Thread &thread(uint32_t i) { return threads[i]; }
+
+  /// Reports, once for each pair of sites, what `thread` did.
+  void error(const Thread &thread, const Site &site, const std::string &what,
+             const Site *other = nullptr);
+  /// Reports it and ends the launch.
+  [[noreturn]] void fatal(const Thread &thread, const Site &site,
+                          const std::string &what);
+
+  /// Lane `thread` comes to a meeting of the lanes in `mask`. The last one gets
+  /// it back, acts for all and calls `dismiss`; the others wait for that, and
+  /// get null.
+  Meeting *meet(Thread &thread, const Site &site, uint32_t mask,
+                const uint32_t *in, uint32_t *out);
+  void dismiss(Meeting *meeting);
+  /// Memory accesses of these lanes are ordered from here on.
+  void orderLanes(uint32_t warp, uint32_t lanes);
+
+  /// Waits at barrier `id` for `size` threads (0: all), or only arrives.
+  void barrier(Thread &thread, const Site &site, uint32_t id, uint32_t size,
+               bool waits);
+
+  /// Checks an access of shared memory and reports what is wrong.
+  void accessShared(Thread &thread, const Site &site, const void *address,
+                    uint32_t size, AccessKind kind, bool counts = true);
+  /// Ends the launch if these bytes are not inside or not aligned.
+  void checkShared(Thread &thread, const Site &site, const void *address,
+                   uint32_t size, uint32_t alignment);
+  void checkGlobal(Thread &thread, Site &site, const void *address,
+                   uint32_t size, uint32_t alignment, AccessKind kind);
+  void reportFault(Thread &thread, const Site &site,
+                   const SharedMemory::Result &result, uint32_t size,
+                   AccessKind kind);
+
+  Stamp stamp(const Thread &thread, const Site &site);
+
+  SharedMemory shared;
+  Clocks clocks;
+  Banks banks;
+  Report *report = nullptr;
+
+private:
+  struct Barrier {
+    uint32_t size = 0;             ///< Threads that it waits for.
+    std::vector<uint32_t> arrived; ///< Threads.
+    std::vector<uint32_t> waiting;
+  };
+
+  static void threadMain(void *thread);
+  void wait(Thread &thread, const Site &site);
+  void wake(Thread &thread);
+  [[noreturn]] void leave(Thread &thread);
+  /// Goes on with the next thread that can, or with the caller of `run`.
+  void next(Thread &from);
+  void complete(Barrier &barrier);
+  std::string whoWaits() const;
+
+  const EmulatedKernel *kernel = nullptr;
+  void **params = nullptr;
+  uint32_t count = 0, alive = 0;
+  std::vector<Thread> threads;
+  std::vector<std::vector<Meeting *>> meetings; ///< Of each warp.
+  std::vector<Meeting *> spare;
+  Barrier barriers[16];
+  /// Threads that can go on, first come first served.
+  std::vector<Thread *> ready;
+  uint32_t firstReady = 0, readyCount = 0;
+  Thread *current = nullptr;
+  Fiber host;
+  bool aborted = false;
+  std::set<std::string> reported;
+};
+
+} // namespace bertc::emulator
+
+#endif // BERTC_TOOLS_GPU_EMULATOR_BLOCK_H
