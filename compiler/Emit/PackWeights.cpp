@@ -381,15 +381,18 @@ Packer::int8Columns(const TensorInfo &tensor) {
 
 static llvm::Error checkWeight(const PackedWeight &weight) {
   bool panels = weight.layout == PackedWeight::Layout::Panels16;
+  bool planes = weight.layout == PackedWeight::Layout::Planes;
   auto bad = [](const Grouping &grouping) {
     return grouping.count < 1 || grouping.size < 1 ||
            grouping.stride < grouping.size;
   };
   bool derived = weight.derived != Derived::None;
   if (weight.sources.empty() || weight.layers < 1 || weight.rows < 1 ||
-      bad(weight.columns) || ((panels || derived) && bad(weight.depth)))
+      bad(weight.columns) || ((panels || planes || derived) && bad(weight.depth)))
     return wrongLayout(weight, "expected positive sizes");
-  if (!panels && weight.element != Element::F32)
+  if (planes && (weight.element != Element::BF16 || weight.planes < 1))
+    return wrongLayout(weight, "expected planes of bfloat16");
+  if (!panels && !planes && weight.element != Element::F32)
     return wrongLayout(weight, "expected float32 in rows");
   if (weight.rotation < 1 || !llvm::isPowerOf2_64(weight.rotation) ||
       (weight.rotation > 1 && weight.depth.padded() % weight.rotation != 0))
