@@ -62,7 +62,13 @@ struct GpuToNVVMPass : public bertc::impl::GpuToNVVMPassBase<GpuToNVVMPass> {
     target.addLegalOp<gpu::GPUModuleOp>();
     if (failed(
             applyFullConversion(getOperation(), target, std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    // Blocks have that size, not at most that size.
+    getOperation().walk([](LLVM::LLVMFuncOp function) {
+      StringRef most = NVVM::NVVMDialect::getMaxntidAttrName();
+      if (Attribute size = function->removeAttr(most))
+        function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), size);
+    });
   }
 };
 } // namespace

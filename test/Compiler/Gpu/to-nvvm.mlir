@@ -4,7 +4,7 @@
 // CHECK-LABEL: gpu.module @kernels
 // CHECK:       llvm.mlir.global external @shared() {addr_space = 3 : i32, alignment = 128 : i64}
 // CHECK:       llvm.func @scale(%{{.*}}: !llvm.ptr<1>, %{{.*}}: i32) attributes {gpu.kernel,
-// CHECK-SAME:  nvvm.kernel, nvvm.maxntid = array<i32: 64, 1, 1>
+// CHECK-SAME:  nvvm.kernel, nvvm.reqntid = array<i32: 64, 1, 1>
 // CHECK:       nvvm.read.ptx.sreg.tid.x range <i32, 0, 64>
 // CHECK:       llvm.cond_br
 // CHECK:       llvm.intr.sqrt
