@@ -113,6 +113,64 @@ void BufferAssignment::setForms(Value value, Buffer &buffer) const {
   buffer.f32 |= !buffer.planes;
 }
 
+/// The ops that read `value`, those of the backward pass through the stack that
+/// it is saved in.
+static SmallVector<OpOperand *> readers(Value value) {
+  SmallVector<OpOperand *> all;
+  for (OpOperand &use : value.getUses()) {
+    auto yield = dyn_cast<enc::YieldOp>(use.getOwner());
+    unsigned carried = 1; // operands before those that are saved
+    if (!yield || use.getOperandNumber() < carried) {
+      all.push_back(&use);
+      continue;
+    }
+    auto layers = cast<enc::LayersOp>(yield->getParentOp());
+    Value stack = layers.getStacks()[use.getOperandNumber() - carried];
+    for (OpOperand &saved : stack.getUses()) {
+      auto backward = cast<enc::LayersBackwardOp>(saved.getOwner());
+      unsigned argument = saved.getOperandNumber();
+      for (OpOperand &read : backward.getBody().getArgument(argument).getUses())
+        all.push_back(&read);
+    }
+  }
+  return all;
+}
+
+/// Whether a training function keeps in bfloat16 what tiles of a feed-forward
+/// block compute for tiles: the intermediate before its activation, and behind
+/// it as the gradient of the second weight reads it.
+static bool isBF16Intermediate(Value value, const Grouping &columns) {
+  Operation *producer = value.getDefiningOp();
+  auto gradient = dyn_cast_or_null<enc::FusedActivationGradientOp>(producer);
+  auto block = dyn_cast_or_null<enc::FusedFeedForwardOp>(producer);
+  if (columns.padded() % 64)
+    return false;
+  if (gradient)
+    return value == gradient.getActivated() &&
+           peekArithmetic(gradient) == Arithmetic::BF16Tile &&
+           llvm::all_of(value.getUses(), [](OpOperand &use) {
+             auto weight =
+                 dyn_cast<enc::LinearWeightGradientOp>(use.getOwner());
+             return weight && use.get() == weight.getInput() &&
+                    use.get() != weight.getGradient() &&
+                    peekArithmetic(weight) == Arithmetic::BF16Tile;
+           });
+  if (block ? value != block.getUpResult()
+            : !isa_and_nonnull<enc::LinearOp>(producer))
+    return false;
+  auto isTiled = [&](StringRef part) {
+    return peekArithmetic(producer, part) == Arithmetic::BF16Tile;
+  };
+  if (block ? !isTiled("up") || !isTiled("down") : !isTiled({}))
+    return false;
+  SmallVector<OpOperand *> reads = readers(value);
+  return !reads.empty() && llvm::all_of(reads, [](OpOperand *use) {
+    auto gradient = dyn_cast<enc::FusedActivationGradientOp>(use->getOwner());
+    return gradient && use->get() == gradient.getUp() &&
+           peekArithmetic(gradient) == Arithmetic::BF16Tile;
+  });
+}
+
 Buffer BufferAssignment::describe(Value value) const {
   Buffer buffer;
   Operation *producer = value.getDefiningOp();
@@ -150,7 +208,8 @@ Buffer BufferAssignment::describe(Value value) const {
     setForms(value, buffer);
     return buffer;
   }
-  buffer.staged = staysBF16(value, buffer.columns);
+  buffer.staged = staysBF16(value, buffer.columns) ||
+                  isBF16Intermediate(value, buffer.columns);
   buffer.stride = buffer.staged ? stagedStride(Arithmetic::BF16Tile,
                                                buffer.columns.padded())
                                 : rowStride(buffer.columns.padded());

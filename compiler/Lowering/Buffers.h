@@ -47,7 +47,7 @@ struct Buffer {
     return columns.count == 1 || columns.size == columns.stride;
   }
   RowShape rows() const {
-    return {isPlain() ? columns.real() : columns.padded(), stride};
+    return {isPlain() ? columns.real() : columns.padded(), stride, staged};
   }
 };
 

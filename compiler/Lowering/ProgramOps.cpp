@@ -184,8 +184,8 @@ LogicalResult Program::prepare(Operation *op) {
       });
 }
 
-/// The intermediate as its consumer sees it; float32 if it is saved before the
-/// activation.
+/// The intermediate as its consumer sees it; with what is before the activation
+/// in another type, if that is saved so.
 Buffer Program::intermediate(enc::FusedFeedForwardOp op) const {
   auto up =
       SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(op, op.getUpAttr());
@@ -194,8 +194,9 @@ Buffer Program::intermediate(enc::FusedFeedForwardOp op) const {
       plainColumns(cast<RankedTensorType>(up.getType()).getShape()[0]);
   int64_t columns = buffer.columns.padded();
   LinearPlan down = *linearPlan(op, "down");
-  buffer.staged =
-      !op.getUpResult() && passesBF16(*linearPlan(op, "up"), down, columns);
+  buffer.staged = op.getUpResult()
+                      ? (*buffers)[op.getUpResult()].staged
+                      : passesBF16(*linearPlan(op, "up"), down, columns);
   buffer.stride = buffer.staged ? stagedStride(down.arithmetic, columns)
                                 : rowStride(columns);
   return buffer;
@@ -548,7 +549,7 @@ void Program::emitElementwise(Operation *op) {
     if (isa<enc::AddOp>(op))
       callAdd(e->k, shape, in[0], in[1], y, rows);
     else
-      callActivation(e->k, shape, activationOf(op), in[0], y, rows);
+      callActivation(e->k, activationOf(op), {in[0], shape}, {y, shape}, rows);
   });
 }
 

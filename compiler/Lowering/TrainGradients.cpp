@@ -131,7 +131,8 @@ void TrainProgram::inputGradientProduct(
   o.panelEnd = panels;
   callLinear(k, shape, plan, o);
   if (g.before)
-    callActivationGradient(k, dx.rows(), g.activation, rowsOf(g.before), o.y,
+    callActivationGradient(k, dx.rows(), g.activation,
+                           {rowsOf(g.before), (*buffers)[g.before].rows()}, o.y,
                            o.y, rows);
 }
 
@@ -157,8 +158,9 @@ void TrainProgram::inputGradientPhase(Operation *op, const InputGradient &g) {
     Value rows = k.sub(end(dx), first);
     inputGradientProduct(op, g, plan, rows, rowsOf);
     if (g.activated)
-      callActivation(k, (*buffers)[g.before].rows(), g.activation,
-                     rowsOf(g.before), rowsOf(g.activated), rows);
+      callActivation(
+          k, g.activation, {rowsOf(g.before), (*buffers)[g.before].rows()},
+          {rowsOf(g.activated), (*buffers)[g.activated].rows()}, rows);
   });
 }
 
@@ -190,6 +192,7 @@ void TrainProgram::weightGradientPhase(Operation *op, const WeightGradient &g) {
     shape.inputStride = x.stride;
     shape.outputStride = dy.stride;
     shape.bias = bool(g.bias);
+    shape.bf16 = x.staged;
     WeightGradientOperands o;
     o.x = place(g.x);
     o.dy = from;
@@ -450,8 +453,8 @@ void TrainProgram::emitActivationGradient(enc::ActivationGradientOp op) {
   rowsPhase({op.getGradient(), op.getInput()}, op.getResult(),
             [&](ArrayRef<Place> in, Place dx, Value rows) {
               callActivationGradient(e->k, shape,
-                                     activationOf(op.getActivation()), in[1],
-                                     in[0], dx, rows);
+                                     activationOf(op.getActivation()),
+                                     {in[1], shape}, in[0], dx, rows);
             });
 }
 

@@ -430,7 +430,8 @@ void TrainProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
           setWeights(o, f.upWeights);
           callLinear(k, f.up, f.upPlan, o);
           if (op.getUpResult())
-            callActivation(k, f.middle.rows(), activation, o.y, scratch, rows);
+            callActivation(k, activation, {o.y, f.middle.rows()},
+                           {scratch, f.middle.rows()}, rows);
           describeLinear(op.getDownAttr(), f.middle, out, f.downWeights);
           beginPhase();
           Place residual = o.x;

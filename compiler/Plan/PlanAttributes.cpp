@@ -65,8 +65,8 @@ static DictionaryAttr planOf(Operation *op, StringRef part) {
   return plan;
 }
 
-std::optional<Arithmetic> bertc::peekArithmetic(Operation *op) {
-  DictionaryAttr plan = planOf(op, {});
+std::optional<Arithmetic> bertc::peekArithmetic(Operation *op, StringRef part) {
+  DictionaryAttr plan = planOf(op, part);
   auto name = plan ? plan.getAs<StringAttr>("arithmetic") : StringAttr();
   return name ? findArithmetic(name) : std::nullopt;
 }

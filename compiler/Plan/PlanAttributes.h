@@ -38,8 +38,10 @@ mlir::FailureOr<WeightGradientPlan> weightGradientPlan(mlir::Operation *op);
 mlir::FailureOr<AttentionGradientPlan>
 attentionGradientPlan(mlir::Operation *op);
 
-/// The arithmetic of `op`'s plan, if it has one; reports nothing.
-std::optional<Arithmetic> peekArithmetic(mlir::Operation *op);
+/// The arithmetic of `op`'s plan (or the entry `part` of it), if it has one;
+/// reports nothing.
+std::optional<Arithmetic> peekArithmetic(mlir::Operation *op,
+                                         llvm::StringRef part = {});
 
 /// Name of the module attribute with planRowSplitTokens().
 constexpr llvm::StringLiteral rowSplitTokensName = "enc.row_split_tokens";

@@ -179,7 +179,8 @@ class BFloat16(unittest.TestCase):
             np.testing.assert_array_equal(without[1][name], value, name)
 
     def test_wide_intermediate(self):
-        """Whole tile registers wide: forward functions keep it in bfloat16."""
+        """Whole tile registers wide: it is bfloat16, saved before its activation
+        or computed again."""
         folder = harness.WORK / "train-wide"
         subprocess.run([sys.executable, TINY, folder, "2", "64"], check=True)
         random = np.random.default_rng(5)

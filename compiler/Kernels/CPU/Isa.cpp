@@ -139,6 +139,17 @@ std::pair<Value, Value> bertc::emitFromBF16Pairs(KernelBuilder &k,
   return {emitBitcast(k, even, f32), emitBitcast(k, odd, f32)};
 }
 
+std::pair<Value, Value> bertc::emitFromBF16Words(KernelBuilder &k,
+                                                 Value words) {
+  auto [even, odd] = emitFromBF16Pairs(k, words);
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes / 2; ++i) {
+    low.append({i, lanes + i});
+    high.append({lanes / 2 + i, lanes + lanes / 2 + i});
+  }
+  return {k.shuffle(even, odd, low), k.shuffle(even, odd, high)};
+}
+
 //===----------------------------------------------------------------------===//
 // AMX
 //===----------------------------------------------------------------------===//

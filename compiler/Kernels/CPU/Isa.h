@@ -68,6 +68,9 @@ mlir::Value emitBF16Pairs(KernelBuilder &k, mlir::Value even, mlir::Value odd);
 /// {elements 2i, elements 2i+1}, each vector<N x f32>.
 std::pair<mlir::Value, mlir::Value> emitFromBF16Pairs(KernelBuilder &k,
                                                       mlir::Value pairs);
+/// The same in the order of the elements: the first and the second half.
+std::pair<mlir::Value, mlir::Value> emitFromBF16Words(KernelBuilder &k,
+                                                      mlir::Value words);
 
 //===----------------------------------------------------------------------===//
 // AMX. Needs amx-tile; the products amx-bf16 and amx-int8.

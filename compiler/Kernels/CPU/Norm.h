@@ -17,11 +17,13 @@
 
 namespace bertc {
 
-/// Rows of `width` real columns, `stride` elements apart; the columns from
-/// width to stride are zero on entry and on exit.
+/// Rows of `width` real columns, `stride` words apart; the columns from width
+/// to stride are zero on entry and on exit. Elements are float32, or, where a
+/// kernel says so, `bf16`: two in a word, and whole vectors of words in a row.
 struct RowShape {
   int64_t width = 0;
   int64_t stride = 0;
+  bool bf16 = false;
   int64_t vectors() const { return roundUp(width, lanes) / lanes; }
 };
 

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/CPU/Rows.h"
+#include "compiler/Kernels/CPU/Isa.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -86,52 +87,86 @@ void bertc::callPool(KernelBuilder &k, RowShape xShape, RowShape yShape,
   k.call(kernel, {offsets, x.buffer, x.offset, y.buffer, y.offset, begin, end});
 }
 
-void bertc::callMap(KernelBuilder &k, llvm::StringRef name, RowShape from,
-                    RowShape to, ArrayRef<Place> inputs, Place y, Value rows,
+std::string bertc::rowsName(RowShape shape) {
+  return llvm::formatv("{0}ld{1}", shape.bf16 ? "bf16_" : "", shape.stride);
+}
+
+/// The elements [column, column + 16 * vectors) of a row, 16 by 16.
+static SmallVector<Value> loadVectors(KernelBuilder &k, MapRows rows, Value row,
+                                      Value column, int64_t vectors) {
+  Place at = k.at(rows.place, k.mul(row, rows.shape.stride));
+  SmallVector<Value> values;
+  if (rows.shape.bf16) {
+    auto [low, high] = emitFromBF16Words(k, k.load(k.at(at, k.div(column, 2))));
+    return {low, high};
+  }
+  for (int64_t v = 0; v < vectors; ++v)
+    values.push_back(k.load(k.at(k.at(at, column), v * lanes)));
+  return values;
+}
+
+static void storeVectors(KernelBuilder &k, ArrayRef<Value> values, MapRows rows,
+                         Value row, Value column) {
+  Place at = k.at(rows.place, k.mul(row, rows.shape.stride));
+  if (rows.shape.bf16)
+    return k.store(emitBF16Words(k, values[0], values[1]),
+                   k.at(at, k.div(column, 2)));
+  for (auto [v, value] : llvm::enumerate(values))
+    k.store(value, k.at(k.at(at, column), int64_t(v) * lanes));
+}
+
+void bertc::callMap(KernelBuilder &k, llvm::StringRef name,
+                    ArrayRef<MapRows> inputs, MapRows y, Value rows,
                     llvm::function_ref<Value(ArrayRef<Value>)> map) {
-  SmallVector<Type> types;
-  for (size_t i = 0; i <= inputs.size(); ++i)
-    types.append({k.bufferType(), k.indexType()});
-  types.push_back(k.indexType());
-  auto kernel = k.kernel(name, types, [&](ValueRange v) {
-    k.forLoop(k.index(0), v.back(), 1, [&](Value row) {
-      k.forLoop(
-          k.index(0), k.index(from.vectors() * lanes), lanes,
-          [&](Value column) {
-            SmallVector<Value> values;
-            Value offset = k.add(k.mul(row, from.stride), column);
-            for (size_t i = 0; i < inputs.size(); ++i)
-              values.push_back(k.load(k.at({v[2 * i], v[2 * i + 1]}, offset)));
-            size_t out = 2 * inputs.size();
-            k.store(map(values), k.at({v[out], v[out + 1]},
-                                      k.add(k.mul(row, to.stride), column)));
-          });
+  SmallVector<MapRows> all(inputs);
+  all.push_back(y);
+  SmallVector<Value *> slots;
+  bool narrow = false;
+  for (MapRows &r : all) {
+    slots.append({&r.place.buffer, &r.place.offset});
+    narrow |= r.shape.bf16;
+  }
+  slots.push_back(&rows);
+  int64_t columns = inputs.front().shape.vectors() * lanes;
+  int64_t vectors = narrow ? 2 : 1; // at a time
+  assert(columns % (vectors * lanes) == 0 && "rows of whole vectors of words");
+  k.callKernel(name, slots, [&] {
+    k.forLoop(k.index(0), rows, 1, [&](Value row) {
+      k.forLoop(k.index(0), k.index(columns), vectors * lanes,
+                [&](Value column) {
+                  SmallVector<SmallVector<Value>> read;
+                  for (const MapRows &r : ArrayRef(all).drop_back())
+                    read.push_back(loadVectors(k, r, row, column, vectors));
+                  SmallVector<Value> results;
+                  for (int64_t v = 0; v < vectors; ++v) {
+                    SmallVector<Value> values;
+                    for (const SmallVector<Value> &own : read)
+                      values.push_back(own[v]);
+                    results.push_back(map(values));
+                  }
+                  storeVectors(k, results, all.back(), row, column);
+                });
     });
   });
-  SmallVector<Value> arguments;
-  for (Place p : inputs)
-    arguments.append({p.buffer, p.offset});
-  arguments.append({y.buffer, y.offset, rows});
-  k.call(kernel, arguments);
 }
 
 void bertc::callAdd(KernelBuilder &k, RowShape shape, Place x, Place z, Place y,
                     Value rows) {
   callMap(k, llvm::formatv("add_{0}_ld{1}", shape.width, shape.stride).str(),
-          shape, shape, {x, z}, y, rows,
+          {{x, shape}, {z, shape}}, {y, shape}, rows,
           [&](ArrayRef<Value> v) { return k.addf(v[0], v[1]); });
 }
 
-void bertc::callActivation(KernelBuilder &k, RowShape shape,
-                           ActivationFunction activation, Place x, Place y,
-                           Value rows) {
-  callMap(k,
-          llvm::formatv("{0}_{1}_ld{2}", activationFunctionName(activation),
-                        shape.width, shape.stride)
-              .str(),
-          shape, shape, {x}, y, rows, [&](ArrayRef<Value> v) {
-            return emitActivation(k.b, k.loc, activation, v[0]);
-          });
+void bertc::callActivation(KernelBuilder &k, ActivationFunction activation,
+                           MapRows x, MapRows y, Value rows) {
+  std::string name =
+      llvm::formatv("{0}_{1}_{2}", activationFunctionName(activation),
+                    x.shape.width, rowsName(x.shape));
+  if (rowsName(y.shape) != rowsName(x.shape))
+    name += "_" + rowsName(y.shape);
+  callMap(k, name, {x}, y, rows, [&](ArrayRef<Value> v) {
+    return emitActivation(k.b, k.loc, activation, v[0]);
+  });
 }
 
 void bertc::callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x,
@@ -140,7 +175,7 @@ void bertc::callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x,
       k,
       llvm::formatv("copy_{0}_ld{1}_{2}", from.width, from.stride, to.stride)
           .str(),
-      from, to, {x}, y, rows, [](ArrayRef<Value> v) { return v[0]; });
+      {{x, from}}, {y, to}, rows, [](ArrayRef<Value> v) { return v[0]; });
 }
 
 void bertc::callWriteOutput(KernelBuilder &k, RowShape shape, Place x,

@@ -24,9 +24,18 @@ llvm::StringRef poolingName(Pooling mode);
 /// What the sum of `count` rows is divided by, broadcast; null for cls and max.
 mlir::Value poolDivisor(KernelBuilder &k, Pooling mode, mlir::Value count);
 
-/// A kernel that computes each vector of y from those of the inputs.
-void callMap(KernelBuilder &k, llvm::StringRef name, RowShape from, RowShape to,
-             llvm::ArrayRef<Place> inputs, Place y, mlir::Value rows,
+/// Rows of a map. Those of bfloat16 have whole vectors of words.
+struct MapRows {
+  Place place;
+  RowShape shape;
+};
+/// "ld<stride>", with the elements if they are not float32.
+std::string rowsName(RowShape shape);
+
+/// A kernel that computes each vector of y from those of the inputs, all as
+/// wide as the first of them.
+void callMap(KernelBuilder &k, llvm::StringRef name,
+             llvm::ArrayRef<MapRows> inputs, MapRows y, mlir::Value rows,
              llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)> map);
 
 /// y[s] = pooled rows [offsets[s], offsets[s + 1]) of x, s in [begin, end).
@@ -38,10 +47,9 @@ void callPool(KernelBuilder &k, RowShape x, RowShape y, Pooling mode,
 void callAdd(KernelBuilder &k, RowShape shape, Place x, Place z, Place y,
              mlir::Value rows);
 
-/// y = activation(x); y may be x.
-void callActivation(KernelBuilder &k, RowShape shape,
-                    ActivationFunction activation, Place x, Place y,
-                    mlir::Value rows);
+/// y = activation(x), both in float32 or bfloat16; y may be x.
+void callActivation(KernelBuilder &k, ActivationFunction activation, MapRows x,
+                    MapRows y, mlir::Value rows);
 
 /// y = x.
 void callCopy(KernelBuilder &k, RowShape from, RowShape to, Place x, Place y,

@@ -19,12 +19,14 @@ using namespace mlir;
 using namespace bertc;
 
 void bertc::callActivationGradient(KernelBuilder &k, RowShape shape,
-                                   ActivationFunction activation, Place x,
+                                   ActivationFunction activation, MapRows x,
                                    Place dy, Place dx, Value rows) {
   std::string name = llvm::formatv("{0}_gradient_{1}_ld{2}",
                                    activationFunctionName(activation),
                                    shape.width, shape.stride);
-  callMap(k, name, shape, shape, {x, dy}, dx, rows, [&](ArrayRef<Value> v) {
+  if (x.shape.bf16)
+    name += "_" + rowsName(x.shape);
+  callMap(k, name, {x, {dy, shape}}, {dx, shape}, rows, [&](ArrayRef<Value> v) {
     return k.mulf(v[1], emitActivationDerivative(k.b, k.loc, activation, v[0]));
   });
 }

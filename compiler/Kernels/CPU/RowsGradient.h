@@ -16,9 +16,10 @@
 
 namespace bertc {
 
-/// dx = dy * derivative of the activation at x; dx may be x or dy.
+/// dx = dy * derivative of the activation at x, which may be bfloat16; dx may
+/// be dy. `shape` is that of both gradients.
 void callActivationGradient(KernelBuilder &k, RowShape shape,
-                            ActivationFunction activation, Place x, Place dy,
+                            ActivationFunction activation, MapRows x, Place dy,
                             Place dx, mlir::Value rows);
 
 /// Rows [offsets[s], offsets[s + 1]) of dx from row s of dy, s in [begin, end):

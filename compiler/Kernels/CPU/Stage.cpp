@@ -140,17 +140,6 @@ static void stageInt8(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
     storeIntegers(k, arithmetic, padding, staged, k.index(column));
 }
 
-/// The float32 values of bfloat16 pairs in their order, 16 and 16.
-static std::pair<Value, Value> inOrder(KernelBuilder &k, Value pairs) {
-  auto [even, odd] = emitFromBF16Pairs(k, pairs);
-  SmallVector<int64_t> low, high;
-  for (int64_t i = 0; i < lanes / 2; ++i) {
-    low.append({i, lanes + i});
-    high.append({lanes / 2 + i, lanes + lanes / 2 + i});
-  }
-  return {k.shuffle(even, odd, low), k.shuffle(even, odd, high)};
-}
-
 /// split_tile: what rounding left over follows in the second half of the row.
 static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
                       Place x, Place staged) {
@@ -163,7 +152,7 @@ static void stageBF16(KernelBuilder &k, Arithmetic arithmetic, int64_t depth,
               k.at(staged, k.add(k.div(column, 2), part * partWords)));
       if (part + 1 == parts)
         break;
-      auto [lowRounded, highRounded] = inOrder(k, pairs);
+      auto [lowRounded, highRounded] = emitFromBF16Words(k, pairs);
       low = k.subf(low, lowRounded);
       high = k.subf(high, highRounded);
     }

@@ -135,10 +135,10 @@ void bertc::callWeightGradient(KernelBuilder &k,
                                const WeightGradientShape &shape,
                                const WeightGradientPlan &plan,
                                const WeightGradientOperands &operands) {
-  std::string name =
-      llvm::formatv("weight_gradient_{5}_{0}x{1}{2}_ld{3}_{4}", shape.depth,
-                    shape.columns, shape.bias ? "_bias" : "", shape.inputStride,
-                    shape.outputStride, arithmeticName(plan.arithmetic));
+  std::string name = llvm::formatv(
+      "weight_gradient_{5}_{0}x{1}{2}_{6}ld{3}_{4}", shape.depth, shape.columns,
+      shape.bias ? "_bias" : "", shape.inputStride, shape.outputStride,
+      arithmeticName(plan.arithmetic), shape.bf16 ? "bf16_" : "");
   WeightGradientOperands o = operands;
   SmallVector<Place *> places = {&o.x, &o.dy, &o.weight, &o.scratch};
   if (shape.bias)

@@ -24,6 +24,7 @@ struct WeightGradientShape {
   int64_t inputStride = 0;
   int64_t outputStride = 0; // of dy
   bool bias = true;
+  bool bf16 = false; // x, for bf16_tile: two columns in a word
 };
 
 struct WeightGradientOperands {

@@ -38,27 +38,38 @@ int64_t bertc::weightGradientTileScratch(const WeightGradientPlan &plan) {
 }
 
 /// Vectors of 16 columns at `from` of the rows `row` and `row` + 1 of `rows`; a
-/// row that is not there is zero.
+/// row that is not there is zero. Columns are float32, or bfloat16 already.
 static Value loadPair(KernelBuilder &k, Place from, int64_t stride, Value row,
-                      Value rows) {
+                      Value rows, bool bf16 = false) {
   auto load = [&](Value r) {
+    int64_t words = bf16 ? lanes / 2 : lanes;
     Value last = k.sub(rows, k.index(1));
-    Value v = k.load(k.at(from, k.mul(k.min(r, last), stride)));
-    return k.select(k.less(r, rows), v, k.splat(0.0));
+    Value v = k.load(k.at(from, k.mul(k.min(r, last), stride)), words);
+    return k.select(k.less(r, rows), v, k.splat(0.0, words));
   };
-  return emitBF16Pairs(k, load(row), load(k.add(row, 1)));
+  Value even = load(row), odd = load(k.add(row, 1));
+  if (!bf16)
+    return emitBF16Pairs(k, even, odd);
+  SmallVector<int64_t> turns;
+  for (int64_t i = 0; i < lanes; ++i)
+    turns.append({i, lanes + i});
+  Type half = k.b.getBF16Type();
+  Value pairs =
+      k.shuffle(emitBitcast(k, even, half), emitBitcast(k, odd, half), turns);
+  return emitBitcast(k, pairs, k.b.getF32Type());
 }
 
 /// x [rows][columns] -> [columns][pairs of rows].
 static void emitTransposedRows(KernelBuilder &k, const WeightGradientPlan &plan,
-                               Place x, int64_t stride, Place to, Value rows,
-                               Value columns) {
+                               const WeightGradientShape &shape, Place x,
+                               Place to, Value rows, Value columns) {
   k.forLoop(k.index(0), columns, lanes, [&](Value column) {
+    Place from = k.at(x, shape.bf16 ? k.div(column, 2) : column);
     k.forLoop(k.index(0), rows, chunkRows, [&](Value row) {
       SmallVector<Value> words;
       for (int64_t pair = 0; pair < tileLines; ++pair)
-        words.push_back(
-            loadPair(k, k.at(x, column), stride, k.add(row, 2 * pair), rows));
+        words.push_back(loadPair(k, from, shape.inputStride,
+                                 k.add(row, 2 * pair), rows, shape.bf16));
       emitTranspose(k, words);
       Place own =
           k.at(k.at(to, k.mul(column, columnWords(plan))), k.div(row, 2));
@@ -106,9 +117,9 @@ void bertc::emitWeightGradientTiles(KernelBuilder &k,
             k.min(k.index(plan.depthBlock), k.sub(k.index(shape.depth), depth));
         k.forLoop(k.index(0), o.rows, plan.rowBlock, [&](Value row) {
           Value rows = k.min(k.index(plan.rowBlock), k.sub(o.rows, row));
-          Place x = k.at(o.x, k.add(k.mul(row, shape.inputStride), depth));
-          emitTransposedRows(k, plan, x, shape.inputStride, o.scratch, rows,
-                             columns);
+          Place x = k.at(k.at(o.x, k.mul(row, shape.inputStride)),
+                         shape.bf16 ? k.div(depth, 2) : depth);
+          emitTransposedRows(k, plan, shape, x, o.scratch, rows, columns);
           t.chunks = k.ceilDiv(rows, chunkRows);
           forPanelGroups(
               k, o.panelBegin, o.panelEnd, plan.panels,

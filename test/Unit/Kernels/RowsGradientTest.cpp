@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Kernels/CPU/RowsGradient.h"
 #include "test/Unit/Kernels/IsaJit.h"
+#include "test/Unit/Kernels/IsaReference.h"
 #include "test/Unit/Kernels/RandomFloats.h"
 #include <cmath>
 
@@ -99,7 +100,7 @@ TEST(ActivationGradient, IsTheDerivativeTimesTheGradient) {
   IsaProgram(
       [&](KernelBuilder &k, mlir::ValueRange b) {
         callActivationGradient(k, shape, ActivationFunction::Tanh,
-                               {b[0], k.index(0)}, {b[1], k.index(0)},
+                               {{b[0], k.index(0)}, shape}, {b[1], k.index(0)},
                                {b[2], k.index(0)}, k.index(rows));
       },
       "x86-64-v3")
@@ -109,5 +110,42 @@ TEST(ActivationGradient, IsTheDerivativeTimesTheGradient) {
       int64_t at = r * shape.stride + c;
       double y = std::tanh(double(x[at]));
       ASSERT_NEAR(dx[at], dy[at] * (1 - y * y), 3e-7);
+    }
+}
+
+/// Rows of bfloat16 before and behind an activation, and before its derivative,
+/// which goes to float32.
+TEST(Activation, ReadsAndWritesBFloat16) {
+  constexpr int64_t width = 64;
+  constexpr RowShape half{width, 48, /*bf16=*/true}, single{width, 80};
+  std::vector<float> exact = randomFloats(rows * width, 7);
+  std::vector<float> dy = randomFloats(rows * single.stride, 8);
+  std::vector<float> words(rows * half.stride);
+  std::vector<float> result(rows * (half.stride + single.stride), NAN);
+  auto *x = reinterpret_cast<uint16_t *>(words.data());
+  auto at = [](int64_t r, int64_t c) { return r * 2 * half.stride + c; };
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < width; ++c)
+      x[at(r, c)] = toBF16(exact[r * width + c]);
+  IsaProgram(
+      [&](KernelBuilder &k, mlir::ValueRange b) {
+        MapRows from{{b[0], k.index(0)}, half}, to{{b[2], k.index(0)}, half};
+        callActivation(k, ActivationFunction::Tanh, from, to, k.index(rows));
+        callActivationGradient(
+            k, single, ActivationFunction::Tanh, from, {b[1], k.index(0)},
+            {b[2], k.index(rows * half.stride)}, k.index(rows));
+      },
+      "x86-64-v4-amx")
+      .run(words.data(), dy.data(), result.data());
+  const auto *y = reinterpret_cast<const uint16_t *>(result.data());
+  const float *dx = result.data() + rows * half.stride;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < width; ++c) {
+      double t = std::tanh(double(fromBF16(x[at(r, c)])));
+      // Half a unit of 8 bits.
+      ASSERT_NEAR(fromBF16(y[at(r, c)]), t, std::abs(t) / 250) << r << " " << c;
+      ASSERT_NEAR(dx[r * single.stride + c],
+                  dy[r * single.stride + c] * (1 - t * t), 1e-6)
+          << "row " << r << ", column " << c;
     }
 }

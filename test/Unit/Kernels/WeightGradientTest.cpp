@@ -158,6 +158,40 @@ TEST_P(WeightGradientTiles, SumsOverPairsOfRows) {
     }
 }
 
+/// x in bfloat16 has the bits of x that is rounded as it is read.
+TEST_P(WeightGradientTiles, ReadsBFloat16) {
+  const WeightGradientCase &c = weightGradientCases[std::get<1>(GetParam())];
+  WeightGradientPlan plan =
+      planWeightGradient(*findTarget(tiles), c.columns, Precision::BF16);
+  plan.depthBlock = 32;
+  plan.rowBlock = 256;
+  WeightGradientShape shape{c.depth, c.columns, c.depth + 16, c.columns + 32,
+                            c.bias};
+  std::vector<float> inputs =
+      randomFloats(c.rows * (shape.inputStride + shape.outputStride), 1);
+  std::vector<float> narrow = inputs;
+  auto *halves = reinterpret_cast<uint16_t *>(narrow.data());
+  for (int64_t r = 0; r < c.rows; ++r)
+    for (int64_t k = 0; k < c.depth; ++k)
+      halves[2 * r * shape.inputStride + k] =
+          toBF16(inputs[r * shape.inputStride + k]);
+  auto run = [&](bool bf16, std::vector<float> &from) {
+    shape.bf16 = bf16;
+    IsaProgram program(
+        [&](KernelBuilder &k, mlir::ValueRange buffers) {
+          emitTilesBegin(k);
+          callSplits(k, buffers, c, shape, plan);
+          emitTilesEnd(k);
+        },
+        tiles, std::get<0>(GetParam()));
+    std::vector<float> scratch(weightGradientScratch(plan), NAN);
+    std::vector<float> result((c.depth + 1) * c.columns);
+    program.run(from.data(), scratch.data(), result.data());
+    return result;
+  };
+  EXPECT_EQ(run(true, narrow), run(false, inputs));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     , WeightGradientTiles,
     testing::Combine(testing::Values(Way::Emulated, Way::Native),
