@@ -8,9 +8,9 @@
 //
 // Loop order: block of k columns (with their gradient they stay in L3), group
 // of panels of dy, row block (packed so that a panel is contiguous; stays in
-// L2), tile of k columns of x (read where they lie, as the transposed operand),
-// panels. The gradient has the layout of the weight, so the optimizer needs no
-// other copy of either.
+// L2), tile of k columns of x (packed for all panels: in x, each of its rows is
+// in another page), panels. The gradient has the layout of the weight, so the
+// optimizer needs no other copy of either.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,7 +24,7 @@ using namespace bertc;
 int64_t bertc::weightGradientScratch(const WeightGradientPlan &plan) {
   if (isTile(plan.arithmetic))
     return weightGradientTileScratch(plan);
-  return plan.group * plan.rowBlock * lanes;
+  return (plan.group * lanes + plan.rows) * plan.rowBlock;
 }
 
 namespace {
@@ -66,6 +66,20 @@ static void emitPack(KernelBuilder &k, const WeightGradientShape &shape,
   });
 }
 
+/// x [rows][tile], the transposed operand of the tile. What lies behind the
+/// columns of the last tile is read, but not multiplied.
+static Place emitPackColumns(KernelBuilder &k, const WeightGradientShape &shape,
+                             const WeightGradientPlan &plan,
+                             const WeightGradientOperands &o, Place x,
+                             Value rows) {
+  Place to = k.at(o.scratch, plan.group * plan.rowBlock * lanes);
+  k.forLoop(k.index(0), rows, 1, [&](Value row) {
+    Value v = k.load(k.at(x, k.mul(row, shape.inputStride)), plan.rows);
+    k.store(v, k.at(to, k.mul(row, plan.rows)));
+  });
+  return to;
+}
+
 /// Prefetches the next sums (the tile below in the next panel), and of the next
 /// columns of x, in each call, one row in so many as a pass has.
 static void emitGradientBlock(KernelBuilder &k,
@@ -80,7 +94,7 @@ static void emitGradientBlock(KernelBuilder &k,
       k.at(o.weight, k.add(k.mul(w.group, panelWords), k.mul(w.depth, lanes)));
   MicroShape micro{Arithmetic::F32, plan.rows, plan.panels, /*lda=*/1};
   MicroOperands m;
-  m.wordStride = k.index(shape.inputStride);
+  m.wordStride = k.index(plan.rows);
   m.panelStride = k.index(plan.rowBlock * lanes);
   m.ldc = k.index(lanes);
   m.outputStride = k.index(panelWords);
@@ -88,7 +102,8 @@ static void emitGradientBlock(KernelBuilder &k,
   m.accumulate = k.boolean(true);
   m.aheadStep = k.index(pass * shape.inputStride);
   forBalancedRows(k, w.columns, plan.rows, [&](Value first, Value tile) {
-    m.a = k.at(x, first);
+    Place columns = k.at(x, first);
+    m.a = emitPackColumns(k, shape, plan, o, columns, w.rows);
     forPanelGroups(
         k, k.index(0), w.panels, plan.panels, [&](Value panel, int64_t count) {
           m.b = k.at(o.scratch, k.mul(panel, m.panelStride));
@@ -97,7 +112,7 @@ static void emitGradientBlock(KernelBuilder &k,
           for (int64_t r = 0; r < plan.rows; ++r)
             k.prefetch(k.at(m.c, count * panelWords + r * lanes));
           Value own = k.sub(panel, k.mul(k.div(panel, pass), pass));
-          m.ahead = k.at(k.at(m.a, tile), k.mul(own, shape.inputStride));
+          m.ahead = k.at(k.at(columns, tile), k.mul(own, shape.inputStride));
           callMicroKernel(k, micro, count, tile, m);
         });
   });
