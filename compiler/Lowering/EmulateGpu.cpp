@@ -62,10 +62,14 @@ static bool isKernel(LLVM::LLVMFuncOp function) {
   return function->hasAttr(NVVM::NVVMDialect::getKernelFuncAttrName());
 }
 
-/// Threads of a block, which must be known and lie in one dimension.
+/// Threads of a block, which must be known and lie in one dimension. The
+/// conversion of gpu.func writes a known size as the most that there may be.
 static FailureOr<uint32_t> blockSize(LLVM::LLVMFuncOp kernel) {
   auto size = kernel->getAttrOfType<DenseI32ArrayAttr>(
       NVVM::NVVMDialect::getReqntidAttrName());
+  if (!size)
+    size = kernel->getAttrOfType<DenseI32ArrayAttr>(
+        NVVM::NVVMDialect::getMaxntidAttrName());
   if (!size || size.empty())
     return kernel.emitError("the size of the kernel's blocks is not known")
                .attachNote()
@@ -77,8 +81,7 @@ static FailureOr<uint32_t> blockSize(LLVM::LLVMFuncOp kernel) {
   for (int32_t other : size.asArrayRef().drop_front())
     if (other != 1)
       return kernel.emitError(
-          "expected blocks of one dimension, so that nvvm.reqntid is "
-          "[threads, 1, 1]");
+          "expected blocks of one dimension, [threads, 1, 1]");
   return static_cast<uint32_t>(size[0]);
 }
 

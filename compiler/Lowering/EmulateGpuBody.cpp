@@ -56,7 +56,7 @@ Value GpuEmulation::call(llvm::StringRef name, ValueRange arguments,
 // Sites
 //===----------------------------------------------------------------------===//
 
-/// "#12 llvm.load f32 at kernel.mlir:3:5".
+/// "#12 llvm.load f32 (kernel.mlir:3:5)".
 static std::string describe(Operation *op, uint32_t number) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -65,8 +65,11 @@ static std::string describe(Operation *op, uint32_t number) {
     stream << " " << op->getResult(0).getType();
   else if (auto store = dyn_cast<LLVM::StoreOp>(op))
     stream << " " << store.getValue().getType();
-  if (!isa<UnknownLoc>(op->getLoc()))
-    stream << " at " << op->getLoc();
+  if (auto name = op->getLoc()->findInstanceOf<NameLoc>())
+    stream << " '" << name.getName().getValue() << "'";
+  if (auto file = op->getLoc()->findInstanceOf<FileLineColLoc>())
+    stream << " (" << file.getFilename().getValue() << ":" << file.getLine()
+           << ":" << file.getColumn() << ")";
   return text;
 }
 

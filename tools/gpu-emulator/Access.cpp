@@ -103,17 +103,18 @@ void Block::checkShared(Thread &thread, const Site &site, const void *address,
 }
 
 void Block::reportFault(Thread &thread, const Site &site,
-                        const SharedMemory::Result &result, uint32_t size,
-                        AccessKind kind) {
+                        const SharedMemory::Result &result, uint32_t offset,
+                        uint32_t size, AccessKind kind) {
   using Fault = SharedMemory::Fault;
-  const std::string bytes = bytesAt(size, result.offset);
+  const std::string bytes = bytesAt(size, offset);
   switch (result.fault) {
   case Fault::None:
     return;
   case Fault::Uninitialised:
     return error(thread, site,
                  "uninitialised shared memory, " + std::string(verb(kind)) +
-                     bytes + ", which nobody wrote");
+                     bytes + ", of which nobody wrote byte " +
+                     std::to_string(result.offset - offset));
   case Fault::InFlight:
     return error(thread, site,
                  "asynchronous copy that was not waited for, " +
@@ -134,7 +135,7 @@ void Block::accessShared(Thread &thread, const Site &site, const void *address,
   const SharedMemory::Result result =
       shared.access(clocks, stamp(thread, site), offset, size, kind);
   if (result.fault != SharedMemory::Fault::None)
-    reportFault(thread, site, result, size, kind);
+    reportFault(thread, site, result, offset, size, kind);
   if (!counts)
     return;
   // Wider than an instruction can: several instructions.
@@ -188,7 +189,8 @@ void bertc_gpu_emulator_copy_async(Thread *thread, Site *site, void *to,
   const SharedMemory::Result result = block.shared.begin(
       block.clocks, block.stamp(*thread, *site), offset, site->bytes);
   if (result.fault != SharedMemory::Fault::None)
-    block.reportFault(*thread, *site, result, site->bytes, AccessKind::Store);
+    block.reportFault(*thread, *site, result, offset, site->bytes,
+                      AccessKind::Store);
   block.banks.record(thread->warp, thread->lane, site->index, site->bytes,
                      offset);
   AsyncCopies::Copy &copy = thread->copies.begin();

@@ -67,11 +67,8 @@ bool Block::run(uint32_t x, uint32_t y, uint32_t z) {
     spare.insert(spare.end(), list.begin(), list.end());
     list.clear();
   }
-  for (Barrier &barrier : barriers) {
-    barrier.size = 0;
-    barrier.arrived.clear();
-    barrier.waiting.clear();
-  }
+  for (Barrier &barrier : barriers)
+    barrier.clear();
   firstReady = readyCount = 0;
   alive = count;
   for (uint32_t i = 0; i < count; ++i) {
@@ -248,14 +245,11 @@ void Block::complete(Barrier &barrier) {
   waiting.swap(barrier.waiting);
   if (waiting.size() == count) {
     clocks.meetAll();
-  } else if (waiting.size() == barrier.arrived.size()) {
-    clocks.meet(waiting.data(), waiting.size());
   } else {
-    Clocks::Row row;
-    for (uint32_t i : barrier.arrived)
-      clocks.release(i, row);
     for (uint32_t i : waiting)
-      clocks.acquire(i, row);
+      clocks.release(i, barrier.seen);
+    for (uint32_t i : waiting)
+      clocks.acquire(i, barrier.seen);
   }
   for (uint32_t i : waiting) {
     Thread &thread = threads[i];
@@ -264,8 +258,7 @@ void Block::complete(Barrier &barrier) {
     if (&thread != current)
       wake(thread);
   }
-  barrier.arrived.clear();
-  barrier.size = 0;
+  barrier.clear();
   waiting.clear();
   waiting.swap(barrier.waiting);
 }
@@ -282,15 +275,18 @@ void Block::barrier(Thread &thread, const Site &site, uint32_t id,
           "bad barrier, " + std::to_string(size) +
               " threads are no whole number of warps");
   Barrier &barrier = barriers[id];
-  if (barrier.arrived.empty())
+  if (barrier.arrived == 0)
     barrier.size = size;
   if (barrier.size != size)
     fatal(thread, site,
           "divergence, barrier " + std::to_string(id) + " waits for " +
               std::to_string(barrier.size) + " threads and not for " +
               std::to_string(size));
-  barrier.arrived.push_back(thread.index);
-  if (waits) {
+  ++barrier.arrived;
+  if (!waits) {
+    // What it does from here on is not ordered.
+    clocks.release(thread.index, barrier.seen);
+  } else {
     barrier.waiting.push_back(thread.index);
     thread.waiting = &site;
     // The lanes of a warp wait at the same op.
@@ -301,7 +297,7 @@ void Block::barrier(Thread &thread, const Site &site, uint32_t id,
               "divergence, lanes of a warp at one barrier: thread " +
                   std::to_string(i) + " at " + threads[i].waiting->text);
   }
-  if (barrier.arrived.size() == size) {
+  if (barrier.arrived == size) {
     thread.waiting = nullptr;
     complete(barrier);
     return;

@@ -86,8 +86,8 @@ public:
   void checkGlobal(Thread &thread, Site &site, const void *address,
                    uint32_t size, uint32_t alignment, AccessKind kind);
   void reportFault(Thread &thread, const Site &site,
-                   const SharedMemory::Result &result, uint32_t size,
-                   AccessKind kind);
+                   const SharedMemory::Result &result, uint32_t offset,
+                   uint32_t size, AccessKind kind);
 
   Stamp stamp(const Thread &thread, const Site &site);
 
@@ -98,9 +98,15 @@ public:
 
 private:
   struct Barrier {
-    uint32_t size = 0;             ///< Threads that it waits for.
-    std::vector<uint32_t> arrived; ///< Threads.
-    std::vector<uint32_t> waiting;
+    uint32_t size = 0, arrived = 0; ///< Threads that it waits for, and came.
+    std::vector<uint32_t> waiting;  ///< Those that wait for the others.
+    Clocks::Row seen;               ///< By those that do not.
+
+    void clear() {
+      size = arrived = 0;
+      waiting.clear();
+      seen.clear();
+    }
   };
 
   static void threadMain(void *thread);

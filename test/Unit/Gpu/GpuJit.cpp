@@ -26,6 +26,7 @@
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
+#include <regex>
 
 using namespace mlir;
 using namespace bertc;
@@ -141,4 +142,14 @@ emulator::Report GpuProgram::launchWith(const std::string &name, Grid grid,
   launch.params = params;
   launch.order = order;
   return emulator::launch(launch);
+}
+
+testing::AssertionResult bertc::test::hasError(const emulator::Report &report,
+                                               const std::string &text) {
+  static const std::regex place(" \\(-:[0-9]+:[0-9]+\\)");
+  for (const std::string &error : report.errors)
+    if (std::regex_replace(error, place, "").find(text) != std::string::npos)
+      return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "no error with '" << text << "' in:\n"
+                                     << report.text();
 }

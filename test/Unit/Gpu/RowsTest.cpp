@@ -103,7 +103,7 @@ TEST_P(GpuNorm, WritesFloatsAndPlanes) {
         ASSERT_NEAR(y[i], c < width ? expected[c] : 0, 2e-6);
         // One plane has 8 bits of the significand, three all 24.
         ASSERT_NEAR(sumOfPlanes(halves, planes, rows * stride, i), y[i],
-                    std::fabs(y[i]) * (planes == 1 ? 0x1p-9 : 0));
+                    std::fabs(y[i]) * (planes == 1 ? 0x1p-8 : 0));
       }
     }
   }
