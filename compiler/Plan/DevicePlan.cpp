@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Plan/DevicePlan.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <tuple>
@@ -37,6 +38,9 @@ int64_t DeviceLinearPlan::registers() const {
   int64_t count =
       rows * columns / warp + 2 * (rows + columns) / 4 + 2 * copies + 28;
   return std::min<int64_t>(llvm::alignTo(count, 8), 255);
+}
+int64_t DeviceLinearPlan::instructions() const {
+  return blockRows / 16 * (blockColumns / 8) * (blockDepth / tileDepth);
 }
 std::string DeviceLinearPlan::name() const {
   std::string name =
@@ -68,6 +72,13 @@ int64_t bertc::deviceLinearOccupancy(const GpuModel &gpu,
                    gpu.blocks});
 }
 
+int64_t bertc::deviceLinearBlocks(const DeviceLinearFacts &facts,
+                                  const DeviceLinearPlan &plan,
+                                  int64_t tokens) {
+  return llvm::divideCeil(facts.columns, plan.blockColumns) *
+         llvm::divideCeil(tokens, plan.blockRows) * plan.splits;
+}
+
 // Cycles: from a request to memory to its data, and of a kernel before its
 // first product and behind its last.
 static constexpr double memoryLatency = 800;
@@ -89,13 +100,19 @@ static double stageCycles(const GpuModel &gpu, const DeviceLinearPlan &plan) {
   return std::max({tensor, shared, level2});
 }
 
+double bertc::deviceLinearBytes(const DeviceLinearFacts &facts,
+                                int64_t tokens) {
+  double operands = 2.0 * facts.planes * facts.depth * (facts.columns + tokens);
+  double each = facts.outputBytes + facts.residual * 4;
+  return operands + each * facts.columns * tokens;
+}
+
 double bertc::deviceLinearSeconds(const GpuModel &gpu,
                                   const DeviceLinearFacts &facts,
                                   const DeviceLinearPlan &plan,
                                   int64_t tokens) {
-  int64_t tiles = llvm::divideCeil(facts.columns, plan.blockColumns) *
-                  llvm::divideCeil(tokens, plan.blockRows);
-  int64_t blocks = tiles * plan.splits;
+  int64_t blocks = deviceLinearBlocks(facts, plan, tokens);
+
   int64_t steps =
       llvm::divideCeil(facts.depth, plan.blockDepth) * facts.products();
   double blockSteps = llvm::divideCeil(steps, plan.splits);
@@ -116,9 +133,7 @@ double bertc::deviceLinearSeconds(const GpuModel &gpu,
   double hidden = std::max(stage, memoryLatency / (plan.stages - 1) / resident);
   double cycles = each * (blockSteps * hidden + writes * (resident > 1)) +
                   latency * (resident > 1 ? 1 : each);
-  double bytes =
-      2.0 * facts.planes * facts.depth * (facts.columns + tokens) +
-      double(facts.columns) * tokens * (facts.outputBytes + facts.residual * 4);
+  double bytes = deviceLinearBytes(facts, tokens);
   return std::max(cycles / gpu.clock, bytes / gpu.memoryBytesSecond) +
          memoryLatency / gpu.clock;
 }
@@ -140,33 +155,52 @@ static constexpr Shape mmaShapes[] = {
     {64, 64, 2, 2},   {64, 128, 2, 2},  {128, 64, 2, 2}, {128, 128, 2, 2},
     {128, 128, 2, 4}, {128, 256, 2, 4}, {256, 128, 4, 2}};
 
-static constexpr int64_t blockDepths[] = {64, 32, 16};
 static constexpr int64_t splitCounts[] = {1, 2, 3, 4, 6, 8, 12, 16};
 static constexpr int64_t mostStages = 5;
+
+/// The longest k block without zeros behind the depth, which are copied and
+/// multiplied, too; in a long depth they do not matter.
+static int64_t chooseBlockDepth(int64_t depth) {
+  constexpr int64_t longest = 64, many = 8 * longest;
+  for (int64_t block = longest; block > tileDepth; block /= 2)
+    if (depth % block == 0 || depth > many)
+      return block;
+  return tileDepth;
+}
 
 static llvm::SmallVector<DeviceLinearPlan>
 candidates(const GpuModel &gpu, const DeviceLinearFacts &facts) {
   llvm::SmallVector<DeviceLinearPlan> result;
-  for (const Shape &shape : mmaShapes)
-    for (int64_t depth : blockDepths) {
-      // Zeros behind the depth are copied and multiplied, too.
-      if (depth > tileDepth && facts.depth < depth)
-        continue;
-      DeviceLinearPlan plan;
-      plan.blockRows = shape.rows;
-      plan.blockColumns = shape.columns;
-      plan.blockDepth = depth;
-      plan.warpRows = shape.warpRows;
-      plan.warpColumns = shape.warpColumns;
-      int64_t steps = llvm::divideCeil(facts.depth, depth) * facts.products();
-      for (plan.stages = 2; plan.stages <= mostStages; ++plan.stages)
-        for (int64_t splits : splitCounts) {
-          plan.splits = splits;
-          if (splits <= steps && deviceLinearOccupancy(gpu, plan) > 0)
-            result.push_back(plan);
-        }
-    }
+  for (const Shape &shape : mmaShapes) {
+    DeviceLinearPlan plan;
+    plan.blockRows = shape.rows;
+    plan.blockColumns = shape.columns;
+    plan.blockDepth = chooseBlockDepth(facts.depth);
+    plan.warpRows = shape.warpRows;
+    plan.warpColumns = shape.warpColumns;
+    int64_t steps =
+        llvm::divideCeil(facts.depth, plan.blockDepth) * facts.products();
+    // Of equal plans the one with more stages comes first.
+    for (plan.stages = mostStages; plan.stages >= 2; --plan.stages)
+      for (int64_t splits : splitCounts) {
+        plan.splits = splits;
+        if (splits <= steps && deviceLinearOccupancy(gpu, plan) > 0)
+          result.push_back(plan);
+      }
+  }
   return result;
+}
+
+/// Seconds by the model, and what it does not see: of few tokens, it takes
+/// processors without a block for cheap beside the latency of splits.
+static double cost(const GpuModel &gpu, const DeviceLinearFacts &facts,
+                   const DeviceLinearPlan &plan, int64_t tokens) {
+  constexpr double idleFactor = 2;
+  constexpr int64_t few = 256;
+  double seconds = deviceLinearSeconds(gpu, facts, plan, tokens);
+  bool idle =
+      tokens <= few && deviceLinearBlocks(facts, plan, tokens) < gpu.processors;
+  return idle ? seconds * idleFactor : seconds;
 }
 
 static DeviceLinearPlan cheapest(const GpuModel &gpu,
@@ -176,7 +210,7 @@ static DeviceLinearPlan cheapest(const GpuModel &gpu,
   const DeviceLinearPlan *best = nullptr;
   double least = 0;
   for (const DeviceLinearPlan &plan : plans) {
-    double seconds = deviceLinearSeconds(gpu, facts, plan, tokens);
+    double seconds = cost(gpu, facts, plan, tokens);
     if (!best || seconds < least) {
       best = &plan;
       least = seconds;
@@ -193,9 +227,9 @@ DeviceLinearPlan bertc::planDeviceLinear(const DeviceTarget &target,
 }
 
 // The last counts of the classes; the plan of the last class is for many.
-static constexpr int64_t classEnds[] = {16, 32, 64, 128, 256, 512, 1024, 4096};
+static constexpr int64_t classEnds[] = {16, 64, 128, 256, 512, 1024, 4096};
 // A plan stays for the next class while it costs at most this much more.
-static constexpr double tolerance = 1.05;
+static constexpr double tolerance = 1.1;
 
 DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
                                           const DeviceLinearFacts &facts) {
@@ -204,10 +238,14 @@ DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
   DeviceLinearPlans result;
   int64_t from = 1;
   for (int64_t end : classEnds) {
+    if (end == std::end(classEnds)[-1])
+      llvm::erase_if(all, [](const auto &plan) { return plan.splits > 1; });
     DeviceLinearPlan best = cheapest(gpu, facts, all, end);
-    double least = deviceLinearSeconds(gpu, facts, best, end);
-    if (result.empty() || deviceLinearSeconds(gpu, facts, result.back().second,
-                                              end) > tolerance * least)
+    bool stays = !result.empty() &&
+                 llvm::is_contained(all, result.back().second) &&
+                 cost(gpu, facts, result.back().second, end) <=
+                     tolerance * cost(gpu, facts, best, end);
+    if (!stays)
       result.push_back({from, best});
     from = end + 1;
   }

@@ -50,6 +50,8 @@ struct DeviceLinearPlan {
   int64_t sharedBytes() const;
   /// Registers of a thread that the plan counts on.
   int64_t registers() const;
+  /// Tensor core instructions of a block for one stage.
+  int64_t instructions() const;
   /// "128x128x64_2x2_4", for names of kernels.
   std::string name() const;
   bool operator==(const DeviceLinearPlan &other) const;
@@ -59,8 +61,13 @@ struct DeviceLinearPlan {
 using DeviceLinearPlans =
     llvm::SmallVector<std::pair<int64_t, DeviceLinearPlan>>;
 
+/// Bytes to and from memory if each operand is moved once.
+double deviceLinearBytes(const DeviceLinearFacts &facts, int64_t tokens);
 /// Seconds that a launch takes on `gpu`, by the model.
 double deviceLinearSeconds(const GpuModel &gpu, const DeviceLinearFacts &facts,
+                           const DeviceLinearPlan &plan, int64_t tokens);
+/// Blocks of a launch.
+int64_t deviceLinearBlocks(const DeviceLinearFacts &facts,
                            const DeviceLinearPlan &plan, int64_t tokens);
 /// Blocks of one launch that a processor holds at a time.
 int64_t deviceLinearOccupancy(const GpuModel &gpu,
@@ -71,6 +78,7 @@ DeviceLinearPlan planDeviceLinear(const DeviceTarget &target,
                                   const DeviceLinearFacts &facts,
                                   int64_t tokens);
 /// One plan for each class of token counts, those of equal neighbours joined.
+/// The last has no splits, so that partial sums have a largest size.
 DeviceLinearPlans planDeviceLinear(const DeviceTarget &target,
                                    const DeviceLinearFacts &facts);
 

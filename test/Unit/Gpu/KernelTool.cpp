@@ -16,6 +16,7 @@
 #include "compiler/Emit/Ptx.h"
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Lowering/LowerToNVVM.h"
+#include "compiler/Plan/DeviceReport.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -83,6 +84,11 @@ int main(int argc, char **argv) {
   shape.outputs = {f32 || !half, half, shape.type};
   if (!plan.blockRows)
     plan = planDeviceLinear(*row, shape.facts(), tokens);
+
+  if (emit == "report") {
+    printDeviceLinear(llvm::outs(), *row, shape.facts());
+    return 0;
+  }
 
   DialectRegistry registry;
   registry.insert<arith::ArithDialect, cf::ControlFlowDialect, gpu::GPUDialect,

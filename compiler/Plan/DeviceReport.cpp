@@ -1,0 +1,62 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Plan/DeviceReport.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace bertc;
+
+DeviceLinearReport bertc::reportDeviceLinear(const GpuModel &gpu,
+                                             const DeviceLinearFacts &facts,
+                                             const DeviceLinearPlan &plan,
+                                             int64_t tokens) {
+  DeviceLinearReport report;
+  report.flops = 2.0 * facts.depth * facts.columns * tokens * facts.products();
+  report.bytes = deviceLinearBytes(facts, tokens);
+  report.instructions = plan.instructions();
+  report.threads = plan.threads();
+  report.registers = plan.registers();
+  report.sharedBytes = plan.sharedBytes();
+  report.occupancy = deviceLinearOccupancy(gpu, plan);
+  report.blocks = deviceLinearBlocks(facts, plan, tokens);
+  report.waves = double(report.blocks) / gpu.processors;
+  report.tensorSeconds = report.flops / gpu.tensorFlops();
+  report.memorySeconds = report.bytes / gpu.memoryBytesSecond;
+  report.seconds = deviceLinearSeconds(gpu, facts, plan, tokens);
+  return report;
+}
+
+static constexpr int64_t reportedTokens[] = {1, 128, 1024, 4096};
+
+void bertc::printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
+                              const DeviceLinearFacts &facts) {
+  DeviceLinearPlans plans = planDeviceLinear(target, facts);
+  for (int64_t tokens : reportedTokens) {
+    const DeviceLinearPlan *plan = nullptr;
+    for (const auto &[from, candidate] : plans)
+      if (from <= tokens)
+        plan = &candidate;
+    for (const GpuModel &gpu : gpuModels()) {
+      if (target.exact ? gpu.capability != target.capability
+                       : gpu.capability < target.capability)
+        continue;
+      DeviceLinearReport r = reportDeviceLinear(gpu, facts, *plan, tokens);
+      os << "linear " << facts.depth << "x" << facts.columns << " x"
+         << facts.planes << ", " << tokens << " tokens, " << gpu.name << ": "
+         << plan->name() << ", " << r.instructions << " products a stage, "
+         << r.threads << " threads of " << r.registers << " registers, "
+         << r.sharedBytes << " bytes shared, " << r.occupancy
+         << " blocks resident, "
+         << llvm::format("%.2f waves, %.3g GFLOP, %.3g MB, %.2f us, "
+                         "%.0f %% of the roofline\n",
+                         r.waves, r.flops * 1e-9, r.bytes * 1e-6,
+                         r.seconds * 1e6, r.fraction() * 100);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the model of a GPU says of a kernel before one is at hand: work,
+// resources and time against the roofline.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_PLAN_DEVICEREPORT_H
+#define BERTC_COMPILER_PLAN_DEVICEREPORT_H
+
+#include "compiler/Plan/DevicePlan.h"
+
+namespace llvm {
+class raw_ostream;
+} // namespace llvm
+
+namespace bertc {
+
+struct DeviceLinearReport {
+  double flops = 0;         // of the products, padding left out
+  double bytes = 0;         // to and from memory, each operand once
+  int64_t instructions = 0; // of tensor cores, of a block for one stage
+  int64_t threads = 0;      // of a block
+  int64_t registers = 0;    // of a thread
+  int64_t sharedBytes = 0;  // of a block
+  int64_t occupancy = 0;    // blocks that a processor holds
+  int64_t blocks = 0;       // of the launch
+  double waves = 0;         // blocks for each processor
+  double tensorSeconds = 0; // flops at the rate of the tensor cores
+  double memorySeconds = 0; // bytes at the rate of the memory
+  double seconds = 0;       // by the model
+
+  double rooflineSeconds() const {
+    return tensorSeconds > memorySeconds ? tensorSeconds : memorySeconds;
+  }
+  /// Of the roofline, 0 to 1.
+  double fraction() const { return rooflineSeconds() / seconds; }
+};
+
+DeviceLinearReport reportDeviceLinear(const GpuModel &gpu,
+                                      const DeviceLinearFacts &facts,
+                                      const DeviceLinearPlan &plan,
+                                      int64_t tokens);
+
+/// One line for each class of token counts and GPU that `target` runs on.
+void printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
+                       const DeviceLinearFacts &facts);
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_PLAN_DEVICEREPORT_H
