@@ -1,0 +1,258 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What becomes of each failure of the driver: every call is made to fail once,
+// and nothing may be lost, or be left in use.
+//
+//===----------------------------------------------------------------------===//
+#include "DeviceTestModel.h"
+#include "runtime/core/Model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace bertc::test;
+using namespace bertc::rt;
+using testing::HasSubstr;
+
+namespace {
+
+/// Opens, runs three times and closes; the message of the first error.
+struct Attempt {
+  bertc_code code = BERTC_OK;
+  std::string message;
+
+  Attempt() {
+    static bertc_model_desc desc;
+    desc = deviceModel();
+    bertc_model *model = nullptr;
+    bertc_session *session = nullptr;
+    bertc_status status;
+    note(openModel(desc, fullCpu(), nullptr, &model, &status), status);
+    if (model)
+      note(api().session_create(model, nullptr, &session, &status), status);
+    for (int seed = 0; seed < 3 && session; ++seed) {
+      Batch batch({3, 5}, seed);
+      bertc_packed_inputs inputs = batch.packed();
+      std::vector<float> hidden(batch.hidden.size(), -1.0f);
+      bertc_output wanted = {"last_hidden_state", hidden.data(), hidden.size()};
+      bertc_code run = api().run_packed(session, &inputs, &wanted, 1, &status);
+      note(run, status);
+      if (!run)
+        EXPECT_EQ(hidden, batch.hidden);
+    }
+    api().session_destroy(session);
+    api().model_close(model);
+  }
+
+private:
+  void note(bertc_code result, const bertc_status &status) {
+    if (code || !result)
+      return;
+    code = result;
+    message = status.message;
+  }
+};
+
+/// Quiet: the stand-in driver tells what is wrong.
+template <typename Work> std::string quietly(Work work) {
+  testing::internal::CaptureStderr();
+  work();
+  return testing::internal::GetCapturedStderr();
+}
+
+} // namespace
+
+TEST(DeviceErrors, EveryCallFailsOnce) {
+  const char *functions[] = {
+#define BERTC_TEST_NAME(name, parameters) #name,
+      BERTC_CUDA_FUNCTIONS(BERTC_TEST_NAME)
+#undef BERTC_TEST_NAME
+  };
+  // What a run does without, and what frees: there is nothing to be done.
+  auto mayBeSilent = [](const std::string &name) {
+    for (const char *part :
+         {"Destroy", "Free", "Unload", "GetError", "MemGetInfo"})
+      if (name.find(part) != std::string::npos)
+        return true;
+    return false;
+  };
+  // Contexts that are not given back would be there in all tests that follow.
+  auto cannotFail = [](const std::string &name) {
+    return name == "cuCtxPopCurrent_v2" ||
+           name == "cuDevicePrimaryCtxRelease_v2" ||
+           name == "cuDriverGetVersion";
+  };
+  int failures = 0;
+  for (const char *function : functions) {
+    if (cannotFail(function))
+      continue;
+    uint64_t usual;
+    {
+      StandIn standIn;
+      Attempt attempt;
+      EXPECT_EQ(attempt.code, BERTC_OK) << attempt.message;
+      usual = StandIn::calls(function);
+    }
+    for (uint64_t call = 1; call <= usual; ++call) {
+      StandIn standIn({"BERTC_EMULATED_GPU_FAIL=" + std::string(function) +
+                       ":" + std::to_string(call) + ":999"});
+      SCOPED_TRACE(std::string(function) + ":" + std::to_string(call));
+      // The last two are for closing.
+      bool silent =
+          mayBeSilent(function) ||
+          (!strcmp(function, "cuCtxPushCurrent_v2") && call + 2 > usual);
+      std::string output = quietly([&] {
+        Attempt attempt;
+        if (silent)
+          return;
+        EXPECT_NE(attempt.code, BERTC_OK);
+        EXPECT_THAT(attempt.message, HasSubstr("CUDA_ERROR_UNKNOWN"));
+      });
+      if (!silent)
+        EXPECT_EQ(StandIn::leaks(), 0u) << output;
+      ++failures;
+    }
+  }
+  EXPECT_GT(failures, 40);
+  // And everything works afterwards.
+  StandIn standIn;
+  EXPECT_EQ(Attempt().code, BERTC_OK);
+}
+
+TEST(DeviceErrors, NoMemoryForWeights) {
+  StandIn standIn({"BERTC_EMULATED_GPU_FAIL=cuMemAlloc_v2:1"});
+  Attempt attempt;
+  EXPECT_EQ(attempt.code, BERTC_OUT_OF_MEMORY);
+  EXPECT_EQ(attempt.message,
+            "no memory on cuda:0 (Emulated GPU sm_80) for 4096 bytes of "
+            "weights, 67108864 of 67108864 bytes are free");
+}
+
+TEST(DeviceErrors, NoMemoryForARun) {
+  StandIn standIn({"BERTC_EMULATED_GPU_MEMORY=1"});
+  DeviceOpened opened;
+  Batch batch(std::vector<int64_t>(4000, 16));
+  bertc_packed_inputs inputs = batch.packed();
+  std::vector<float> pooled(batch.pooled.size());
+  bertc_output wanted = {"pooler_output", pooled.data(), pooled.size()};
+  bertc_status status;
+  EXPECT_EQ(api().run_packed(opened.session, &inputs, &wanted, 1, &status),
+            BERTC_OUT_OF_MEMORY);
+  EXPECT_THAT(
+      status.message,
+      testing::MatchesRegex(
+          "no memory on cuda:0 .* for [0-9]+ bytes of a run, 1044480 of "
+          "1048576 bytes are free"));
+  // Smaller runs go on.
+  runAndCompare(opened.session, Batch({3, 4}));
+}
+
+TEST(DeviceErrors, AKernelFails) {
+  StandIn standIn;
+  std::string output = quietly([] {
+    DeviceOpened opened;
+    runAndCompare(opened.session, Batch({3, 4}));
+    deviceObserved.fault = Fault::OutOfBounds;
+    Batch batch({3, 5});
+    bertc_packed_inputs inputs = batch.packed();
+    std::vector<float> pooled(batch.pooled.size());
+    bertc_output wanted = {"pooler_output", pooled.data(), pooled.size()};
+    bertc_status status;
+    EXPECT_EQ(api().run_packed(opened.session, &inputs, &wanted, 1, &status),
+              BERTC_INTERNAL);
+    EXPECT_STREQ(status.message,
+                 "a kernel failed on cuda:0 (Emulated GPU sm_80)\n"
+                 "help: BERTC_LOG=debug tells which; after such an error the "
+                 "process has to be started again: CUDA_ERROR_ILLEGAL_ADDRESS "
+                 "(an illegal memory access was encountered)");
+    // The context is lost.
+    deviceObserved.fault = Fault::None;
+    EXPECT_EQ(api().run_packed(opened.session, &inputs, &wanted, 1, &status),
+              BERTC_INTERNAL);
+    EXPECT_THAT(status.message, HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"));
+  });
+  EXPECT_THAT(output, HasSubstr("kernel embed failed"));
+  EXPECT_THAT(output, HasSubstr("out of bounds"));
+}
+
+TEST(DeviceErrors, WhichKernelFails) {
+  StandIn standIn({"BERTC_LOG=debug"});
+  quietly([] {
+    DeviceOpened opened;
+    deviceObserved.fault = Fault::OutOfBounds;
+    Batch batch({3, 5});
+    bertc_packed_inputs inputs = batch.packed();
+    std::vector<float> pooled(batch.pooled.size());
+    bertc_output wanted = {"pooler_output", pooled.data(), pooled.size()};
+    bertc_status status;
+    EXPECT_EQ(api().run_packed(opened.session, &inputs, &wanted, 1, &status),
+              BERTC_INTERNAL);
+    EXPECT_STREQ(status.message,
+                 "kernel 'embed' failed on cuda:0 with a grid of 1 x 1 x 1 "
+                 "blocks: CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access "
+                 "was encountered)");
+  });
+}
+
+TEST(DeviceErrors, HostCodeIsWrong) {
+  StandIn standIn;
+  auto message = [](Fault fault) {
+    DeviceOpened opened;
+    deviceObserved.fault = fault;
+    Batch batch({3, 5});
+    bertc_packed_inputs inputs = batch.packed();
+    std::vector<float> pooled(batch.pooled.size());
+    bertc_output wanted = {"pooler_output", pooled.data(), pooled.size()};
+    bertc_status status;
+    std::string first;
+    for (int repeat = 0; repeat < 2; ++repeat) { // launched, and captured
+      EXPECT_EQ(api().run_packed(opened.session, &inputs, &wanted, 1, &status),
+                BERTC_INTERNAL);
+      if (repeat)
+        EXPECT_EQ(status.message, first);
+      first = status.message;
+    }
+    deviceObserved.fault = Fault::None;
+    runAndCompare(opened.session, batch);
+    return first;
+  };
+  EXPECT_EQ(message(Fault::NoSuchKernel),
+            "the code of cuda:sm_80 launches kernel 3, expected 0 to 2");
+  EXPECT_EQ(message(Fault::EmptyGrid),
+            "kernel 'embed' failed on cuda:0 with a grid of 0 x 1 x 1 blocks: "
+            "CUDA_ERROR_INVALID_VALUE (invalid argument)");
+}
+
+TEST(DeviceErrors, CodeAndKernelsDoNotAgree) {
+  bertc_device_variant variant = deviceVariant(0);
+  bertc_model_desc desc = deviceModel();
+  desc.device_variants = &variant;
+  desc.device_variant_count = 1;
+  bertc_kernel_desc kernels[] = {{"attention", 32, 0, 0, 0, 0}};
+  variant.kernels = kernels;
+  variant.kernel_count = 1;
+  StandIn standIn;
+  EXPECT_EQ(tryOpen(desc, BERTC_INTERNAL),
+            "the code of cuda:sm_80 has no kernel 'attention': "
+            "CUDA_ERROR_NOT_FOUND (named symbol not found)");
+  quietly([&] {
+    variant.ptx = ".version 9.1\n.target sm_80\n";
+    EXPECT_EQ(tryOpen(desc, BERTC_NO_DEVICE),
+              "the driver cannot compile the PTX of cuda:sm_80 for cuda:0: PTX "
+              "of version 91, expected at most 84: "
+              "CUDA_ERROR_UNSUPPORTED_PTX_VERSION (the provided PTX was "
+              "compiled with an unsupported toolchain.)\n"
+              "help: install a newer NVIDIA driver, of CUDA 12.0 or later");
+    variant.ptx = "text";
+    EXPECT_EQ(tryOpen(desc, BERTC_INTERNAL),
+              "the driver cannot compile the PTX of cuda:sm_80 for cuda:0: "
+              "expected a .version and a .target sm_NN: CUDA_ERROR_INVALID_PTX "
+              "(a PTX JIT compilation failed)");
+  });
+}
