@@ -206,11 +206,15 @@ void GpuEmulation::replaceWithWords(Operation *op, llvm::StringRef name,
 // Ops of the llvm dialect
 //===----------------------------------------------------------------------===//
 
+static unsigned spaceOf(Value address) {
+  return cast<LLVM::LLVMPointerType>(address.getType()).getAddressSpace();
+}
+
 /// Whether it points into the thread's own stack, or to a constant.
 static bool isPrivate(Value address) {
   while (Operation *op = address.getDefiningOp()) {
     if (isa<LLVM::AllocaOp, LLVM::AddressOfOp>(op))
-      return true;
+      return spaceOf(op->getResult(0)) != sharedSpace;
     if (!isa<LLVM::GEPOp, LLVM::AddrSpaceCastOp, LLVM::BitcastOp>(op))
       return false;
     address = op->getOperand(0);
@@ -249,8 +253,7 @@ LogicalResult GpuEmulation::emulateMemory(Operation *op) {
     address = exchange.getPtr();
     type = exchange.getVal().getType();
   }
-  const unsigned space =
-      cast<LLVM::LLVMPointerType>(address.getType()).getAddressSpace();
+  const unsigned space = spaceOf(address);
   if (space == constantSpace || isPrivate(address))
     return success();
   const DataLayout layout;
@@ -321,9 +324,9 @@ LogicalResult GpuEmulation::emulate(Operation *op) {
       .Case<LLVM::LoadOp, LLVM::StoreOp, LLVM::AtomicRMWOp,
             LLVM::AtomicCmpXchgOp>([&](auto) { return emulateMemory(op); })
       .Case([&](LLVM::AddressOfOp address) {
-        auto type = cast<LLVM::LLVMPointerType>(address.getType());
-        if (type.getAddressSpace() == sharedSpace) {
-          address.replaceAllUsesWith(call("shared", {thread}, pointer));
+        if (spaceOf(address) == sharedSpace) {
+          address.replaceAllUsesWith(
+              call("shared", {thread}, address.getType()));
           address.erase();
         }
         return success();

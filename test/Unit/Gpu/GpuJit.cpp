@@ -12,9 +12,6 @@
 //===----------------------------------------------------------------------===//
 #include "test/Unit/Gpu/GpuJit.h"
 
-#include "compiler/Emit/Object.h"
-#include "compiler/Lowering/EmulateGpu.h"
-#include "compiler/Lowering/LowerToLLVM.h"
 #include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -22,9 +19,9 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "tools/gpu-emulator/Compile.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
 #include <regex>
 
@@ -64,17 +61,8 @@ void GpuProgram::compile(ModuleOp module, const Change &change) {
   ASSERT_TRUE(succeeded(pm.run(module)));
   if (change)
     change(module);
-  ASSERT_TRUE(succeeded(emulateGpu(module)));
   auto prepare = [&]() -> llvm::Error {
-    llvm::LLVMContext context;
-    auto translated = translateToLLVM(module, context);
-    if (!translated)
-      return translated.takeError();
-    auto machine = createTargetMachine("x86-64-v3");
-    if (!machine)
-      return machine.takeError();
-    optimize(**translated, **machine);
-    auto object = emitCode(**translated, **machine, CodeFormat::Object);
+    auto object = emulator::compileEmulated(module);
     if (!object)
       return object.takeError();
     auto made = createJit();
