@@ -12,6 +12,7 @@ REQUIRES and one of the features below.
 """
 import os
 import pathlib
+import shutil
 
 import lit.formats
 
@@ -48,6 +49,13 @@ config.test_exec_root = config.bertc_test_dir
 flags = cpu_flags()
 config.available_features.update(
     name for name, needed in CPU_FEATURES.items() if needed <= flags)
+
+# The assembler of the CUDA toolkit; nothing but tests needs it.
+ptxas = shutil.which("ptxas", path=os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/local/cuda/bin"]))
+if ptxas:
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", ptxas))
 
 config.environment["PATH"] = os.pathsep.join(
     [config.bertc_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")])

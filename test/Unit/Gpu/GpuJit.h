@@ -114,6 +114,12 @@ public:
     return launchWith(kernel, grid, sharedBytes, sizes, params.data());
   }
 
+  /// The same of arguments that are counted at run time.
+  emulator::Report launchWith(const std::string &kernel, Grid grid,
+                              uint32_t sharedBytes,
+                              const std::vector<uint32_t> &sizes,
+                              void **params);
+
   /// Order of blocks in later launches, see emulator::Launch.
   std::function<uint64_t(uint64_t)> order;
 
@@ -127,10 +133,6 @@ private:
     return value;
   }
   void compile(mlir::ModuleOp module, const Change &change);
-  emulator::Report launchWith(const std::string &kernel, Grid grid,
-                              uint32_t sharedBytes,
-                              const std::vector<uint32_t> &sizes,
-                              void **params);
 
   std::unique_ptr<llvm::orc::LLJIT> jit;
   emulator::KernelTable kernels;

@@ -1,0 +1,250 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Faults that are seeded into a linear kernel at the nvvm level. Each must be
+// seen: by a report of the emulator, by bank conflicts or by the numbers. Not
+// here is what blocks that run one after another cannot show: fences of the
+// device, and the barrier before a ticket is drawn.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/Builders.h"
+#include "test/Unit/Gpu/LinearRun.h"
+
+using namespace bertc;
+using namespace bertc::test;
+using namespace mlir;
+
+namespace {
+
+struct Mutant {
+  const char *name;
+  std::function<bool(ModuleOp)> change; // false: found nothing to change
+  int64_t splits = 1;
+};
+
+/// Op number `n` of a kind; from the end if negative. Null if there is none.
+template <typename Op>
+Op find(
+    ModuleOp module, int n,
+    llvm::function_ref<bool(Op)> fits = [](Op) { return true; }) {
+  SmallVector<Op> ops;
+  module.walk([&](Op op) {
+    if (fits(op))
+      ops.push_back(op);
+  });
+  const int at = n < 0 ? n + static_cast<int>(ops.size()) : n;
+  return at >= 0 && at < static_cast<int>(ops.size()) ? ops[at] : Op();
+}
+
+template <typename Op> bool drop(ModuleOp module, int n) {
+  Op op = find<Op>(module, n);
+  if (op)
+    op->erase();
+  return bool(op);
+}
+
+/// Makes the result of an op its operand `which`.
+template <typename Op>
+bool shortCut(
+    ModuleOp module, int n, unsigned which,
+    llvm::function_ref<bool(Op)> fits = [](Op) { return true; }) {
+  Op op = find<Op>(module, n, fits);
+  if (op)
+    op->replaceAllUsesWith(ValueRange{op->getOperand(which)});
+  return bool(op);
+}
+
+/// Adds `more` to operand `which`, an i32.
+bool addTo(Operation *op, unsigned which, int32_t more) {
+  if (!op)
+    return false;
+  OpBuilder b(op);
+  Value c =
+      LLVM::ConstantOp::create(b, op->getLoc(), b.getI32IntegerAttr(more));
+  op->setOperand(
+      which, LLVM::AddOp::create(b, op->getLoc(), op->getOperand(which), c));
+  return true;
+}
+
+bool isUnsignedLess(LLVM::ICmpOp op) {
+  return op.getPredicate() == LLVM::ICmpPredicate::ult;
+}
+bool readsLane(Operation *op) {
+  return llvm::any_of(op->getOperands(), [](Value value) {
+    return value.getDefiningOp<LLVM::URemOp>() ||
+           value.getDefiningOp<LLVM::UDivOp>();
+  });
+}
+
+std::vector<Mutant> mutants() {
+  using Barrier = NVVM::Barrier0Op;
+  using Wait = NVVM::CpAsyncWaitGroupOp;
+  using Commit = NVVM::CpAsyncCommitGroupOp;
+  auto waitFor = [](int n, uint32_t more) {
+    return [=](ModuleOp module) {
+      Wait wait = find<Wait>(module, n);
+      if (wait)
+        wait.setN(wait.getN() + more);
+      return bool(wait);
+    };
+  };
+  return {
+      {"no barrier before the loop",
+       [](ModuleOp m) { return drop<Barrier>(m, 0); }},
+      {"no barrier in the loop",
+       [](ModuleOp m) { return drop<Barrier>(m, 1); }},
+      {"no wait before the loop", [](ModuleOp m) { return drop<Wait>(m, 0); }},
+      {"no wait in the loop", [](ModuleOp m) { return drop<Wait>(m, 1); }},
+      {"waits for one group less before the loop", waitFor(0, 1)},
+      {"waits for one group less in the loop", waitFor(1, 1)},
+      {"first stage not committed",
+       [](ModuleOp m) { return drop<Commit>(m, 0); }},
+      {"stages of the loop not committed",
+       [](ModuleOp m) { return drop<Commit>(m, -1); }},
+      {"copy not permuted",
+       [](ModuleOp m) {
+         return shortCut<LLVM::XOrOp>(
+             m, -1, 0, [](LLVM::XOrOp op) { return readsLane(op); });
+       }},
+      {"fragments not permuted",
+       [](ModuleOp m) {
+         return shortCut<LLVM::XOrOp>(
+             m, 0, 0, [](LLVM::XOrOp op) { return readsLane(op); });
+       }},
+      {"fragments of the first k step twice",
+       [](ModuleOp m) {
+         return shortCut<LLVM::XOrOp>(
+             m, 0, 0, [](LLVM::XOrOp op) { return !readsLane(op); });
+       }},
+      {"a matrix transposed",
+       [](ModuleOp m) {
+         auto load = find<NVVM::LdMatrixOp>(m, 1);
+         if (load)
+           load.setLayout(NVVM::MMALayout::col);
+         return bool(load);
+       }},
+      {"sums of another tile",
+       [](ModuleOp m) {
+         auto first = find<NVVM::MmaOp>(m, 0), second = find<NVVM::MmaOp>(m, 1);
+         if (!first || !second)
+           return false;
+         second->setOperands(first->getOperands());
+         return true;
+       }},
+      {"rows of x not limited",
+       [](ModuleOp m) { return shortCut<LLVM::UMinOp>(m, 0, 0); }},
+      {"columns of the weights not limited",
+       [](ModuleOp m) { return shortCut<LLVM::UMinOp>(m, 7, 0); }},
+      {"one row too many written",
+       [](ModuleOp m) {
+         bool any = false;
+         m.walk([&](LLVM::ICmpOp op) {
+           // Rows are compared with the last argument.
+           auto argument = dyn_cast<BlockArgument>(op.getRhs());
+           if (argument && isUnsignedLess(op)) {
+             op.setPredicate(LLVM::ICmpPredicate::ule);
+             any = true;
+           }
+         });
+         return any;
+       }},
+      {"no zeros behind the depth",
+       [](ModuleOp m) {
+         bool any = false;
+         m.walk([&](NVVM::CpAsyncOp op) {
+           if (op.getCpSize()) {
+             op.getCpSizeMutable().clear();
+             any = true;
+           }
+         });
+         return any;
+       }},
+      {"copies one element further",
+       [](ModuleOp m) {
+         auto copy = find<NVVM::CpAsyncOp>(m, 0);
+         auto gep = copy ? copy.getSrc().getDefiningOp<LLVM::GEPOp>() : nullptr;
+         return gep && gep.getDynamicIndices().size() == 1 &&
+                gep.getDynamicIndices()[0].getType().isInteger(32) &&
+                addTo(gep, 1, 1);
+       }},
+      {"bias of the next column",
+       [](ModuleOp m) {
+         auto load = find<LLVM::LoadOp>(m, 0);
+         auto gep =
+             load ? load.getAddr().getDefiningOp<LLVM::GEPOp>() : nullptr;
+         return gep && addTo(gep, 1, 4);
+       }},
+      {"stages wrap too late",
+       [](ModuleOp m) {
+         auto compare = find<LLVM::ICmpOp>(m, 0, [](LLVM::ICmpOp op) {
+           return op.getPredicate() == LLVM::ICmpPredicate::eq;
+         });
+         return compare && addTo(compare, 0, 1);
+       }},
+      {"no barrier behind the ticket",
+       [](ModuleOp m) { return drop<Barrier>(m, -1); }, 2},
+      {"no block adds",
+       [](ModuleOp m) {
+         bool any = false;
+         Value ticket = {};
+         m.walk([&](LLVM::AtomicRMWOp op) { ticket = op.getRes(); });
+         m.walk([&](LLVM::StoreOp op) {
+           if (ticket && op.getValue() == ticket) {
+             OpBuilder b(op);
+             op->setOperand(0, LLVM::ConstantOp::create(
+                                   b, op.getLoc(), b.getI32IntegerAttr(0)));
+             any = true;
+           }
+         });
+         return any;
+       },
+       2},
+      {"tickets not returned",
+       [](ModuleOp m) {
+         // The store of 0, behind the ticket's own.
+         auto store = find<LLVM::StoreOp>(m, 0, [](LLVM::StoreOp op) {
+           auto constant = op.getValue().getDefiningOp<LLVM::ConstantOp>();
+           return constant && op.getValue().getType().isInteger(32);
+         });
+         if (store)
+           store->erase();
+         return bool(store);
+       },
+       2},
+  };
+}
+
+TEST(DeviceLinearMutants, AreSeen) {
+  // Tails in rows, columns and depth, and more steps than stages.
+  DeviceLinearShape shape = makeShape(304, 80);
+  LinearData data(shape, 70);
+  for (const Mutant &mutant : mutants()) {
+    SCOPED_TRACE(mutant.name);
+    DeviceLinearPlan plan = makePlan(64, 64, 64, 2, 2, 3, mutant.splits);
+    bool changed = false;
+    LinearProgram program(
+        shape, plan, [&](ModuleOp module) { changed = mutant.change(module); });
+    EXPECT_TRUE(changed);
+    LinearResult result = program.run(data);
+    bool wrong = worstError(result.f32, data.expected, data.scale) > 1e-4;
+    bool tickets = llvm::any_of(result.tickets, [](int t) { return t != 0; });
+    EXPECT_TRUE(!result.report.ok() || result.report.bankConflicts > 0 ||
+                wrong || tickets);
+    RecordProperty(mutant.name,
+                   !result.report.ok() ? result.report.errors.front()
+                   : result.report.bankConflicts > 0 ? "bank conflicts"
+                   : wrong                           ? "wrong numbers"
+                   : tickets                         ? "tickets"
+                                                     : "not seen");
+  }
+}
+
+} // namespace

@@ -1,0 +1,286 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/Unit/Gpu/LinearRun.h"
+#include <cmath>
+#include <cstring>
+#include <random>
+
+using namespace bertc;
+using namespace bertc::test;
+
+//===----------------------------------------------------------------------===//
+// 16 bits
+//===----------------------------------------------------------------------===//
+
+static uint16_t toHalf(float value, HalfType type) {
+  uint16_t bits = 0;
+  if (type == HalfType::F16) {
+    const auto half = static_cast<_Float16>(value);
+    std::memcpy(&bits, &half, 2);
+    return bits;
+  }
+  uint32_t word = 0;
+  std::memcpy(&word, &value, 4);
+  word += 0x7fff + (word >> 16 & 1);
+  return static_cast<uint16_t>(word >> 16);
+}
+
+static float fromHalf(uint16_t bits, HalfType type) {
+  if (type == HalfType::F16) {
+    _Float16 half = 0;
+    std::memcpy(&half, &bits, 2);
+    return static_cast<float>(half);
+  }
+  const uint32_t word = uint32_t(bits) << 16;
+  float value = 0;
+  std::memcpy(&value, &word, 4);
+  return value;
+}
+
+/// Rows of `from` as planes, `stride` and `planeStride` elements apart.
+static std::vector<uint16_t> makePlanes(const std::vector<float> &from,
+                                        int64_t width, int64_t stride,
+                                        int64_t planeStride, int64_t planes,
+                                        HalfType type) {
+  // NaNs in between: nobody may read them.
+  std::vector<uint16_t> result(planeStride * planes, 0x7fff);
+  for (size_t i = 0; i < from.size(); ++i) {
+    float rest = from[i];
+    for (int64_t plane = 0; plane < planes; ++plane) {
+      uint16_t half = toHalf(rest, type);
+      result[plane * planeStride + i / width * stride + i % width] = half;
+      rest -= fromHalf(half, type);
+    }
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// The oracle
+//===----------------------------------------------------------------------===//
+
+int64_t test::planeStrideOf(int64_t rows, int64_t stride) {
+  return rows * stride + 64;
+}
+
+static double activate(ActivationFunction activation, double v) {
+  switch (activation) {
+  case ActivationFunction::None:
+    return v;
+  case ActivationFunction::Gelu:
+    return v / 2 * (1 + std::erf(v / std::sqrt(2.0)));
+  case ActivationFunction::GeluTanh:
+    return v / 2 *
+           (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+  case ActivationFunction::Relu:
+    return std::max(v, 0.0);
+  case ActivationFunction::Silu:
+    return v / (1 + std::exp(-v));
+  case ActivationFunction::Tanh:
+    return std::tanh(v);
+  }
+  return NAN;
+}
+
+LinearData::LinearData(const DeviceLinearShape &shape, int64_t rows,
+                       unsigned seed)
+    : shape(shape), rows(rows) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  auto fill = [&](std::vector<float> &values, size_t count, float factor) {
+    values.resize(count);
+    for (float &value : values)
+      value = normal(random) * factor;
+  };
+  const int64_t depth = shape.depth, columns = shape.columns;
+  fill(x, rows * depth, 1);
+  fill(weights, columns * depth, 1 / std::sqrt(float(depth)));
+  fill(bias, columns, 1);
+  if (shape.residual)
+    fill(residual, rows * shape.residualStride, 1);
+  const int64_t planeStride = planeStrideOf(rows, shape.inputStride);
+  const int64_t weightStride = columns * depth;
+  xPlanes = makePlanes(x, depth, shape.inputStride, planeStride, shape.planes,
+                       shape.type);
+  weightPlanes =
+      makePlanes(weights, depth, depth, weightStride, shape.planes, shape.type);
+
+  expected.resize(rows * columns);
+  exact.resize(rows * columns);
+  scale.resize(rows * columns);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) {
+      double sum = 0, plain = 0, size = 1;
+      for (int64_t i = 0; i < depth; ++i) {
+        const double product =
+            double(x[row * depth + i]) * weights[column * depth + i];
+        plain += product;
+        size += std::abs(product);
+        for (int64_t p = 0; p < shape.planes; ++p)
+          for (int64_t q = 0; p + q < shape.planes; ++q)
+            sum += double(fromHalf(
+                       xPlanes[p * planeStride + row * shape.inputStride + i],
+                       shape.type)) *
+                   fromHalf(weightPlanes[q * weightStride + column * depth + i],
+                            shape.type);
+      }
+      auto finish = [&](double value) {
+        if (shape.bias)
+          value += bias[column];
+        value = activate(shape.activation, value);
+        if (shape.residual)
+          value += residual[row * shape.residualStride + column];
+        return value;
+      };
+      const int64_t at = row * columns + column;
+      expected[at] = finish(sum);
+      exact[at] = finish(plain);
+      scale[at] = size;
+    }
+}
+
+double test::worstError(const std::vector<float> &y,
+                        const std::vector<double> &expected,
+                        const std::vector<double> &scale) {
+  if (y.size() != expected.size())
+    return INFINITY;
+  double worst = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    const double error = std::abs(y[i] - expected[i]) / scale[i];
+    if (!(error <= worst))
+      worst = std::isnan(error) ? INFINITY : error;
+  }
+  return worst;
+}
+
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+DeviceLinearPlan test::makePlan(int64_t rows, int64_t columns, int64_t depth,
+                                int64_t warpRows, int64_t warpColumns,
+                                int64_t stages, int64_t splits) {
+  DeviceLinearPlan plan;
+  plan.blockRows = rows;
+  plan.blockColumns = columns;
+  plan.blockDepth = depth;
+  plan.warpRows = warpRows;
+  plan.warpColumns = warpColumns;
+  plan.stages = stages;
+  plan.splits = splits;
+  return plan;
+}
+
+DeviceLinearShape test::makeShape(int64_t depth, int64_t columns,
+                                  int64_t planes, HalfType type) {
+  DeviceLinearShape shape;
+  shape.depth = depth;
+  shape.columns = columns;
+  shape.inputStride = depth + 16;
+  shape.planes = planes;
+  shape.type = type;
+  shape.residualStride = columns + 32;
+  shape.outputs.f32 = true;
+  shape.outputs.type = type;
+  shape.outputStride = columns + 16;
+  return shape;
+}
+
+LinearProgram::LinearProgram(const DeviceLinearShape &shape,
+                             const DeviceLinearPlan &plan,
+                             const GpuProgram::Change &change)
+    : shape(shape), plan(plan) {
+  program = std::make_unique<GpuProgram>(
+      [&](mlir::ModuleOp module) {
+        GpuBuilder k(module);
+        kernel = linearKernel(k, shape, plan);
+      },
+      change);
+}
+
+namespace {
+/// Arguments of a launch whose number is known at run time only: every kernel
+/// has the first three and the rows.
+struct Buffers {
+  Buffers(const LinearData &data, const DeviceLinearShape &shape,
+          const DeviceLinearPlan &plan)
+      : x(data.xPlanes, "x", false),
+        weights(data.weightPlanes, "weights", false),
+        bias(shape.bias ? data.bias : std::vector<float>(), "bias", false),
+        residual(data.residual, "residual", false),
+        f32(shape.outputs.f32 ? data.rows * shape.outputStride : 0, NAN, "y"),
+        planes(shape.outputs.planes *
+                   planeStrideOf(data.rows, shape.outputStride),
+               0x7fff, "y planes"),
+        partials(linearPartialBytes(shape, plan, data.rows) / 4, NAN,
+                 "partials"),
+        tickets(linearTickets(shape, plan, data.rows), 0, "tickets") {}
+  DeviceArray<uint16_t> x, weights;
+  DeviceArray<float> bias, residual, f32;
+  DeviceArray<uint16_t> planes;
+  DeviceArray<float> partials;
+  DeviceArray<int32_t> tickets;
+};
+} // namespace
+
+LinearResult LinearProgram::run(const LinearData &data) {
+  LinearResult result;
+  Buffers buffers(data, shape, plan);
+  const int64_t outputPlane = planeStrideOf(data.rows, shape.outputStride);
+  std::vector<uint64_t> values;
+  std::vector<uint32_t> sizes;
+  auto pass = [&](auto value) {
+    values.push_back(0);
+    std::memcpy(&values.back(), &value, sizeof(value));
+    sizes.push_back(sizeof(value));
+  };
+  pass(buffers.x.data());
+  pass(planeStrideOf(data.rows, shape.inputStride));
+  pass(buffers.weights.data());
+  if (shape.bias)
+    pass(buffers.bias.data());
+  if (shape.residual)
+    pass(buffers.residual.data());
+  if (shape.outputs.f32)
+    pass(buffers.f32.data());
+  if (shape.outputs.planes) {
+    pass(buffers.planes.data());
+    pass(outputPlane);
+  }
+  if (plan.splits > 1) {
+    pass(buffers.partials.data());
+    pass(buffers.tickets.data());
+  }
+  pass(static_cast<int32_t>(data.rows));
+  std::vector<void *> params;
+  for (uint64_t &value : values)
+    params.push_back(&value);
+
+  DeviceGrid grid = linearGrid(shape, plan, data.rows);
+  const uint64_t blocks = grid.x * grid.y * grid.z;
+  program->order = {};
+  if (reversed)
+    program->order = [blocks](uint64_t n) { return blocks - 1 - n; };
+  result.report = program->launchWith(kernel.name, Grid(grid.x, grid.y, grid.z),
+                                      kernel.sharedBytes, sizes, params.data());
+  result.tickets = buffers.tickets.values();
+  for (int64_t row = 0; row < data.rows; ++row)
+    for (int64_t column = 0; column < shape.columns; ++column) {
+      const int64_t at = row * shape.outputStride + column;
+      if (shape.outputs.f32)
+        result.f32.push_back(buffers.f32[at]);
+      float sum = 0;
+      for (int64_t plane = shape.outputs.planes; plane-- > 0;)
+        sum += fromHalf(buffers.planes[plane * outputPlane + at],
+                        shape.outputs.type);
+      if (shape.outputs.planes)
+        result.planes.push_back(sum);
+    }
+  return result;
+}
