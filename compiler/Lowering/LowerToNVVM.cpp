@@ -20,9 +20,12 @@
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
@@ -39,11 +42,39 @@ namespace bertc {
 
 using namespace mlir;
 
+// A limit, `select(limit > x, limit, x)`, is two instructions, unless it is
+// known that the limit is no zero: then it is the one that passes NaN through.
+static void makeLimits(Operation *kernels) {
+  kernels->walk([](arith::SelectOp op) {
+    auto compare = op.getCondition().getDefiningOp<arith::CmpFOp>();
+    if (!compare || compare.getLhs() != op.getTrueValue() ||
+        compare.getRhs() != op.getFalseValue())
+      return;
+    FloatAttr limit;
+    if (!matchPattern(op.getTrueValue(), m_Constant(&limit)) ||
+        limit.getValue().isZero() || limit.getValue().isNaN())
+      return;
+    OpBuilder b(op);
+    Value value;
+    if (compare.getPredicate() == arith::CmpFPredicate::OGT)
+      value = LLVM::MaximumOp::create(b, op.getLoc(), op.getTrueValue(),
+                                      op.getFalseValue());
+    else if (compare.getPredicate() == arith::CmpFPredicate::OLT)
+      value = LLVM::MinimumOp::create(b, op.getLoc(), op.getTrueValue(),
+                                      op.getFalseValue());
+    else
+      return;
+    op.replaceAllUsesWith(value);
+    op.erase();
+  });
+}
+
 namespace {
 struct GpuToNVVMPass : public bertc::impl::GpuToNVVMPassBase<GpuToNVVMPass> {
   using Base::Base;
 
   void runOnOperation() override {
+    makeLimits(getOperation());
     LowerToLLVMOptions options(&getContext());
     // Ids of threads and blocks, the only indices, have 32 bits.
     options.overrideIndexBitwidth(32);

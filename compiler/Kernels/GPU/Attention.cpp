@@ -34,6 +34,8 @@ using Values = SmallVector<Value>;
 constexpr int64_t tileRows = 16, tileColumns = 8, tileDepth = 16;
 /// Registers of a lane that hold such a product.
 constexpr int64_t tileValues = 4;
+/// And two of them side by side.
+constexpr int64_t blockValues = 2 * tileValues;
 
 class AttentionEmitter {
 public:
@@ -76,19 +78,28 @@ private:
   State step(Value number, State state);
   Values scores(Value keys);
   Values masked(Value firstKey, Values scores);
-  /// Scores become weights, and sums are rescaled.
-  void softmax(Values &scores, State &state);
+  /// Scores become weights. What earlier sums are multiplied with: [row
+  /// tile][2].
+  Values softmax(Values &scores, State &state);
   /// The weights of 16 keys as left operands: a plane each.
   SmallVector<Values> weightOperands(ArrayRef<Value> weights, State &state,
                                      int64_t rowTile);
   void addContext(ArrayRef<SmallVector<Values>> weights, Value values,
-                  State &state);
+                  ArrayRef<Value> factors, State &state);
   void finish(State state);
 
-  /// `sums` of two neighbouring tiles += the products of planes; smaller ones
-  /// go to `small`, which is null where there is one plane.
-  void multiply(ArrayRef<Values> left, ArrayRef<Values> right,
-                MutableArrayRef<Value> sums, MutableArrayRef<Value> small);
+  /// [row tile][2][4]: all row tiles by 16 columns. `left(row tile, step)` are
+  /// the planes of an A, `right(step, plane)` one of two B.
+  Values products(int64_t steps,
+                  llvm::function_ref<ArrayRef<Values>(int64_t, int64_t)> left,
+                  llvm::function_ref<Values(int64_t, int64_t)> right);
+  Value stageOf(Value step) {
+    return k.at(k.sharedMemory(), k.mul(k.rem(step, plan.stages), stageBytes()),
+                k.b.getI8Type());
+  }
+  Value bytes(Value pointer, int64_t offset) {
+    return k.at(pointer, offset, k.b.getI8Type());
+  }
   Value exponential(Value x, bool rough) {
     return emitSoftmaxExp(k.b, k.loc, x, shape.scale, rough);
   }
@@ -103,7 +114,7 @@ private:
   Value qkv, planeStride, logSumExp; // arguments
   Value head, first, length;         // of this block's sequence
   Value firstQuery, laneRow, laneColumn;
-  SmallVector<Values> queries; // [row tile * depth tile][plane] of 4 registers
+  SmallVector<SmallVector<Values>> queries; // [row tile * depth tile][plane]
 };
 
 std::string AttentionEmitter::name() const {
@@ -153,7 +164,8 @@ void AttentionEmitter::emitBlock() {
   Value lane = k.laneId();
   laneRow = k.div(lane, 4);
   laneColumn = k.mul(k.rem(lane, 4), 2);
-  Value steps = k.div(k.add(length, plan.keys - 1), plan.keys);
+  // Written so that it cannot be zero for the optimiser either.
+  Value steps = k.add(k.div(k.sub(length, k.index(1)), plan.keys), 1);
   for (int64_t i = 0; i + 1 < plan.stages; ++i) {
     k.ifThen(k.less(k.index(i), steps), [&] { copyStep(k.index(i)); });
     k.commitCopies();
@@ -184,30 +196,30 @@ Value AttentionEmitter::input(int64_t part, Value token, Value column) {
                    k.half(shape.type));
 }
 
+// Keys behind the sequence are zeros, and so are their values, which are
+// multiplied with weights of zero: nothing is read of them, and their addresses
+// may lie anywhere.
 void AttentionEmitter::copyStep(Value step) {
   Type element = k.half(shape.type);
-  Value stage =
-      k.at(k.sharedMemory(), k.mul(k.rem(step, plan.stages), stageBytes()),
-           k.b.getI8Type());
+  Value stage = stageOf(step);
   Value firstKey = k.mul(step, plan.keys);
-  // Keys behind the sequence are zeros: so are their values, which are
-  // multiplied with weights of zero.
+  Value start = input(1, firstKey, k.index(0));
+  Value left = k.sub(length, firstKey);
   tile.forChunks(
       stage, plan.keys, threads(), [&](Value row, Value chunk, Value target) {
-        Value key = k.add(firstKey, row);
-        Value inside = k.less(key, length);
-        Value bytes = k.select(inside, k.index(16), k.index(0));
-        key = k.select(inside, key, k.index(0));
-        for (int64_t part = 0; part < 2; ++part) {
-          Value source = input(1 + part, key, k.mul(chunk, 8));
-          for (int64_t plane = 0; plane < shape.planes; ++plane) {
-            if (plane)
+        Value bytesRead = k.select(k.less(row, left), k.index(16), k.index(0));
+        Value offset = k.add(k.mul(row, shape.inputStride), k.mul(chunk, 8));
+        for (int64_t plane = 0; plane < shape.planes; ++plane)
+          for (int64_t part = 0; part < 2; ++part) {
+            Value source = start;
+            for (int64_t n = 0; n < plane; ++n)
               source = k.at(source, planeStride, element);
+            source = k.at(source, offset, element);
+            source =
+                k.at(source, part * shape.heads * shape.headStride, element);
             int64_t place = part * shape.planes + plane;
-            k.copyAsync(k.at(target, place * tileBytes(), k.b.getI8Type()),
-                        source, bytes);
+            k.copyAsync(bytes(target, place * tileBytes()), source, bytesRead);
           }
-        }
       });
 }
 
@@ -223,13 +235,13 @@ void AttentionEmitter::loadQueries() {
       rows[i] = input(0, k.min(row, last), laneColumn);
     }
     for (int64_t d = 0; d < shape.headStride; d += tileDepth) {
-      queries.emplace_back();
-      for (int64_t plane = 0; plane < shape.planes; ++plane)
+      queries.emplace_back(shape.planes);
+      for (auto [plane, registers] : llvm::enumerate(queries.back()))
         for (int64_t i = 0; i < 4; ++i) {
           Value start = rows[i % 2];
-          for (int64_t n = 0; n < plane; ++n)
+          for (size_t n = 0; n < plane; ++n)
             start = k.at(start, planeStride, element);
-          queries.back().push_back(
+          registers.push_back(
               k.load(k.at(start, d + i / 2 * 8, element), k.i32()));
         }
     }
@@ -266,70 +278,65 @@ AttentionEmitter::State AttentionEmitter::unflatten(ValueRange values) const {
 }
 
 AttentionEmitter::State AttentionEmitter::step(Value number, State state) {
-  Value keys =
-      k.at(k.sharedMemory(), k.mul(k.rem(number, plan.stages), stageBytes()),
-           k.b.getI8Type());
-  Value values = k.at(keys, shape.planes * tileBytes(), k.b.getI8Type());
+  Value keys = stageOf(number);
+  Value values = bytes(keys, shape.planes * tileBytes());
   Values weights = masked(k.mul(number, plan.keys), scores(keys));
-  softmax(weights, state);
+  Values factors = softmax(weights, state);
   SmallVector<SmallVector<Values>> operands; // [row tile * 16 keys]
   ArrayRef<Value> rest = weights;
   for (int64_t r = 0; r < rowTiles(); ++r)
     for (int64_t key = 0; key < plan.keys; key += tileDepth) {
       operands.push_back(
-          weightOperands(rest.take_front(2 * tileValues), state, r));
-      rest = rest.drop_front(2 * tileValues);
+          weightOperands(rest.take_front(blockValues), state, r));
+      rest = rest.drop_front(blockValues);
     }
-  addContext(operands, values, state);
+  addContext(operands, values, factors, state);
   return state;
 }
 
-void AttentionEmitter::multiply(ArrayRef<Values> left, ArrayRef<Values> right,
-                                MutableArrayRef<Value> sums,
-                                MutableArrayRef<Value> small) {
-  for (auto [i, j] : planeProducts(shape.planes)) {
-    MutableArrayRef<Value> target = i + j ? small : sums;
-    for (int64_t half = 0; half < 2; ++half) {
-      MutableArrayRef<Value> c = target.slice(half * tileValues, tileValues);
-      Values product =
-          k.multiply(shape.type, left[i],
-                     ValueRange(right[j]).slice(2 * half, 2), Values(c));
-      llvm::copy(product, c.begin());
-    }
+Values AttentionEmitter::products(
+    int64_t steps, llvm::function_ref<ArrayRef<Values>(int64_t, int64_t)> left,
+    llvm::function_ref<Values(int64_t, int64_t)> right) {
+  Values sums(rowTiles() * blockValues, zero());
+  Values small(shape.planes > 1 ? sums : Values());
+  for (int64_t step = 0; step < steps; ++step) {
+    SmallVector<Values> operands;
+    for (int64_t plane = 0; plane < shape.planes; ++plane)
+      operands.push_back(right(step, plane));
+    for (int64_t r = 0; r < rowTiles(); ++r)
+      for (auto [i, j] : planeProducts(shape.planes))
+        for (int64_t half = 0; half < 2; ++half) {
+          MutableArrayRef<Value> c =
+              MutableArrayRef(i + j ? small : sums)
+                  .slice(r * blockValues + half * tileValues, tileValues);
+          Values product =
+              k.multiply(shape.type, left(r, step)[i],
+                         ValueRange(operands[j]).slice(2 * half, 2), Values(c));
+          llvm::copy(product, c.begin());
+        }
   }
+  for (auto [sum, part] : llvm::zip(sums, small))
+    sum = k.addf(part, sum);
+  return sums;
 }
 
 // [row tile][key tile][4]
 Values AttentionEmitter::scores(Value keys) {
-  Values result(rowTiles() * keyTiles() * tileValues, zero());
+  Values result(rowTiles() * keyTiles() * tileValues);
   int64_t depthTiles = shape.headStride / tileDepth;
-  for (int64_t key = 0; key < plan.keys; key += 2 * tileColumns) {
-    Values small(rowTiles() * 2 * tileValues, zero());
-    auto at = [&](Values &values, int64_t stride, int64_t r, int64_t start) {
-      return MutableArrayRef(values).slice((r * stride + start) * tileValues,
-                                           2 * tileValues);
-    };
-    for (int64_t d = 0; d < depthTiles; ++d) {
-      SmallVector<Values> right;
-      for (int64_t plane = 0; plane < shape.planes; ++plane)
-        right.push_back(
-            tile.loadB(k.at(keys, plane * tileBytes(), k.b.getI8Type()), key,
-                       d * tileDepth));
-      for (int64_t r = 0; r < rowTiles(); ++r) {
-        SmallVector<Values> left;
-        for (int64_t plane = 0; plane < shape.planes; ++plane)
-          left.push_back(Values(ArrayRef(queries[r * depthTiles + d])
-                                    .slice(plane * tileValues, tileValues)));
-        multiply(left, right, at(result, keyTiles(), r, key / tileColumns),
-                 at(small, 2, r, 0));
-      }
-    }
-    if (shape.planes > 1)
-      for (int64_t r = 0; r < rowTiles(); ++r)
-        for (auto [value, part] :
-             llvm::zip_equal(at(result, keyTiles(), r, key / tileColumns),
-                             at(small, 2, r, 0)))
-          value = k.addf(part, value);
+  for (int64_t key = 0; key < keyTiles(); key += 2) {
+    Values block = products(
+        depthTiles,
+        [&](int64_t r, int64_t d) -> ArrayRef<Values> {
+          return queries[r * depthTiles + d];
+        },
+        [&](int64_t d, int64_t plane) {
+          return tile.loadB(bytes(keys, plane * tileBytes()), key * tileColumns,
+                            d * tileDepth);
+        });
+    for (int64_t r = 0; r < rowTiles(); ++r)
+      llvm::copy(ArrayRef(block).slice(r * blockValues, blockValues),
+                 &result[(r * keyTiles() + key) * tileValues]);
   }
   return result;
 }
@@ -354,37 +361,33 @@ Values AttentionEmitter::masked(Value firstKey, Values scores) {
       [&] { return scores; });
 }
 
-void AttentionEmitter::softmax(Values &scores, State &state) {
+Values AttentionEmitter::softmax(Values &scores, State &state) {
   int64_t perRow = keyTiles() * tileValues;
   bool rough = shape.planes == 1 && shape.type == HalfType::BF16;
+  Values factors;
   for (int64_t r = 0; r < rowTiles(); ++r)
     for (int64_t half = 0; half < 2; ++half) {
       MutableArrayRef<Value> tiles =
           MutableArrayRef(scores).slice(r * perRow, perRow);
-      Value &maximum = state.maximum[r * 2 + half];
-      auto mine = [&](size_t i) {
-        return static_cast<int64_t>(i) % tileValues / 2 == half;
+      auto forMine = [&](llvm::function_ref<void(Value &)> body) {
+        for (int64_t i = 0; i < perRow; ++i)
+          if (i % tileValues / 2 == half)
+            body(tiles[i]);
       };
+      Value &maximum = state.maximum[r * 2 + half];
       Value highest = maximum;
-      for (auto [i, value] : llvm::enumerate(tiles))
-        if (mine(i))
-          highest = k.maxf(value, highest);
+      forMine([&](Value &value) { highest = k.maxf(value, highest); });
       for (int64_t mask : {1, 2})
         highest = k.maxf(k.shuffleXor(highest, mask), highest);
-      Value factor = exponential(k.subf(maximum, highest), /*rough=*/false);
+      factors.push_back(exponential(k.subf(maximum, highest), /*rough=*/false));
       maximum = highest;
       Value &sum = state.sum[r * 2 + half];
-      sum = k.mulf(sum, factor);
-      for (int64_t column = 0; column < headTiles(); ++column)
-        for (int64_t i = 0; i < 2; ++i) {
-          Value &value = state.context[(r * headTiles() + column) * tileValues +
-                                       2 * half + i];
-          value = k.mulf(value, factor);
-        }
-      for (auto [i, value] : llvm::enumerate(tiles))
-        if (mine(i))
-          value = exponential(k.subf(value, highest), rough);
+      sum = k.mulf(sum, factors.back());
+      forMine([&](Value &value) {
+        value = exponential(k.subf(value, highest), rough);
+      });
     }
+  return factors;
 }
 
 SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
@@ -393,47 +396,47 @@ SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
   // Of both tiles: the upper row's neighbours, then the lower row's.
   SmallVector<Values> planes(shape.planes);
   for (int64_t pair = 0; pair < 4; ++pair) {
-    Values parts[2];
-    for (int64_t i = 0; i < 2; ++i) {
-      parts[i] = k.split(weights[2 * pair + i], shape.type, shape.planes);
-      // What is multiplied is what is summed, so that weights add up to 1.
-      Value weight = k.widen(parts[i].back());
-      for (Value part : llvm::reverse(ArrayRef(parts[i]).drop_back()))
-        weight = k.addf(weight, k.widen(part));
-      Value &sum = state.sum[rowTile * 2 + pair % 2];
-      sum = k.addf(sum, weight);
+    Values parts = k.splitPair(weights[2 * pair], weights[2 * pair + 1],
+                               shape.type, shape.planes);
+    // What is multiplied is what is summed, so that weights add up to 1.
+    auto [low, high] = k.widenPair(parts.back(), shape.type);
+    for (Value part : llvm::reverse(ArrayRef(parts).drop_back())) {
+      auto [lowPart, highPart] = k.widenPair(part, shape.type);
+      low = k.addf(low, lowPart);
+      high = k.addf(high, highPart);
     }
-    for (int64_t plane = 0; plane < shape.planes; ++plane)
-      planes[plane].push_back(k.pack(parts[0][plane], parts[1][plane]));
+    Value &sum = state.sum[rowTile * 2 + pair % 2];
+    sum = k.addf(k.addf(sum, low), high);
+    for (auto [plane, part] : llvm::zip_equal(planes, parts))
+      plane.push_back(part);
   }
   return planes;
 }
 
+// Sums of a step begin at zero and are added to the rest by an fma, which
+// rounds: sums of tensor cores are cut off.
 void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
-                                  Value values, State &state) {
+                                  Value values, ArrayRef<Value> factors,
+                                  State &state) {
   int64_t keySteps = plan.keys / tileDepth;
   for (int64_t column = 0; column < headTiles(); column += 2) {
-    Values small(rowTiles() * 2 * tileValues, zero());
-    auto smallOf = [&](int64_t r) {
-      return MutableArrayRef(small).slice(r * 2 * tileValues, 2 * tileValues);
-    };
-    auto contextOf = [&](int64_t r) {
-      return MutableArrayRef(state.context)
-          .slice((r * headTiles() + column) * tileValues, 2 * tileValues);
-    };
-    for (int64_t key = 0; key < keySteps; ++key) {
-      SmallVector<Values> right;
-      for (int64_t plane = 0; plane < shape.planes; ++plane)
-        right.push_back(tile.loadB(
-            k.at(values, plane * tileBytes(), k.b.getI8Type()), key * tileDepth,
-            column * tileColumns, /*transposed=*/true));
-      for (int64_t r = 0; r < rowTiles(); ++r)
-        multiply(weights[r * keySteps + key], right, contextOf(r), smallOf(r));
+    Values block = products(
+        keySteps,
+        [&](int64_t r, int64_t key) -> ArrayRef<Values> {
+          return weights[r * keySteps + key];
+        },
+        [&](int64_t key, int64_t plane) {
+          return tile.loadB(bytes(values, plane * tileBytes()), key * tileDepth,
+                            column * tileColumns,
+                            /*transposed=*/true);
+        });
+    for (auto [i, part] : llvm::enumerate(block)) {
+      int64_t r = static_cast<int64_t>(i) / blockValues;
+      int64_t place = static_cast<int64_t>(i) % blockValues;
+      Value &sum =
+          state.context[(r * headTiles() + column) * tileValues + place];
+      sum = k.fma(sum, factors[r * 2 + place % tileValues / 2], part);
     }
-    if (shape.planes > 1)
-      for (int64_t r = 0; r < rowTiles(); ++r)
-        for (auto [value, part] : llvm::zip_equal(contextOf(r), smallOf(r)))
-          value = k.addf(part, value);
   }
 }
 

@@ -68,10 +68,14 @@ void RowWriter::write(Value row, Value column, ValueRange values) {
   if (!planes)
     return;
   SmallVector<SmallVector<Value>> parts(forms.planes);
-  for (Value value : values)
-    for (auto [i, part] :
-         llvm::enumerate(k.split(value, forms.type, forms.planes)))
-      parts[i].push_back(part);
+  auto add = [&](ArrayRef<Value> planesOf) {
+    for (auto [list, part] : llvm::zip_equal(parts, planesOf))
+      list.push_back(part);
+  };
+  if (values.size() == 1)
+    add(k.split(values[0], forms.type, forms.planes));
+  for (size_t i = 0; i + 1 < values.size(); i += 2)
+    add(k.splitPair(values[i], values[i + 1], forms.type, forms.planes));
   Type element = k.half(forms.type);
   Value place = elementAt(k, planes, row, stride, column, element);
   for (auto [i, part] : llvm::enumerate(parts)) {

@@ -179,11 +179,8 @@ Value GpuBuilder::mulf(Value a, Value c) {
 Value GpuBuilder::divf(Value a, Value c) {
   return arith::DivFOp::create(b, loc, a, c);
 }
-// As on the CPU: a NaN in `a` gives `c`.
 Value GpuBuilder::maxf(Value a, Value c) {
-  Value greater =
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, a, c);
-  return arith::SelectOp::create(b, loc, greater, a, c);
+  return LLVM::MaxNumOp::create(b, loc, a, c);
 }
 Value GpuBuilder::fma(Value a, Value c, Value acc) {
   return math::FmaOp::create(b, loc, a, c, acc);
@@ -208,6 +205,37 @@ SmallVector<Value> GpuBuilder::split(Value value, HalfType type,
     parts.push_back(narrow(value, type));
     if (i + 1 < count)
       value = subf(value, widen(parts.back()));
+  }
+  return parts;
+}
+
+Value GpuBuilder::narrowPair(Value low, Value high, HalfType type) {
+  Value pair = arith::TruncFOp::create(b, loc, vectorOf(half(type), 2),
+                                       vectorFrom({low, high}));
+  return LLVM::BitcastOp::create(b, loc, i32(), pair);
+}
+std::pair<Value, Value> GpuBuilder::widenPair(Value pair, HalfType type) {
+  if (type == HalfType::F16) {
+    Value halves =
+        LLVM::BitcastOp::create(b, loc, vectorOf(half(type), 2), pair);
+    return {widen(element(halves, 0)), widen(element(halves, 1))};
+  }
+  // A bfloat16 is the upper half of a float.
+  auto asFloat = [&](Value bits) -> Value {
+    return arith::BitcastOp::create(b, loc, f32(), bits);
+  };
+  return {asFloat(shiftLeft(pair, 16)), asFloat(bitAnd(pair, 0xffff0000))};
+}
+SmallVector<Value> GpuBuilder::splitPair(Value low, Value high, HalfType type,
+                                         int64_t count) {
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < count; ++i) {
+    parts.push_back(narrowPair(low, high, type));
+    if (i + 1 == count)
+      break;
+    auto [lowPart, highPart] = widenPair(parts.back(), type);
+    low = subf(low, lowPart);
+    high = subf(high, highPart);
   }
   return parts;
 }

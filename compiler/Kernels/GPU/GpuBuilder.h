@@ -95,7 +95,7 @@ public:
   mlir::Value subf(mlir::Value a, mlir::Value c);
   mlir::Value mulf(mlir::Value a, mlir::Value c);
   mlir::Value divf(mlir::Value a, mlir::Value c);
-  mlir::Value maxf(mlir::Value a, mlir::Value c);
+  mlir::Value maxf(mlir::Value a, mlir::Value c); // NaN in one: the other
   mlir::Value fma(mlir::Value a, mlir::Value c, mlir::Value acc);
   mlir::Value toFloat(mlir::Value i32);
 
@@ -107,6 +107,13 @@ public:
   /// x = sum of `count` values of 16 bits, as exact as they allow.
   llvm::SmallVector<mlir::Value> split(mlir::Value f32, HalfType type,
                                        int64_t count);
+  // The same for two neighbours, as an operand register: rounding a pair is one
+  // fast instruction, rounding one number a slow one.
+  mlir::Value narrowPair(mlir::Value low, mlir::Value high, HalfType type);
+  std::pair<mlir::Value, mlir::Value> widenPair(mlir::Value pair,
+                                                HalfType type);
+  llvm::SmallVector<mlir::Value> splitPair(mlir::Value low, mlir::Value high,
+                                           HalfType type, int64_t count);
 
   // Memory. Offsets count elements of `element`; they are i32 or i64.
   mlir::Value at(mlir::Value pointer, mlir::Value offset, mlir::Type element);
