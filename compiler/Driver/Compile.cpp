@@ -18,6 +18,7 @@
 #include "compiler/Driver/Training.h"
 #include "compiler/Driver/Variants.h"
 #include "compiler/Emit/OutputFile.h"
+#include "compiler/Emit/Ptxas.h"
 #include "compiler/Import/BuildModule.h"
 #include "compiler/Import/Tokenizer.h"
 #include "compiler/Pipelines/Pipelines.h"
@@ -66,6 +67,7 @@ private:
   llvm::Error fuse();
   llvm::Error generateBackward();
   llvm::Error addInference();
+  llvm::Error assemble(Variants &variants);
   llvm::Error finish(Variants variants);
   llvm::Error writeArtefact(llvm::StringRef artefact);
 
@@ -73,6 +75,7 @@ private:
   std::shared_ptr<std::vector<FusionRemark>> remarks;
   PhaseTimes times;
   Targets targets;
+  std::string ptxas; ///< Its path, or empty.
   ModelDirectory model;
   std::optional<HeadSpec> head; ///< To train.
   mlir::MLIRContext context;
@@ -144,6 +147,16 @@ llvm::Error Compilation::checkDevices() {
       (targets.devices.empty() || !targets.processors.empty()))
     return makeUsageError("--emit=ptx is for targets that are GPUs",
                           "add --target=" + deviceTargets().front().name);
+  if (!options.ptxas.empty()) {
+    if (targets.devices.empty() || options.emit != Stage::Library)
+      return makeUsageError("--ptxas is for libraries with code for GPUs",
+                            "add --target=" + deviceTargets().front().name +
+                                ", and leave --emit out");
+    auto found = findPtxas(options.ptxas);
+    if (!found)
+      return found.takeError();
+    ptxas = std::move(*found);
+  }
   if (targets.devices.empty())
     return llvm::Error::success();
   llvm::StringRef name = targets.devices.front()->name;
@@ -277,7 +290,21 @@ llvm::Error Compilation::writeArtefact(llvm::StringRef artefact) {
   return file->commit();
 }
 
+/// Machine code beside the PTX of each GPU.
+llvm::Error Compilation::assemble(Variants &variants) {
+  for (auto [target, code] :
+       llvm::zip_equal(targets.devices, variants.deviceCode)) {
+    PhaseTimes::Scope scope(times, "ptxas " + code.name);
+    if (llvm::Error error = assembleVariant(ptxas, target->processor, code))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error Compilation::finish(Variants variants) {
+  if (!ptxas.empty())
+    if (llvm::Error error = assemble(variants))
+      return error;
   LibraryInputs inputs;
   inputs.config = model.config;
   inputs.precision = options.precisions().inference;

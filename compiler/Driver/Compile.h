@@ -28,6 +28,7 @@ struct CompileOptions {
   std::string outputs; ///< As of --outputs; empty: the default ones.
   std::string targets; ///< As of --target; empty: as the precision needs.
   std::string emulate; ///< As of --emulate; empty: nothing.
+  std::string ptxas;   ///< As of --ptxas; empty: the driver compiles PTX.
   Precision precision = Precision::F32;
   Calibration calibration; ///< For int8; may be empty.
   Stage emit = Stage::Library;

@@ -69,12 +69,19 @@ struct VariantCode {
   std::string object; ///< ELF, relocatable.
 };
 
+/// What a thread of a kernel takes, as ptxas says; -1: not known.
+struct KernelResources {
+  int64_t registers = -1, stackBytes = -1;
+  int64_t spillStoreBytes = -1, spillLoadBytes = -1;
+};
+
 /// A kernel of a device, as bertc_kernel_desc.
 struct KernelInfo {
   std::string name; ///< Of the entry in the PTX.
   uint32_t threads = 0;
   uint32_t sharedBytes = 0;
   uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
+  KernelResources resources;
 };
 
 /// The code for one kind of GPU.

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Emit/Manifest.h"
+#include "compiler/Emit/DeviceManifest.h"
 #include "compiler/Emit/TrainingManifest.h"
 #include "runtime/abi/hash.h"
 #include "llvm/ADT/StringExtras.h"
@@ -45,7 +46,7 @@ std::string bertc::hashText(uint64_t hash) {
 
 llvm::StringRef bertc::compilerVersion() { return BERTC_VERSION; }
 
-static std::string hashOf(llvm::StringRef bytes) {
+std::string bertc::hashOf(llvm::StringRef bytes) {
   return hashText(bertc_hash64(bytes.data(), bytes.size()));
 }
 
@@ -63,7 +64,7 @@ static void writeConfig(llvm::json::OStream &json, const ModelConfig &config) {
   json.attribute("pad_token_id", config.padTokenId);
 }
 
-static void writeWorkspace(llvm::json::OStream &json,
+void bertc::writeWorkspace(llvm::json::OStream &json,
                            const bertc_workspace &workspace) {
   json.attribute("formula",
                  "fixed + per_token * tokens + per_sequence * sequences + "
@@ -212,6 +213,11 @@ llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
             error = writeVariant(json, variant);
         });
     });
+    if (!inputs.deviceVariants.empty())
+      json.attributeArray("device_variants", [&] {
+        for (const DeviceVariantCode &variant : inputs.deviceVariants)
+          json.object([&] { writeDeviceVariant(json, variant); });
+      });
     json.attributeObject("weights", [&] { writeWeights(json, inputs, place); });
     if (inputs.training)
       json.attributeObject("training", [&] {

@@ -14,6 +14,10 @@
 
 #include "compiler/Emit/Description.h"
 
+namespace llvm::json {
+class OStream;
+} // namespace llvm::json
+
 namespace bertc {
 
 /// The text; its size does not depend on the hash of the weights.
@@ -25,6 +29,12 @@ std::vector<llvm::StringRef> cpuFeatureNames(uint64_t features);
 
 /// 16 hexadecimal digits.
 std::string hashText(uint64_t hash);
+/// Of the bytes.
+std::string hashOf(llvm::StringRef bytes);
+
+/// The attributes of a formula.
+void writeWorkspace(llvm::json::OStream &json,
+                    const bertc_workspace &workspace);
 
 /// Of this compiler.
 llvm::StringRef compilerVersion();

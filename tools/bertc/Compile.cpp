@@ -134,6 +134,9 @@ void tool::addCompile(CLI::App &app, Action &action) {
                       "such as last_hidden_state,hidden_states[0,6]");
   command->add_option("--target", options.targets,
                       "native, or a list such as x86-64-v3,x86-64-v4");
+  command->add_option("--ptxas", options.ptxas,
+                      "NVIDIA's assembler, to put machine code beside the PTX "
+                      "of cuda targets");
   command->add_option("--emulate", options.emulate,
                       "instructions that plain code stands in for, to run any "
                       "target here: " +

@@ -145,6 +145,56 @@ static void printVariant(const Object &variant, int64_t mostPositions,
                << " bytes of code\n";
 }
 
+/// What a kernel takes, as far as it is known.
+static void printDeviceKernel(const Object &kernel) {
+  llvm::raw_ostream &os = llvm::outs();
+  os << "  " << llvm::left_justify(kernel.getString("name").value_or("?"), 40)
+     << " " << number(kernel, "threads") << " threads, "
+     << number(kernel, "shared_bytes") << " bytes shared";
+  if (kernel.get("registers"))
+    os << ", " << number(kernel, "registers") << " registers, "
+       << number(kernel, "spill_store_bytes") << " + "
+       << number(kernel, "spill_load_bytes") << " bytes spilled";
+  os << "\n";
+}
+
+static void printDeviceVariant(const Object &variant, bool kernels) {
+  llvm::raw_ostream &os = llvm::outs();
+  int64_t capability = number(variant, "compute_capability");
+  bool exact = variant.getBoolean("exact").value_or(false);
+  os << "variant " << variant.getString("name").value_or("?")
+     << "\n  needs compute capability " << capability / 10 << "."
+     << capability % 10 << (exact ? " exactly\n" : " or later\n");
+  if (const Object *formula = variant.getObject("workspace"))
+    printWorkspace("workspace", *formula);
+  os << "  weights " << number(variant, "weights_bytes")
+     << " bytes on the device\n";
+  const llvm::json::Array *list = variant.getArray("kernels");
+  if (!list)
+    return;
+  int64_t registers = -1, spilled = 0;
+  for (const Value &value : *list) {
+    const Object *kernel = value.getAsObject();
+    if (!kernel)
+      continue;
+    if (kernels)
+      printDeviceKernel(*kernel);
+    registers =
+        std::max(registers, kernel->getInteger("registers").value_or(-1));
+    spilled += number(*kernel, "spill_store_bytes") +
+               number(*kernel, "spill_load_bytes");
+  }
+  os << "  " << list->size() << " kernels, " << number(variant, "ptx_bytes")
+     << " bytes of PTX, ";
+  if (int64_t bytes = number(variant, "cubin_bytes"))
+    os << bytes << " bytes of machine code\n";
+  else
+    os << "which the driver compiles\n";
+  if (registers >= 0)
+    os << "  at most " << registers << " registers, " << spilled
+       << " bytes spilled\n";
+}
+
 /// "f32 437 bytes in 12 tensors", for each element type.
 static void printPacked(const Object *weights) {
   const llvm::json::Array *tensors =
@@ -190,6 +240,10 @@ static void printText(const LibraryFile &library, const Object &root,
     for (const Value &variant : *variants)
       if (variant.getAsObject())
         printVariant(*variant.getAsObject(), mostPositions, kernels);
+  if (const llvm::json::Array *variants = root.getArray("device_variants"))
+    for (const Value &variant : *variants)
+      if (variant.getAsObject())
+        printDeviceVariant(*variant.getAsObject(), kernels);
   printFields("weights", root.getObject("weights"));
   printPacked(root.getObject("weights"));
   printTraining(root.getObject("training"));

@@ -32,6 +32,7 @@ static ExitCode exitCodeOf(bertc_code code) {
   case BERTC_BAD_INPUT:
     return ExitCode::BadInput;
   case BERTC_UNSUPPORTED_CPU:
+  case BERTC_NO_DEVICE:
     return ExitCode::NoDevice;
   default:
     return ExitCode::Failure;

@@ -1,0 +1,53 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Registers and spills are known only if the code was assembled; without them
+// nothing is said, which is not the same as zero.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Emit/DeviceManifest.h"
+#include "compiler/Emit/Manifest.h"
+#include "llvm/Support/JSON.h"
+
+using namespace bertc;
+
+static void writeKernel(llvm::json::OStream &json, const KernelInfo &kernel) {
+  json.attribute("name", kernel.name);
+  json.attribute("threads", kernel.threads);
+  json.attribute("shared_bytes", kernel.sharedBytes);
+  json.attribute("flops_per_token", int64_t(kernel.flopsPerToken));
+  json.attribute("flops_per_sequence", int64_t(kernel.flopsPerSequence));
+  json.attribute("flops_per_pair", int64_t(kernel.flopsPerPair));
+  const KernelResources &known = kernel.resources;
+  if (known.registers < 0)
+    return;
+  json.attribute("registers", known.registers);
+  json.attribute("stack_bytes", known.stackBytes);
+  json.attribute("spill_store_bytes", known.spillStoreBytes);
+  json.attribute("spill_load_bytes", known.spillLoadBytes);
+}
+
+void bertc::writeDeviceVariant(llvm::json::OStream &json,
+                               const DeviceVariantCode &variant) {
+  json.attribute("name", variant.name);
+  json.attribute("compute_capability", variant.computeCapability);
+  json.attribute("exact", variant.exact);
+  json.attribute("entry", variant.entry);
+  json.attributeObject("workspace",
+                       [&] { writeWorkspace(json, variant.workspace); });
+  json.attribute("weights_offset", int64_t(variant.weightsOffset));
+  json.attribute("weights_bytes", int64_t(variant.weightsSize));
+  json.attribute("ptx_bytes", int64_t(variant.ptx.size()));
+  json.attribute("ptx_hash", hashOf(variant.ptx));
+  json.attribute("cubin_bytes", int64_t(variant.cubin.size()));
+  json.attribute("host_code_hash", hashOf(variant.object));
+  json.attributeArray("kernels", [&] {
+    for (const KernelInfo &kernel : variant.kernels)
+      json.object([&] { writeKernel(json, kernel); });
+  });
+}
