@@ -13,12 +13,13 @@
 #include "runtime/cpu/CpuFeatures.h"
 #include "runtime/cpu/ThreadCount.h"
 #include "tools/bertc/Commands.h"
+#include "tools/bertc/CudaDevices.h"
 #include "tools/bertc/Machine.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
-#include <dlfcn.h>
 #include <unistd.h>
 
 using namespace bertc;
@@ -33,7 +34,7 @@ struct Facts {
   std::vector<std::pair<std::string, std::string>> missing;
   unsigned threads = 0;
   int64_t memory = 0; ///< Bytes.
-  bool cuda = false;
+  CudaMachine cuda;
 };
 
 } // namespace
@@ -45,13 +46,6 @@ static std::string hugePages() {
   if (!file)
     return "unknown";
   return (*file)->getBuffer().split('[').second.split(']').first.str();
-}
-
-static bool hasCudaDriver() {
-  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (driver)
-    dlclose(driver);
-  return driver != nullptr;
 }
 
 static Facts gather() {
@@ -75,8 +69,29 @@ static Facts gather() {
   facts.threads = rt::availableCpus();
   facts.hugePages = hugePages();
   facts.memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
-  facts.cuda = hasCudaDriver();
   return facts;
+}
+
+static llvm::json::Array cudaDevices(const CudaMachine &cuda) {
+  llvm::json::Array list;
+  for (const CudaDevice &device : cuda.devices) {
+    const rt::cuda::DeviceFacts &facts = device.facts;
+    llvm::json::Object object{
+        {"device", facts.label},
+        {"name", facts.name},
+        {"compute_capability",
+         llvm::formatv("{0}.{1}", facts.capability / 10, facts.capability % 10)
+             .str()},
+        {"multiprocessors", facts.multiprocessors},
+        {"memory_bytes", int64_t(facts.memory)},
+        {"shared_bytes", facts.sharedBytes}};
+    if (device.problem.empty())
+      object["variant"] = device.variant;
+    else
+      object["problem"] = device.problem;
+    list.push_back(std::move(object));
+  }
+  return list;
 }
 
 static void printJson(const Facts &facts) {
@@ -94,7 +109,10 @@ static void printJson(const Facts &facts) {
                       {"threads", facts.threads},
                       {"memory_bytes", facts.memory},
                       {"transparent_huge_pages", facts.hugePages},
-                      {"cuda_driver", facts.cuda}})
+                      {"cuda_driver", !facts.cuda.version.empty()},
+                      {"cuda_version", facts.cuda.version},
+                      {"cuda_problem", facts.cuda.problem},
+                      {"cuda_devices", cudaDevices(facts.cuda)}})
                << "\n";
 }
 
@@ -108,12 +126,28 @@ static void printText(const Facts &facts) {
        << "\n";
   os << "threads      " << facts.threads << "\nmemory       "
      << (facts.memory >> 20) << " MiB\nhuge pages   " << facts.hugePages
-     << "\nCUDA driver  " << (facts.cuda ? "found" : "not found")
-     << " (not used yet)\n";
+     << "\nCUDA driver  "
+     << (facts.cuda.problem.empty() ? facts.cuda.version : facts.cuda.problem)
+     << "\n";
+  for (const CudaDevice &device : facts.cuda.devices) {
+    const rt::cuda::DeviceFacts &known = device.facts;
+    os << llvm::left_justify(known.label, 13) << known.name
+       << ", compute capability " << known.capability / 10 << "."
+       << known.capability % 10 << ", " << known.multiprocessors
+       << " multiprocessors, " << (known.memory >> 20) << " MiB\n"
+       << llvm::left_justify("", 13)
+       << (device.problem.empty() ? device.variant + " would be used"
+                                  : device.problem)
+       << "\n";
+  }
 }
 
-static llvm::Expected<ExitCode> run(bool json) {
+static llvm::Expected<ExitCode> run(bool json, llvm::StringRef model) {
   Facts facts = gather();
+  auto cuda = describeCuda(model);
+  if (!cuda)
+    return cuda.takeError();
+  facts.cuda = std::move(*cuda);
   if (json)
     printJson(facts);
   else
@@ -129,7 +163,12 @@ void tool::addDoctor(CLI::App &app, Action &action) {
   CLI::App *command =
       app.add_subcommand("doctor", "show what this machine can run");
   auto json = std::make_shared<bool>(false);
+  auto model = std::make_shared<std::string>();
+  command->add_option("model", *model,
+                      "compiled model, to see which of its variants CUDA "
+                      "devices would run");
   command->add_flag("--json", *json, "print a JSON object");
-  command->callback(
-      [json, &action] { action = [json] { return run(*json); }; });
+  command->callback([json, model, &action] {
+    action = [json, model] { return run(*json, *model); };
+  });
 }
