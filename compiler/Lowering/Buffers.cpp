@@ -136,6 +136,23 @@ static SmallVector<OpOperand *> readers(Value value) {
   return all;
 }
 
+/// Whether queries, keys and values are what tiles compute for the attention of
+/// a training function. It widens them: what is saved is half as large, and
+/// rounded as by PyTorch's autocast.
+static bool isBF16ForTraining(Value value, const Grouping &columns) {
+  auto producer = value.getDefiningOp<enc::FusedQKVOp>();
+  if (!producer || peekArithmetic(producer) != Arithmetic::BF16Tile ||
+      columns.stride % 32)
+    return false;
+  return llvm::all_of(readers(value), [&](OpOperand *use) {
+    if (auto gradient = dyn_cast<enc::AttentionGradientOp>(use->getOwner()))
+      return use->get() == gradient.getQkv();
+    return isa<enc::FusedAttentionOp>(use->getOwner()) &&
+           use->getOperandNumber() == 0 &&
+           peekArithmetic(use->getOwner()) == Arithmetic::F32;
+  });
+}
+
 /// Whether a training function keeps in bfloat16 what tiles of a feed-forward
 /// block compute for tiles: the intermediate before its activation, and behind
 /// it as the gradient of the second weight reads it.
@@ -209,6 +226,7 @@ Buffer BufferAssignment::describe(Value value) const {
     return buffer;
   }
   buffer.staged = staysBF16(value, buffer.columns) ||
+                  isBF16ForTraining(value, buffer.columns) ||
                   isBF16Intermediate(value, buffer.columns);
   buffer.stride = buffer.staged ? stagedStride(Arithmetic::BF16Tile,
                                                buffer.columns.padded())

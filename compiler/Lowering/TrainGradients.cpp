@@ -297,6 +297,7 @@ void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
   KernelBuilder &k = e->k;
   const Buffer &in = (*buffers)[op.getQkv()], &out = (*buffers)[op.getOutput()];
   const Buffer &sums = (*buffers)[op.getLogSumExp()];
+  const Buffer &gradients = (*buffers)[op.getResult()];
   AttentionShape shape = gradientShape(op);
   shape.dropout = bool(op.getRandom());
   AttentionGradientPlan plan = *attentionGradientPlan(op);
@@ -314,22 +315,23 @@ void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
     Place logSumExp = place(op.getLogSumExp());
     Place scratch = workspace.scratch(k, e->frame);
     auto attend = [&](Value head, Value first, Value length, Value, Value) {
-      Value column = k.mul(head, in.columns.stride);
-      auto at = [&](Place rows, int64_t stride, int64_t part) {
-        Place row = k.at(rows, k.mul(first, stride));
-        return k.at(k.at(row, column), part * heads * in.columns.stride);
+      auto at = [&](Place rows, const Buffer &buffer, int64_t part) {
+        int64_t headWords = buffer.columns.stride / (buffer.staged ? 2 : 1);
+        Place row = k.at(rows, k.mul(first, buffer.stride));
+        return k.at(k.at(row, k.mul(head, headWords)),
+                    part * heads * headWords);
       };
       AttentionGradientOperands o;
-      o.query = at(qkv, in.stride, 0);
-      o.key = at(qkv, in.stride, 1);
-      o.value = at(qkv, in.stride, 2);
-      o.output = at(y, out.stride, 0);
-      o.gradient = at(dy, out.stride, 0);
+      o.query = at(qkv, in, 0);
+      o.key = at(qkv, in, 1);
+      o.value = at(qkv, in, 2);
+      o.output = at(y, out, 0);
+      o.gradient = at(dy, out, 0);
       o.logSumExp = k.at(k.at(logSumExp, k.mul(first, sums.stride)), head);
       o.logSumExpStride = k.index(sums.stride);
-      o.queryGradient = at(dqkv, in.stride, 0);
-      o.keyGradient = at(dqkv, in.stride, 1);
-      o.valueGradient = at(dqkv, in.stride, 2);
+      o.queryGradient = at(dqkv, gradients, 0);
+      o.keyGradient = at(dqkv, gradients, 1);
+      o.valueGradient = at(dqkv, gradients, 2);
       o.scratch = scratch;
       o.length = length;
       if (shape.dropout) {

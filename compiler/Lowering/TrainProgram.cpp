@@ -112,8 +112,11 @@ LogicalResult TrainProgram::needWeightGradientScratch(Operation *op) {
 }
 
 AttentionShape TrainProgram::gradientShape(enc::AttentionGradientOp op) const {
-  return attentionShape(op.getScale().convertToDouble(),
-                        (*buffers)[op.getQkv()], (*buffers)[op.getOutput()]);
+  AttentionShape shape =
+      attentionShape(op.getScale().convertToDouble(), (*buffers)[op.getQkv()],
+                     (*buffers)[op.getOutput()]);
+  shape.gradientStride = (*buffers)[op.getResult()].stride;
+  return shape;
 }
 
 LogicalResult TrainProgram::prepare(Operation *op) {

@@ -35,6 +35,8 @@ static constexpr int64_t keyUnit = 2 * lanes;
 
 static int64_t queryWords(const AttentionShape &shape,
                           const AttentionPlan &plan) {
+  if (isWidened(shape, plan.arithmetic))
+    return plan.rows * shape.headStride;
   return isStaged(plan.arithmetic)
              ? plan.rows * stagedStride(plan.arithmetic, shape.headStride)
              : 0;
@@ -47,7 +49,8 @@ static int64_t contextWords(const AttentionShape &shape,
 int64_t bertc::scratchPerKey(const AttentionShape &shape,
                              const AttentionPlan &plan) {
   return keyLines(shape, plan.arithmetic) +
-         shape.headStride / depthPerLine(plan.arithmetic) + plan.rows;
+         shape.headStride / depthPerLine(plan.arithmetic) + plan.rows +
+         (isWidened(shape, plan.arithmetic) ? shape.headStride : 0);
 }
 int64_t bertc::scratchFixed(const AttentionShape &shape,
                             const AttentionPlan &plan) {
@@ -137,15 +140,30 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
   Place factors = k.at(scores, k.mul(scoreStride, plan.rows));
   Place queries = k.at(factors, roundUp(plan.rows, lanes));
   Place context = k.at(queries, queryWords(shape, plan));
-  emitPackKeys(k, shape, plan.arithmetic, o.key, keyPanels, o.length);
-  emitPackValues(k, shape, plan.arithmetic, o.value, valuePanels, o.length);
+  bool widens = isWidened(shape, plan.arithmetic);
+  Place wide = k.at(context, contextWords(shape, plan));
+  AttentionShape packed = shape;
+  if (widens)
+    packed.rowStride = shape.headStride;
+  auto rowsOf = [&](Place rows) {
+    if (widens)
+      emitWidenRows(k, shape, rows, wide, o.length);
+    return widens ? wide : rows;
+  };
+  emitPackKeys(k, packed, plan.arithmetic, rowsOf(o.key), keyPanels, o.length);
+  emitPackValues(k, packed, plan.arithmetic, rowsOf(o.value), valuePanels,
+                 o.length);
 
   forRowBlocks(k, plan, k.sub(o.end, o.begin), [&](Value first, Value rows) {
     Value row = k.add(o.begin, first);
     Place query = k.at(o.query, k.mul(row, shape.rowStride));
     Place output = k.at(o.output, k.mul(row, shape.outputStride));
     int64_t queryStride = shape.rowStride;
-    if (shape.bf16) {
+    if (widens) {
+      emitWidenRows(k, shape, query, queries, rows);
+      query = queries;
+      queryStride = shape.headStride;
+    } else if (shape.bf16) {
       k.forLoop(k.index(0), rows, 1, [&](Value r) {
         Place from = k.at(query, k.mul(r, shape.rowStride));
         Place to = k.at(

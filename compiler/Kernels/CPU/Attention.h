@@ -27,11 +27,13 @@ struct AttentionShape {
   int64_t rowStride = 0;  // words, of what holds query, key and value
   int64_t outputStride = 0;
   double scale = 0;
-  /// Query, key and value are bfloat16, two in a word; tiles only, and whole
-  /// pairs of panels.
+  /// Query, key and value are bfloat16, two in a word, in whole pairs of
+  /// panels: as tiles read them, or widened for float32.
   bool bf16 = false;
   bool bf16Output = false; // the same for what is computed
-  bool logSumExp = false;  // whether it is wanted; float32 only
+  /// Of the gradients of queries, keys and values; 0: rowStride.
+  int64_t gradientStride = 0;
+  bool logSumExp = false; // whether it is wanted; float32 only
   int64_t logSumExpStride = 0;
   bool dropout = false; // of the weights; float32 only
 };

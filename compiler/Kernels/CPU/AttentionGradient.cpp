@@ -26,11 +26,13 @@ using namespace bertc;
 
 int64_t bertc::gradientScratchPerKey(const AttentionShape &shape,
                                      const AttentionGradientPlan &plan) {
-  return 3 * shape.headStride + 2 * plan.rowBlock;
+  int64_t wide = isWidened(shape, Arithmetic::F32) ? shape.headStride : 0;
+  return 3 * shape.headStride + 2 * plan.rowBlock + wide;
 }
 int64_t bertc::gradientScratchFixed(const AttentionShape &shape,
                                     const AttentionGradientPlan &plan) {
-  return 2 * plan.rowBlock * (shape.headStride + lanes);
+  int64_t wide = isWidened(shape, Arithmetic::F32) ? shape.headStride : 0;
+  return 2 * plan.rowBlock * (shape.headStride + lanes) + plan.rowBlock * wide;
 }
 
 namespace {
@@ -108,18 +110,32 @@ static void emitAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
   Place gradients = k.at(queries, plan.rowBlock * shape.headStride);
   Place p = k.at(gradients, plan.rowBlock * shape.headStride);
   Place ds = k.at(p, k.mul(stride, plan.rowBlock));
-  AttentionShape byOutput = shape;
+  bool widens = isWidened(shape, Arithmetic::F32);
+  Place wide = k.at(ds, k.mul(stride, plan.rowBlock));
+  Place wideQueries = k.at(wide, k.mul(room, shape.headStride));
+  AttentionShape byInput = shape, byOutput = shape;
   byOutput.rowStride = shape.outputStride;
-  emitPackKeys(k, shape, Arithmetic::F32, o.key, keysAcross, o.length);
-  emitPackKeys(k, shape, Arithmetic::F32, o.value, valuesAcross, o.length);
-  emitPackValues(k, shape, Arithmetic::F32, o.key, keys, o.length);
+  if (widens)
+    byInput.rowStride = shape.headStride;
+  int64_t gradientStride =
+      shape.gradientStride ? shape.gradientStride : shape.rowStride;
+  auto rowsOf = [&](Place rows, Place to, Value count) {
+    if (widens)
+      emitWidenRows(k, shape, rows, to, count);
+    return widens ? to : rows;
+  };
+  Place key = rowsOf(o.key, wide, o.length);
+  emitPackKeys(k, byInput, Arithmetic::F32, key, keysAcross, o.length);
+  emitPackValues(k, byInput, Arithmetic::F32, key, keys, o.length);
+  Place value = rowsOf(o.value, wide, o.length);
+  emitPackKeys(k, byInput, Arithmetic::F32, value, valuesAcross, o.length);
 
   k.forLoop(k.index(0), o.length, plan.rowBlock, [&](Value first) {
     Value rows = k.min(k.index(plan.rowBlock), k.sub(o.length, first));
-    Value at = k.mul(first, shape.rowStride);
-    Place query = k.at(o.query, at);
+    Place query =
+        rowsOf(k.at(o.query, k.mul(first, shape.rowStride)), wideQueries, rows);
     Place gradient = k.at(o.gradient, k.mul(first, shape.outputStride));
-    emitPackValues(k, shape, Arithmetic::F32, query, queries, rows);
+    emitPackValues(k, byInput, Arithmetic::F32, query, queries, rows);
     emitPackValues(k, byOutput, Arithmetic::F32, gradient, gradients, rows);
 
     // scores = q k^T, dp = dy v^T
@@ -129,7 +145,7 @@ static void emitAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
     m.lines = k.index(shape.headSize);
     m.accumulate = k.boolean(false);
     m.a = query;
-    m.lda = k.index(shape.rowStride);
+    m.lda = k.index(byInput.rowStride);
     m.b = keysAcross;
     m.c = p;
     emitProduct(k, plan, {m, rows, keyPanels, plan.keyPanels, {}});
@@ -150,8 +166,8 @@ static void emitAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
     m.b = keys;
     m.panelStride = k.mul(o.length, lanes);
     m.lines = o.length;
-    m.c = k.at(o.queryGradient, at);
-    m.ldc = k.index(shape.rowStride);
+    m.c = k.at(o.queryGradient, k.mul(first, gradientStride));
+    m.ldc = k.index(gradientStride);
     emitProduct(k, plan, {m, rows, headPanels, plan.headPanels, {}});
     // dk += ds^T q, dv += p^T dy
     m.lda = k.index(1);
@@ -176,6 +192,8 @@ void bertc::callAttentionGradient(KernelBuilder &k, const AttentionShape &shape,
                     shape.rowStride, shape.outputStride);
   if (shape.scale != 1.0 / std::sqrt(double(shape.headSize)))
     name += llvm::formatv("_scale{0:x}", llvm::bit_cast<uint64_t>(shape.scale));
+  if (shape.bf16)
+    name += llvm::formatv("_from_bf16_{0}", shape.gradientStride);
   AttentionGradientOperands o = operands;
   SmallVector<Value *> slots =
       slotsOf({&o.query, &o.key, &o.value, &o.output, &o.gradient, &o.logSumExp,

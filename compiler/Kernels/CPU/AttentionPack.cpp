@@ -18,6 +18,23 @@
 using namespace mlir;
 using namespace bertc;
 
+bool bertc::isWidened(const AttentionShape &shape, Arithmetic arithmetic) {
+  return shape.bf16 && arithmetic == Arithmetic::F32;
+}
+
+void bertc::emitWidenRows(KernelBuilder &k, const AttentionShape &shape,
+                          Place from, Place to, Value rows) {
+  k.forLoop(k.index(0), rows, 1, [&](Value row) {
+    Place words = k.at(from, k.mul(row, shape.rowStride));
+    Place own = k.at(to, k.mul(row, shape.headStride));
+    for (int64_t c = 0; c < shape.headStride; c += 2 * lanes) {
+      auto [low, high] = emitFromBF16Words(k, k.load(k.at(words, c / 2)));
+      k.store(low, k.at(own, c));
+      k.store(high, k.at(own, c + lanes));
+    }
+  });
+}
+
 int64_t bertc::keyLines(const AttentionShape &shape, Arithmetic arithmetic) {
   int64_t lines = shape.headStride / depthPerLine(arithmetic);
   return isTile(arithmetic) ? roundUp(lines, tileLines) : lines;

@@ -22,6 +22,13 @@ namespace bertc {
 /// Transposes n rows of n lanes, n a power of two.
 void emitTranspose(KernelBuilder &k, llvm::MutableArrayRef<mlir::Value> rows);
 
+/// Whether queries, keys and values are bfloat16 for float32 arithmetic: rows
+/// are widened in scratch before they are read.
+bool isWidened(const AttentionShape &shape, Arithmetic arithmetic);
+/// Rows of one head, as float32 in rows of shape.headStride.
+void emitWidenRows(KernelBuilder &k, const AttentionShape &shape, Place from,
+                   Place to, mlir::Value rows);
+
 /// Lines of a panel of keys; whole tiles where tiles read them.
 int64_t keyLines(const AttentionShape &shape, Arithmetic arithmetic);
 /// Lines of a panel of the values of `length` keys.

@@ -10,8 +10,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Kernels/CPU/AttentionGradient.h"
+#include "compiler/Kernels/CPU/Attention.h"
 #include "compiler/Target/Target.h"
 #include "test/Unit/Kernels/IsaJit.h"
+#include "test/Unit/Kernels/IsaReference.h"
 #include "test/Unit/Kernels/RandomFloats.h"
 #include <cmath>
 
@@ -145,3 +147,90 @@ INSTANTIATE_TEST_SUITE_P(v4, AttentionGradient,
                                           testing::Values(17, 64),
                                           testing::Values(66)),
                          nameOf);
+
+/// Attention with its gradient: output, log-sum-exp, and gradients of queries,
+/// keys and values, one after another.
+static std::vector<float> bothPasses(AttentionShape shape, int64_t length,
+                                     std::vector<float> inputs) {
+  const TargetInfo &target = *findTarget("x86-64-v3");
+  AttentionPlan plan = planAttention(target, Precision::F32, shape.headStride);
+  AttentionGradientPlan gradient =
+      planAttentionGradient(target, shape.headStride);
+  int64_t keys = roundUp(length, lanes);
+  int64_t words =
+      std::max(scratchFixed(shape, plan) + keys * scratchPerKey(shape, plan),
+               gradientScratchFixed(shape, gradient) +
+                   keys * gradientScratchPerKey(shape, gradient));
+  std::vector<float> scratch(words + 64, NAN);
+  std::vector<float> result(
+      length * (shape.outputStride + 1) + length * shape.gradientStride, NAN);
+  IsaProgram(
+      [&](KernelBuilder &k, mlir::ValueRange buffers) {
+        int64_t headWords = shape.headStride / (shape.bf16 ? 2 : 1);
+        AttentionGradientOperands o;
+        o.query = {buffers[0], k.index(0)};
+        o.key = k.at(o.query, headWords);
+        o.value = k.at(o.key, headWords);
+        o.gradient = k.at(o.query, length * shape.rowStride);
+        o.output = {buffers[2], k.index(0)};
+        o.logSumExp = k.at(o.output, length * shape.outputStride);
+        o.logSumExpStride = k.index(1);
+        o.queryGradient = k.at(o.logSumExp, length);
+        o.keyGradient = k.at(o.queryGradient, shape.headStride);
+        o.valueGradient = k.at(o.keyGradient, shape.headStride);
+        o.scratch = {buffers[1], k.index(0)};
+        o.length = k.index(length);
+        AttentionShape forward = shape;
+        forward.logSumExp = true;
+        forward.logSumExpStride = 1;
+        AttentionOperands f;
+        f.query = o.query;
+        f.key = o.key;
+        f.value = o.value;
+        f.output = o.output;
+        f.logSumExp = o.logSumExp;
+        f.scratch = o.scratch;
+        f.length = f.end = o.length;
+        f.begin = k.index(0);
+        callAttention(k, forward, plan, f);
+        callAttentionGradient(k, shape, gradient, o);
+      },
+      "x86-64-v3")
+      .run(inputs.data(), scratch.data(), result.data());
+  return result;
+}
+
+class AttentionFromBF16 : public testing::TestWithParam<int64_t> {};
+
+/// Rows of bfloat16 have the bits of the same numbers in float32.
+TEST_P(AttentionFromBF16, HasTheBitsOfFloat32) {
+  constexpr int64_t size = 32;
+  int64_t length = GetParam();
+  AttentionShape shape;
+  shape.headSize = shape.headStride = size;
+  shape.rowStride = shape.gradientStride = 3 * size + 16;
+  shape.outputStride = size + 16;
+  shape.scale = 1 / std::sqrt(double(size));
+  std::vector<float> wide = randomFloats(length * shape.rowStride, 3);
+  std::vector<float> dy = randomFloats(length * shape.outputStride, 4);
+  AttentionShape half = shape;
+  half.bf16 = true;
+  half.rowStride = 3 * size / 2 + 16;
+  std::vector<float> narrow(length * half.rowStride);
+  auto *halves = reinterpret_cast<uint16_t *>(narrow.data());
+  for (int64_t r = 0; r < length; ++r)
+    for (int64_t c = 0; c < 3 * size; ++c) {
+      uint16_t &to = halves[2 * r * half.rowStride + c];
+      to = toBF16(wide[r * shape.rowStride + c]);
+      wide[r * shape.rowStride + c] = fromBF16(to);
+    }
+  wide.insert(wide.end(), dy.begin(), dy.end());
+  narrow.insert(narrow.end(), dy.begin(), dy.end());
+  std::vector<float> want = bothPasses(shape, length, wide);
+  std::vector<float> got = bothPasses(half, length, narrow);
+  for (size_t i = 0; i < want.size(); ++i)
+    if (!std::isnan(want[i])) // between the rows
+      ASSERT_EQ(got[i], want[i]) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(, AttentionFromBF16, testing::Values(1, 17, 100));
