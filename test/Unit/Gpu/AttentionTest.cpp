@@ -1,0 +1,114 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/Unit/Gpu/AttentionCase.h"
+#include "test/Unit/Gpu/PtxOf.h"
+
+using namespace bertc;
+using namespace bertc::test;
+
+static void expectGood(const AttentionCase &c) {
+  SCOPED_TRACE(c.name());
+  AttentionResult result = runAttention(c);
+  EXPECT_CLEAN(result.report);
+  EXPECT_EQ(result.report.bankConflicts, 0u);
+  EXPECT_LE(result.error, attentionTolerance(c));
+  EXPECT_LE(result.planesError, 2 * attentionTolerance(c));
+  EXPECT_LE(result.logSumExpError, 2e-5);
+  EXPECT_EQ(result.wrongPadding, 0);
+  EXPECT_TRUE(result.isGood(c));
+}
+
+TEST(GpuAttention, HeadSizes) {
+  for (int64_t headSize : {16, 20, 32, 48, 64, 80, 96, 112, 128})
+    expectGood({2, headSize, {70}});
+}
+
+TEST(GpuAttention, Lengths) {
+  for (int32_t length : {1, 17, 63, 64, 65, 128, 384, 511})
+    expectGood({1, 32, {length}});
+}
+
+TEST(GpuAttention, RaggedBatches) {
+  expectGood({3, 64, {5, 130, 1, 64, 33}});
+  expectGood({2, 20, {128, 0, 7}});
+}
+
+TEST(GpuAttention, Planes) {
+  for (int64_t headSize : {20, 64, 128})
+    for (int64_t planes : {2, 3})
+      expectGood({1, headSize, {100, 31}, planes});
+}
+
+TEST(GpuAttention, Float16) {
+  for (int64_t headSize : {32, 64})
+    expectGood({2, headSize, {100, 31}, 1, HalfType::F16});
+}
+
+TEST(GpuAttention, LogSumExp) {
+  AttentionCase c(3, 32, {100, 31}, 3);
+  c.shape.logSumExp = true;
+  expectGood(c);
+}
+
+TEST(GpuAttention, RowsWithRoomBehindThem) {
+  AttentionCase c(3, 32, {100, 31});
+  c.shape.inputStride += 16;
+  c.shape.outputStride += 32;
+  expectGood(c);
+}
+
+TEST(GpuAttention, OneFormOfOutput) {
+  AttentionCase c(1, 32, {70});
+  c.shape.outputs.f32 = false;
+  expectGood(c);
+  c.shape.outputs.f32 = true;
+  c.shape.outputs.planes = 0;
+  expectGood(c);
+}
+
+TEST(GpuAttention, Plans) {
+  for (DeviceAttentionPlan plan : {DeviceAttentionPlan{16, 16, 1, 2},
+                                   {32, 64, 2, 2},
+                                   {64, 32, 2, 3},
+                                   {128, 64, 4, 4},
+                                   {128, 128, 8, 2},
+                                   {48, 48, 3, 2}}) {
+    AttentionCase c(1, 48, {200, 3});
+    c.plan = plan;
+    expectGood(c);
+  }
+}
+
+// What the plan counts on: nothing lies in local memory, and no instruction of
+// the key step is missing or made twice.
+TEST(GpuAttention, Assembled) {
+  for (int64_t headSize : {20, 32, 64, 128})
+    for (int64_t planes : {1, 2, 3}) {
+      AttentionCase c(12, headSize, {384}, planes);
+      c.shape.outputs.f32 = false;
+      SCOPED_TRACE(c.name());
+      std::string ptx =
+          ptxOf([&](GpuBuilder &k) { attentionKernel(k, c.shape, c.plan); });
+      EXPECT_EQ(count(ptx, ".local"), 0);
+      int64_t rowTiles = c.plan.rows / c.plan.warps / 16;
+      int64_t blocks = c.plan.keys / 16 * c.shape.headStride / 16;
+      // Scores and context; each block of 16 keys and 16 columns once.
+      EXPECT_EQ(count(ptx, "ldmatrix.sync"), 2 * blocks * planes);
+      EXPECT_EQ(count(ptx, "mma.sync"),
+                2 * blocks * 2 * rowTiles * planes * (planes + 1) / 2);
+      auto assembled = assemble(ptx);
+      if (!assembled)
+        continue;
+      EXPECT_LE(assembled->registers, 255);
+      // Large heads in planes fill the registers; what then goes to the stack
+      // are a few addresses, once before and once behind the key steps.
+      int few = planes * c.shape.headStride > 192 ? 64 : 0;
+      EXPECT_LE(assembled->spillBytes, few);
+    }
+}
