@@ -122,7 +122,9 @@ typedef struct bertc_output_desc {
  * packed as in bertc_call. */
 typedef struct bertc_device_call {
   uint64_t weights;        /* of bertc_device_variant.weights_offset */
-  uint64_t workspace;      /* as the variant's formula with 1 thread says */
+  uint64_t workspace;      /* as the variant's formula with 1 thread says; its
+                              `fixed` bytes, the first, are zero before the
+                              first call and as calls leave them after */
   uint64_t input_ids;      /* int32 [tokens], each in [0, vocab_size) */
   uint64_t token_type_ids; /* int32 [tokens], each in [0, type_vocab_size) */
   uint64_t position_ids;   /* int32 [tokens], each in [0, max_positions) */

@@ -148,6 +148,14 @@ bertc_code reserveMemory(DeviceSession &session, size_t bytes,
                           device.facts.label);
   }
   session.memorySize = wanted;
+  // As bertc_device_call.workspace says.
+  result = driver.cuMemsetD8Async(
+      session.memory, 0, device.variant->workspace.fixed, session.stream);
+  if (!result)
+    result = driver.cuStreamSynchronize(session.stream);
+  if (result)
+    return failCuda(status, driver, result, "cannot write memory on %s",
+                    device.facts.label);
   return ok(status);
 }
 

@@ -107,6 +107,8 @@ enum : unsigned {
     (DeviceAddress to, const void *from, size_t bytes, Stream stream))         \
   X(cuMemcpyDtoHAsync_v2,                                                      \
     (void *to, DeviceAddress from, size_t bytes, Stream stream))               \
+  X(cuMemsetD8Async,                                                           \
+    (DeviceAddress to, unsigned char value, size_t bytes, Stream stream))      \
   X(cuPointerGetAttribute, (void *value, int what, DeviceAddress address))     \
   X(cuStreamCreate, (Stream * stream, unsigned flags))                         \
   X(cuStreamDestroy_v2, (Stream stream))                                       \

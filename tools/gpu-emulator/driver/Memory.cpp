@@ -173,6 +173,25 @@ Result cuMemcpyDtoHAsync_v2(void *to, DeviceAddress from, size_t bytes,
                    bytes, stream);
 }
 
+Result cuMemsetD8Async(DeviceAddress to, unsigned char value, size_t bytes,
+                       Stream stream) {
+  BERTC_STANDIN_ENTER(cuMemsetD8Async, Context)
+  stream = findStream(entered.context, stream);
+  if (!stream)
+    return refuse(invalidHandle, "cuMemsetD8 in a stream that does not exist");
+  if (!isDevice(to, bytes))
+    return refuse(invalidValue,
+                  "cuMemsetD8 of %zu bytes at 0x%llx, which is not all memory "
+                  "of the device",
+                  bytes, to);
+  return submit(stream, [=] {
+    if (!isDevice(to, bytes))
+      return Result(illegalAddress);
+    memset(reinterpret_cast<void *>(to), value, bytes);
+    return Result(success);
+  });
+}
+
 Result cuPointerGetAttribute(void *value, int what, DeviceAddress address) {
   BERTC_STANDIN_ENTER(cuPointerGetAttribute, Started)
   const std::map<uint64_t, Allocation> *ranges =
