@@ -297,7 +297,135 @@ static LogicalResult emulateTF32(GpuEmulation &e,
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// compute capability 9.0
+//===----------------------------------------------------------------------===//
+
+static Value orOne(GpuEmulation &e, Value predicate) {
+  if (!predicate)
+    return e.constant(1);
+  return LLVM::ZExtOp::create(e.b, e.loc, e.i32, predicate);
+}
+
+/// Arrives, and expects `bytes` before that if given.
+static LogicalResult emulateArrive(GpuEmulation &e, Operation *op,
+                                   Value address, Value count, Value bytes,
+                                   Value predicate) {
+  if (op->getNumResults() > 0 && !op->use_empty())
+    return op->emitError("the state of an mbarrier is not emulated")
+               .attachNote()
+           << "help: wait for the parity of its phase";
+  e.call("mbarrier_arrive",
+         {e.thread, e.site(op, 8, 8), address, count ? count : e.constant(1),
+          orZero(e, bytes), orOne(e, predicate)});
+  op->erase();
+  return success();
+}
+
+static LogicalResult emulateTensorCopy(
+    GpuEmulation &e, NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp op) {
+  if (op.getMode() != NVVM::TMALoadMode::TILE || op.getMulticastMask() ||
+      !op.getIm2colOffsets().empty())
+    return op.emitError("only copies of tiles to one block are emulated");
+  SmallVector<Value> operands = {op.getDstMem(), op.getTmaDescriptor(),
+                                 orOne(e, op.getPredicate()), e.constant(0),
+                                 op.getMbar()};
+  llvm::append_range(operands, op.getCoordinates());
+  Value site = e.site(op, 0, 1,
+                      {static_cast<uint32_t>(op.getCoordinates().size())});
+  e.replaceWithWords(op, "copy_tensor", site, operands);
+  return success();
+}
+
+static LogicalResult emulateGroupMultiply(GpuEmulation &e,
+                                          NVVM::WgmmaMmaAsyncOp op) {
+  const NVVM::WGMMATypes type = op.getTypeA();
+  const bool isHalf = type == NVVM::WGMMATypes::bf16 ||
+                      type == NVVM::WGMMATypes::f16;
+  if (!isHalf || op.getTypeB() != type ||
+      op.getTypeD() != NVVM::WGMMATypes::f32 || op.getShape().getK() != 16 ||
+      op.getLayoutA() != NVVM::MMALayout::row ||
+      op.getLayoutB() != NVVM::MMALayout::col)
+    return op.emitError("expected m64nNk16 of f16 or bf16 to f32, with k "
+                        "contiguous in both operands");
+  SmallVector<Value> operands = {op.getDescriptorA(), op.getDescriptorB()};
+  const auto aggregate = cast<LLVM::LLVMStructType>(op.getInouts().getType());
+  for (size_t i = 0; i < aggregate.getBody().size(); ++i)
+    operands.push_back(
+        LLVM::ExtractValueOp::create(e.b, e.loc, op.getInouts(), i));
+  const bool negates = (op.getScaleA() == NVVM::WGMMAScaleIn::neg) !=
+                       (op.getScaleB() == NVVM::WGMMAScaleIn::neg);
+  Value site = e.site(
+      op, 0, 1,
+      {static_cast<uint32_t>(op.getShape().getN()),
+       static_cast<uint32_t>(type == NVVM::WGMMATypes::bf16
+                                 ? emulator::MatrixType::BF16
+                                 : emulator::MatrixType::F16),
+       op.getScaleD() == NVVM::WGMMAScaleOut::one, negates});
+  e.replaceWithWords(op, "group_multiply", site, operands);
+  return success();
+}
+
+/// Ops of sm_90 that wait, arrive and copy; nothing if
+/// `op` is none of them.
+static std::optional<LogicalResult> emulateHopper(GpuEmulation &e,
+                                                  Operation *op) {
+  using Result = std::optional<LogicalResult>;
+  return llvm::TypeSwitch<Operation *, Result>(op)
+      .Case([&](NVVM::MBarrierInitOp init) {
+        e.call("mbarrier_init",
+               {e.thread, e.site(op, 8, 8), init.getAddr(), init.getCount(),
+                orOne(e, init.getPredicate())});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::MBarrierExpectTxOp expect) {
+        e.call("mbarrier_expect", {e.thread, e.site(op, 8, 8),
+                                   expect.getAddr(), expect.getTxcount()});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::MBarrierArriveOp arrive) {
+        return emulateArrive(e, op, arrive.getAddr(), arrive.getCount(), {},
+                             {});
+      })
+      .Case([&](NVVM::MBarrierArriveExpectTxOp arrive) {
+        return emulateArrive(e, op, arrive.getAddr(), {}, arrive.getTxcount(),
+                             arrive.getPredicate());
+      })
+      .Case([&](NVVM::MBarrierTryWaitParityOp wait) {
+        e.call("mbarrier_wait",
+               {e.thread, e.site(op, 8, 8), wait.getAddr(), wait.getPhase()});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp copy) {
+        return emulateTensorCopy(e, copy);
+      })
+      .Case([&](NVVM::WgmmaMmaAsyncOp product) {
+        return emulateGroupMultiply(e, product);
+      })
+      .Case([&](NVVM::WgmmaGroupSyncAlignedOp) {
+        e.replaceWithWords(op, "group_commit", e.site(op), {});
+        return success();
+      })
+      .Case([&](NVVM::WgmmaWaitGroupSyncOp wait) {
+        Value site =
+            e.site(op, 0, 1, {static_cast<uint32_t>(wait.getGroup())});
+        e.replaceWithWords(op, "group_wait", site, {});
+        return success();
+      })
+      .Case<NVVM::WgmmaFenceAlignedOp, NVVM::FenceMbarrierInitOp,
+            NVVM::FenceProxyOp, NVVM::SetMaxRegisterOp>([&](auto) {
+        op->erase();
+        return success();
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
 LogicalResult bertc::emulateNvvm(GpuEmulation &e, Operation *op) {
+  if (std::optional<LogicalResult> done = emulateHopper(e, op))
+    return *done;
   if (std::optional<emulator::Register> which = registerOf(op))
     return readRegister(e, op, *which);
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)

@@ -44,26 +44,28 @@ void Block::checkGlobal(Thread &thread, Site &site, const void *address,
                         uint32_t size, uint32_t alignment, AccessKind kind) {
   const auto place = reinterpret_cast<uint64_t>(address);
   if (place % alignment != 0)
-    fatal(thread, site, misaligned(place, alignment));
+    fatal(thread, site, [&] { return misaligned(place, alignment); });
   const Ranges &ranges = globalRanges();
   if (site.generation == ranges.generation() && place >= site.low &&
       place <= site.high && size <= site.high - place)
     return;
   const auto *range = ranges.nearest(place);
-  const std::string what = std::string("out of bounds, ") + verb(kind) +
-                           std::to_string(size) + " bytes of global memory at ";
+  auto what = [&] {
+    return std::string("out of bounds, ") + verb(kind) + std::to_string(size) +
+           " bytes of global memory at " + hexadecimal(place) + ", ";
+  };
   if (!range)
-    fatal(thread, site, what + hexadecimal(place) + ", and none is registered");
-  const auto &[start, info] = *range;
-  if (place < start || place > info.end || size > info.end - place) {
-    const bool isBelow = place < start;
-    const std::string name = info.name.empty() ? hexadecimal(start) : info.name;
-    fatal(thread, site,
-          what + hexadecimal(place) + ", " +
-              (isBelow ? std::to_string(start - place) + " bytes before '"
-                       : std::to_string(place - start) + " bytes into '") +
-              name + "' of " + std::to_string(info.end - start) + " bytes");
-  }
+    fatal(thread, site, [&] { return what() + "and none is registered"; });
+  const uint64_t start = range->first;
+  const Ranges::Range &info = range->second;
+  if (place < start || place > info.end || size > info.end - place)
+    fatal(thread, site, [&] {
+      return what() +
+             (place < start ? std::to_string(start - place) + " bytes before '"
+                            : std::to_string(place - start) + " bytes into '") +
+             (info.name.empty() ? hexadecimal(start) : info.name) + "' of " +
+             std::to_string(info.end - start) + " bytes";
+    });
   if (kind != AccessKind::Load && !info.writable) {
     error(thread, site,
           std::string("read-only memory, ") + verb(kind) +
@@ -93,13 +95,15 @@ void Block::checkShared(Thread &thread, const Site &site, const void *address,
   if (!shared.contains(address, size)) {
     const auto offset =
         static_cast<int64_t>(place - reinterpret_cast<uint64_t>(shared.data()));
-    fatal(thread, site,
-          "out of bounds, " + std::to_string(size) + " bytes at offset " +
-              std::to_string(offset) + " of " + std::to_string(shared.size()) +
-              " bytes of shared memory");
+    fatal(thread, site, [&] {
+      return "out of bounds, " + std::to_string(size) + " bytes at offset " +
+             std::to_string(offset) + " of " + std::to_string(shared.size()) +
+             " bytes of shared memory";
+    });
   }
   if (place % alignment != 0)
-    fatal(thread, site, misaligned(shared.offsetOf(address), alignment));
+    fatal(thread, site,
+          [&] { return misaligned(shared.offsetOf(address), alignment); });
 }
 
 void Block::reportFault(Thread &thread, const Site &site,
@@ -178,9 +182,10 @@ void bertc_gpu_emulator_copy_async(Thread *thread, Site *site, void *to,
   Block &block = *thread->block;
   ++block.report->steps;
   if (bytes > site->bytes)
-    block.fatal(*thread, *site,
-                "bad copy, " + std::to_string(bytes) + " of " +
-                    std::to_string(site->bytes) + " bytes");
+    block.fatal(*thread, *site, [&] {
+      return "bad copy, " + std::to_string(bytes) + " of " +
+             std::to_string(site->bytes) + " bytes";
+    });
   block.checkShared(*thread, *site, to, site->bytes, site->bytes);
   if (bytes > 0)
     block.checkGlobal(*thread, *site, from, bytes, site->bytes,

@@ -28,6 +28,9 @@ void Block::prepare(const Launch &launch, Report &newReport) {
   ready.resize(count);
   const uint32_t warps = (count + warpSize - 1) / warpSize;
   meetings.resize(warps);
+  const uint32_t groups = (count + groupSize - 1) / groupSize;
+  groupMeetings.assign(groups, GroupMeeting());
+  groupReads.resize(groups);
   banks.discard();
   banks.resize(warps);
   banks.reset();
@@ -69,6 +72,10 @@ bool Block::run(uint32_t x, uint32_t y, uint32_t z) {
   }
   for (Barrier &barrier : barriers)
     barrier.clear();
+  std::fill(groupMeetings.begin(), groupMeetings.end(), GroupMeeting());
+  for (GroupReads &reads : groupReads)
+    reads.reset();
+  mbarriers.clear();
   firstReady = readyCount = 0;
   alive = count;
   for (uint32_t i = 0; i < count; ++i) {
@@ -144,9 +151,7 @@ void Block::error(const Thread &thread, const Site &site,
   report->errors.push_back(text);
 }
 
-void Block::fatal(const Thread &thread, const Site &site,
-                  const std::string &what) {
-  error(thread, site, what);
+void Block::abandon() {
   aborted = true;
   Fiber::transfer(current->fiber, host);
   abort(); // an abandoned fibre is never resumed
@@ -189,9 +194,10 @@ Meeting *Block::meet(Thread &thread, const Site &site, uint32_t mask,
                      const uint32_t *in, uint32_t *out) {
   const uint32_t lane = 1u << thread.lane;
   if (!(mask & lane))
-    fatal(thread, site,
-          "divergence, the mask " + hexadecimal(mask) +
-              " does not hold the lane itself");
+    fatal(thread, site, [&] {
+      return "divergence, the mask " + hexadecimal(mask) +
+             " does not hold the lane itself";
+    });
   Meeting *meeting = nullptr;
   for (Meeting *candidate : meetings[thread.warp])
     if (candidate->site == &site && candidate->mask == mask &&
@@ -226,6 +232,35 @@ void Block::dismiss(Meeting *meeting) {
       wake(threads[last.warp * warpSize + lane]);
   if (meeting->mask == ~0u)
     banks.flush(last.warp);
+}
+
+GroupMeeting *Block::meetGroup(Thread &thread, const Site &site,
+                               const uint32_t *in, uint32_t *out) {
+  GroupMeeting &meeting = groupMeetings[thread.index / groupSize];
+  if (meeting.arrived == 0)
+    meeting.site = &site;
+  else if (meeting.site != &site)
+    fatal(thread, site, [&] {
+      return std::string("divergence, threads of a warp group at one product "
+                         "and at ") +
+             meeting.site->text;
+    });
+  meeting.in[thread.index % groupSize] = in;
+  meeting.out[thread.index % groupSize] = out;
+  if (++meeting.arrived == groupSize)
+    return &meeting;
+  wait(thread, site);
+  return nullptr;
+}
+
+void Block::dismissGroup(GroupMeeting *meeting) {
+  const uint32_t first = current->index / groupSize * groupSize;
+  meeting->arrived = 0;
+  for (uint32_t i = first; i < first + groupSize; ++i)
+    if (i != current->index)
+      wake(threads[i]);
+  for (uint32_t i = first; i < first + groupSize; i += warpSize)
+    banks.flush(threads[i].warp);
 }
 
 void Block::orderLanes(uint32_t warp, uint32_t lanes) {
@@ -266,22 +301,25 @@ void Block::complete(Barrier &barrier) {
 void Block::barrier(Thread &thread, const Site &site, uint32_t id,
                     uint32_t size, bool waits) {
   if (id >= std::size(barriers))
-    fatal(thread, site,
-          "no such barrier, " + std::to_string(id) + " of 0 to 15");
+    fatal(thread, site, [&] {
+      return "no such barrier, " + std::to_string(id) + " of 0 to 15";
+    });
   if (size == 0)
     size = count;
   if (size % warpSize != 0 && size != count)
-    fatal(thread, site,
-          "bad barrier, " + std::to_string(size) +
-              " threads are no whole number of warps");
+    fatal(thread, site, [&] {
+      return "bad barrier, " + std::to_string(size) +
+             " threads are no whole number of warps";
+    });
   Barrier &barrier = barriers[id];
   if (barrier.arrived == 0)
     barrier.size = size;
   if (barrier.size != size)
-    fatal(thread, site,
-          "divergence, barrier " + std::to_string(id) + " waits for " +
-              std::to_string(barrier.size) + " threads and not for " +
-              std::to_string(size));
+    fatal(thread, site, [&] {
+      return "divergence, barrier " + std::to_string(id) + " waits for " +
+             std::to_string(barrier.size) + " threads and not for " +
+             std::to_string(size);
+    });
   ++barrier.arrived;
   if (!waits) {
     // What it does from here on is not ordered.
@@ -293,9 +331,10 @@ void Block::barrier(Thread &thread, const Site &site, uint32_t id,
     for (uint32_t i : barrier.waiting)
       if (i / warpSize == thread.warp && threads[i].waiting != &site &&
           threads[i].waiting)
-        fatal(thread, site,
-              "divergence, lanes of a warp at one barrier: thread " +
-                  std::to_string(i) + " at " + threads[i].waiting->text);
+        fatal(thread, site, [&] {
+          return "divergence, lanes of a warp at one barrier: thread " +
+                 std::to_string(i) + " at " + threads[i].waiting->text;
+        });
   }
   if (barrier.arrived == size) {
     thread.waiting = nullptr;

@@ -18,6 +18,8 @@
 #include "tools/gpu-emulator/Clocks.h"
 #include "tools/gpu-emulator/Emulator.h"
 #include "tools/gpu-emulator/Fiber.h"
+#include "tools/gpu-emulator/GroupReads.h"
+#include "tools/gpu-emulator/Mbarriers.h"
 #include "tools/gpu-emulator/SharedMemory.h"
 #include <set>
 
@@ -43,8 +45,17 @@ struct Meeting {
   uint32_t *out[Banks::warpSize] = {};
 };
 
+/// Threads of a warp group that do.
+struct GroupMeeting {
+  const Site *site = nullptr;
+  uint32_t arrived = 0;
+  const uint32_t *in[128] = {};
+  uint32_t *out[128] = {};
+};
+
 class Block {
 public:
+  static constexpr uint32_t groupSize = 128;
   static constexpr uint32_t maxThreads = 1024;
   static constexpr uint32_t warpSize = Banks::warpSize;
 
@@ -60,9 +71,13 @@ public:
   /// Reports, once for each pair of sites, what `thread` did.
   void error(const Thread &thread, const Site &site, const std::string &what,
              const Site *other = nullptr);
-  /// Reports it and ends the launch.
-  [[noreturn]] void fatal(const Thread &thread, const Site &site,
-                          const std::string &what);
+  /// Reports what `make` returns and ends the launch. A fibre that is
+  /// abandoned must not own the text.
+  template <typename Make>
+  [[noreturn]] void fatal(const Thread &thread, const Site &site, Make make) {
+    error(thread, site, std::string(make()));
+    abandon();
+  }
 
   /// Lane `thread` comes to a meeting of the lanes in `mask`. The last one gets
   /// it back, acts for all and calls `dismiss`; the others wait for that, and
@@ -70,6 +85,13 @@ public:
   Meeting *meet(Thread &thread, const Site &site, uint32_t mask,
                 const uint32_t *in, uint32_t *out);
   void dismiss(Meeting *meeting);
+  /// The same for the four warps of a group, always all of them.
+  GroupMeeting *meetGroup(Thread &thread, const Site &site, const uint32_t *in,
+                          uint32_t *out);
+  void dismissGroup(GroupMeeting *meeting);
+  /// Stops `thread` at `site` until someone wakes it.
+  void wait(Thread &thread, const Site &site);
+  void wake(Thread &thread);
   /// Memory accesses of these lanes are ordered from here on.
   void orderLanes(uint32_t warp, uint32_t lanes);
 
@@ -94,6 +116,9 @@ public:
   SharedMemory shared;
   Clocks clocks;
   Banks banks;
+  Mbarriers mbarriers;
+  std::vector<GroupReads> groupReads; ///< Of each warp group.
+  std::vector<char> scratch;          ///< For one op.
   Report *report = nullptr;
 
 private:
@@ -110,8 +135,7 @@ private:
   };
 
   static void threadMain(void *thread);
-  void wait(Thread &thread, const Site &site);
-  void wake(Thread &thread);
+  [[noreturn]] void abandon();
   [[noreturn]] void leave(Thread &thread);
   /// Goes on with the next thread that can, or with the caller of `run`.
   void next(Thread &from);
@@ -124,6 +148,7 @@ private:
   std::vector<Thread> threads;
   std::vector<std::vector<Meeting *>> meetings; ///< Of each warp.
   std::vector<Meeting *> spare;
+  std::vector<GroupMeeting> groupMeetings; ///< One of each warp group.
   Barrier barriers[16];
   /// Threads that can go on, first come first served.
   std::vector<Thread *> ready;

@@ -17,6 +17,9 @@
 //   reduce                 ReduceKind
 //   load_matrix            matrices, whether transposed
 //   store_matrix           matrices, whether transposed
+//   copy_tensor            dimensions
+//   group_multiply         n, MatrixType, whether c is added, whether negated
+//   group_wait             groups that may be on their way
 //   multiply               m, n, k, MatrixType of a, MatrixType of b
 //
 //===----------------------------------------------------------------------===//
@@ -46,7 +49,19 @@
   /* cp.async: `bytes` of the site's are read, zeros follow. */                \
   X(copy_async, (void *to, const void *from, uint32_t bytes))                  \
   X(commit_group, ())                                                          \
-  X(wait_group, (uint32_t newest))
+  X(wait_group, (uint32_t newest))                                             \
+  /* mbarriers. `bytes` are expected, too. */                                  \
+  X(mbarrier_init, (void *address, uint32_t count, uint32_t predicate))        \
+  X(mbarrier_expect, (void *address, uint32_t bytes))                          \
+  X(mbarrier_arrive, (void *address, uint32_t count, uint32_t bytes,           \
+                      uint32_t predicate))                                     \
+  X(mbarrier_wait, (void *address, uint32_t parity))                           \
+  /* TMA: destination, map, predicate, 0, mbarrier, coordinates. */            \
+  X(copy_tensor, (const uint32_t *in, uint32_t *out))                          \
+  /* wgmma: descriptors of a and b, c. */                                      \
+  X(group_multiply, (const uint32_t *in, uint32_t *out))                       \
+  X(group_commit, (const uint32_t *in, uint32_t *out))                         \
+  X(group_wait, (const uint32_t *in, uint32_t *out))
 // clang-format on
 
 namespace bertc::emulator {

@@ -85,6 +85,12 @@ public:
       to[i] = std::max(to[i], from[i]);
   }
 
+  /// `thread` sees of it what `other` did.
+  void acquireOne(uint32_t thread, uint32_t other, const Row &from) {
+    uint32_t &to = row(thread)[other];
+    to = std::max(to, from[other]);
+  }
+
 private:
   uint32_t *row(uint32_t thread) {
     return seen.data() + uint64_t(thread) * count;

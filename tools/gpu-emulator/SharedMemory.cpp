@@ -19,26 +19,29 @@
 
 using namespace bertc::emulator;
 
-/// Dynamic shared memory begins after what the driver keeps for itself.
-static constexpr size_t reserved = 1024;
-static constexpr size_t mappedBytes = reserved + SharedMemory::capacity;
+/// Matrix descriptors have 18 bits of an address: the others are those of the
+/// mapping. Dynamic shared memory begins after what the driver keeps.
+static constexpr size_t window = 256 * 1024, reserved = 1024;
+static_assert(reserved + SharedMemory::capacity <= window);
 /// What unwritten memory holds: NaN as float32, float16 and bfloat16.
 static constexpr int poison = 0xff;
 
 SharedMemory::SharedMemory() {
-  void *mapped = mmap(nullptr, mappedBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-  if (mapped == MAP_FAILED) {
+  mapping = mmap(nullptr, 2 * window, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  if (mapping == MAP_FAILED) {
     perror("gpu-emulator: error: no room for shared memory below 2 GiB");
     abort();
   }
-  base = static_cast<char *>(mapped) + reserved;
+  const auto first = reinterpret_cast<uintptr_t>(mapping);
+  base = reinterpret_cast<char *>((first + window - 1) / window * window) +
+         reserved;
   constexpr uint32_t count = capacity / lineBytes;
   lines = std::make_unique<Line[]>(count);
   cells = std::make_unique<Cell[]>(size_t(count) * lineBytes);
 }
 
-SharedMemory::~SharedMemory() { munmap(base - reserved, mappedBytes); }
+SharedMemory::~SharedMemory() { munmap(mapping, 2 * window); }
 
 void SharedMemory::reset(uint32_t newBytes) {
   bytes = newBytes;

@@ -96,6 +96,7 @@ private:
   Result judge(const Clocks &clocks, const Stamp &now, uint32_t index,
                uint32_t first, uint32_t size, AccessKind kind);
 
+  void *mapping = nullptr;
   char *base = nullptr;
   uint32_t bytes = 0;
   std::unique_ptr<Line[]> lines;

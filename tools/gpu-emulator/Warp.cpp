@@ -77,8 +77,10 @@ void bertc_gpu_emulator_shuffle(Thread *thread, Site *site, const uint32_t *in,
       from = lane;
     if (!(meeting.mask >> from & 1))
       block.fatal(block.thread(thread->warp * Block::warpSize + lane), *site,
-                  "bad shuffle, lane " + std::to_string(from) +
-                      " is not in the mask " + hexadecimal(meeting.mask));
+                  [&] {
+                    return "bad shuffle, lane " + std::to_string(from) +
+                           " is not in the mask " + hexadecimal(meeting.mask);
+                  });
     meeting.out[lane][0] = meeting.in[from][1];
     if (site->parameters[1])
       meeting.out[lane][1] = valid;
