@@ -207,8 +207,9 @@ static Constant *buildParameter(Builder &b, const LoweredParameter &p,
        b.i32(flags), b.i32(p.shape.size()), b.i32(matrix ? p.shape[0] : 1),
        b.i32(p.shape.back()), b.i32(p.columns.size), b.i32(p.columns.stride),
        b.i32(depth.size), b.i32(depth.stride), b.i32(p.layers),
-       b.i32(p.firstTrained), b.i32(0), b.i64(p.packed), b.i64(p.weightOffset),
-       b.i64(p.weightStride), b.i64(frozen ? BERTC_FROZEN : p.gradientOffset),
+       b.i32(p.firstTrained), b.i32(p.lastFrozen), b.i64(p.packed),
+       b.i64(p.weightOffset), b.i64(p.weightStride),
+       b.i64(frozen ? BERTC_FROZEN : p.gradientOffset),
        b.i64(p.gradientStride)},
       sizeof(bertc_parameter_desc));
 }

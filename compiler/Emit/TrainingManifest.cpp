@@ -72,7 +72,9 @@ std::vector<TrainingPart> bertc::trainingParts(const TrainingInputs &training) {
     if (llvm::StringRef(p.tensor).contains("{layer}")) {
       layers.resize(std::max(layers.size(), size_t(p.layers)));
       for (int64_t layer = 0; layer < p.layers; ++layer)
-        add(layers[layer], p, learns && layer >= p.firstTrained);
+        add(layers[layer], p,
+            learns && layer >= p.firstTrained &&
+                layer < p.layers - p.lastFrozen);
       continue;
     }
     std::string name = partName(p.tensor);

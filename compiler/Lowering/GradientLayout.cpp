@@ -27,19 +27,19 @@ void GradientLayout::add(Operation *op, StringAttr weight, int64_t first,
   range.layers += end - first;
 }
 
-/// The trips in which a weight learns are the last of its layers.
+/// The trips in which a weight learns follow one another.
 LogicalResult GradientLayout::check(Operation *module) {
   for (auto &[weight, range] : learning) {
     auto op =
         SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(module, weight);
-    int64_t layers = op.getLayers().value_or(1);
-    if (range.end == layers && range.layers == range.end - range.first)
+    if (range.layers == range.end - range.first)
       continue;
     InFlightDiagnostic error = range.op->emitOpError("has no lowering: ")
-                               << weight << " learns in some layers that are "
-                               << "not the last of " << layers;
+                               << weight << " learns in layers with frozen "
+                               << "ones between them";
     error.attachNote() << "help: freeze the first layers, such as layers[0-"
-                       << layers / 2 - 1 << "], or all of a weight";
+                       << op.getLayers().value_or(1) / 2 - 1
+                       << "], the last ones, or both";
     return error;
   }
   return success();
@@ -106,6 +106,7 @@ LogicalResult GradientLayout::finish(Operation *module,
     for (StringAttr weight : group) {
       LoweredParameter &parameter = all[numbers.lookup(weight)];
       parameter.firstTrained = layers.first;
+      parameter.lastFrozen = parameter.layers - layers.second;
       parameter.gradientOffset = offset;
       parameter.gradientStride = layerBytes;
       offset += sizeOf(weight);

@@ -8,8 +8,8 @@
 //
 // Where the gradient of each weight lies in the gradients segment: only those
 // of what learns, each with the layout of its part of the packed weight. A
-// weight learns in the last layers or in none, so that its gradients are a
-// range of layers to the end.
+// weight learns in layers that follow one another, so that its gradients are a
+// range.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_LOWERING_GRADIENTLAYOUT_H

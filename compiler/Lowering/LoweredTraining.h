@@ -29,6 +29,7 @@ struct LoweredParameter {
   Grouping columns, depth;     // depth of panels only
   int64_t layers = 1;          // copies
   int64_t firstTrained = 0;    // layer
+  int64_t lastFrozen = 0;      // so many layers at the end
   int64_t packed = 0;          // floats of one layer
   int64_t weightOffset = 0;    // bytes, layer 0
   int64_t weightStride = 0;    // bytes from layer to layer
@@ -39,7 +40,7 @@ struct LoweredParameter {
     return symbol == other.symbol && packed == other.packed &&
            weightOffset == other.weightOffset &&
            gradientOffset == other.gradientOffset &&
-           firstTrained == other.firstTrained;
+           firstTrained == other.firstTrained && lastFrozen == other.lastFrozen;
   }
 };
 

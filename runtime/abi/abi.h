@@ -230,8 +230,8 @@ typedef struct bertc_parameter_desc {
   uint32_t column_group, column_stride;
   uint32_t depth_group, depth_stride; /* PANELS only */
   uint32_t layer_count;
-  uint32_t first_trained_layer; /* gradients of layers below do not exist */
-  uint32_t reserved;
+  uint32_t first_trained_layer; /* gradients of layers below do not exist, */
+  uint32_t last_frozen_layers;  /* nor do those of so many at the end */
   uint64_t packed_size;         /* floats of the range */
   uint64_t weight_offset;       /* bytes, layer 0 */
   uint64_t weight_layer_stride; /* bytes */

@@ -57,7 +57,8 @@ static bool sound(const bertc_parameter_desc &desc) {
       desc.layout > BERTC_PARAMETER_ROWS || !desc.column_group ||
       desc.column_stride < desc.column_group ||
       (desc.layer_count > 1 && !layered(desc)) ||
-      desc.first_trained_layer > desc.layer_count)
+      desc.first_trained_layer > desc.layer_count ||
+      desc.last_frozen_layers > desc.layer_count - desc.first_trained_layer)
     return false;
   bool panels = desc.layout == BERTC_PARAMETER_PANELS;
   if (panels && (!desc.depth_group || desc.depth_stride < desc.depth_group ||
@@ -90,7 +91,8 @@ static bertc_code check(const bertc_train_desc &desc, uint64_t weightsSize,
                weightsSize) &&
         (p.gradient_offset == BERTC_FROZEN ||
          inside(p, p.gradient_offset, p.gradient_layer_stride,
-                p.layer_count - p.first_trained_layer, desc.gradients_size));
+                p.layer_count - p.last_frozen_layers - p.first_trained_layer,
+                desc.gradients_size));
     if (!good)
       return fail(status, BERTC_CORRUPT,
                   "the model's description of parameter %.200s is damaged\n"
@@ -138,7 +140,8 @@ bertc_code Parameters::open(const bertc_train_desc &desc, uint64_t weightsSize,
     made.weight =
         (p.weight_offset + layer * p.weight_layer_stride) / sizeof(float);
     made.gradient = BERTC_FROZEN;
-    if (p.gradient_offset != BERTC_FROZEN && layer >= p.first_trained_layer)
+    if (p.gradient_offset != BERTC_FROZEN && layer >= p.first_trained_layer &&
+        layer < p.layer_count - p.last_frozen_layers)
       made.gradient = (p.gradient_offset + (layer - p.first_trained_layer) *
                                                p.gradient_layer_stride) /
                       sizeof(float);

@@ -133,6 +133,7 @@ class Gradients(unittest.TestCase):
             "--freeze=encoder": lambda n: n.startswith("classifier"),
             "--freeze=embeddings,layers[0]":
                 lambda n: ".layer.0." not in n and "embeddings" not in n,
+            "--freeze=layers[1]": lambda n: ".layer.1." not in n,
             "--freeze=.*key.weight,.*value.bias":
                 lambda n: "key.weight" not in n and "value.bias" not in n,
             "--freeze=.*query,.*dense.weight":

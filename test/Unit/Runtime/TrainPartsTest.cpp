@@ -168,6 +168,7 @@ TEST(Parameters, DamagedDescriptionsAreRefused) {
       [](TrainModel &m) { m.parameters[1].column_stride = 8; },
       [](TrainModel &m) { m.parameters[1].weight_layer_stride = ~0ull / 4; },
       [](TrainModel &m) { m.parameters[1].first_trained_layer = 4; },
+      [](TrainModel &m) { m.parameters[1].last_frozen_layers = 4; },
       [](TrainModel &m) { m.parameters[1].gradient_layer_stride = 1 << 20; },
   };
   bertc_status status;
