@@ -139,23 +139,25 @@ bertc_code reserveMemory(DeviceSession &session, size_t bytes,
     wanted = bytes;
     result = driver.cuMemAlloc_v2(&session.memory, wanted);
   }
-  if (result) {
+  if (result)
     session.memory = 0;
-    return result == outOfMemory
-               ? failMemory(device, wanted, "a run", status)
-               : failCuda(status, driver, result,
-                          "cannot take %zu bytes of memory on %s", wanted,
-                          device.facts.label);
+  if (result == outOfMemory)
+    return failMemory(device, wanted, "a run", status);
+  // Counters of kernels lie in the fixed part, and begin with zero.
+  uint64_t fixed = device.variant->workspace.fixed;
+  if (!result && fixed)
+    result = driver.cuMemsetD8Async(session.memory, 0, fixed, session.stream);
+  if (!result && fixed)
+    result = driver.cuStreamSynchronize(session.stream);
+  if (result) {
+    if (session.memory)
+      driver.cuMemFree_v2(session.memory);
+    session.memory = 0;
+    return failCuda(status, driver, result,
+                    "cannot take %zu bytes of memory on %s", wanted,
+                    device.facts.label);
   }
   session.memorySize = wanted;
-  // As bertc_device_call.workspace says.
-  result = driver.cuMemsetD8Async(
-      session.memory, 0, device.variant->workspace.fixed, session.stream);
-  if (!result)
-    result = driver.cuStreamSynchronize(session.stream);
-  if (result)
-    return failCuda(status, driver, result, "cannot write memory on %s",
-                    device.facts.label);
   return ok(status);
 }
 

@@ -178,11 +178,11 @@ Result cuMemsetD8Async(DeviceAddress to, unsigned char value, size_t bytes,
   BERTC_STANDIN_ENTER(cuMemsetD8Async, Context)
   stream = findStream(entered.context, stream);
   if (!stream)
-    return refuse(invalidHandle, "cuMemsetD8 in a stream that does not exist");
+    return invalidHandle;
   if (!isDevice(to, bytes))
     return refuse(invalidValue,
-                  "cuMemsetD8 of %zu bytes at 0x%llx, which is not all memory "
-                  "of the device",
+                  "cuMemsetD8Async of %zu bytes at 0x%llx, which is not all "
+                  "memory of the device",
                   bytes, to);
   return submit(stream, [=] {
     if (!isDevice(to, bytes))
