@@ -57,5 +57,9 @@ if ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", ptxas))
 
+# libcuda.so.1 of tools/gpu-emulator/driver, for LD_LIBRARY_PATH.
+config.substitutions.append(("%stand-in-driver", os.path.join(
+    config.bertc_tools_dir, "..", "lib", "stand-in-driver")))
+
 config.environment["PATH"] = os.pathsep.join(
     [config.bertc_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")])
