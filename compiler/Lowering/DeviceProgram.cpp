@@ -192,6 +192,21 @@ static Grouping shareOf(const Grouping &columns, int64_t sources) {
   return {columns.count / sources, columns.size, columns.stride};
 }
 
+/// Runs `launch` of the plan for `rows`, each in a branch of its own, with the
+/// most rows that it is for: 0 if there is no limit.
+template <typename Plan>
+static void
+chooseByRows(KernelBuilder &k, ArrayRef<std::pair<int64_t, Plan>> plans,
+             Value rows,
+             llvm::function_ref<void(const Plan &, int64_t)> launch) {
+  if (plans.size() == 1)
+    return launch(plans[0].second, 0);
+  int64_t next = plans[1].first;
+  k.ifThen(
+      k.less(rows, k.index(next)), [&] { launch(plans[0].second, next - 1); },
+      [&] { chooseByRows(k, plans.drop_front(), rows, launch); });
+}
+
 void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
                            const Buffer &y, ArrayRef<StringAttr> matrices,
                            ArrayRef<StringAttr> biases,
@@ -246,18 +261,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
     work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0};
   };
 
-  DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
-  std::function<void(size_t)> choose = [&](size_t i) {
-    if (i + 1 == plans.size()) {
-      launch(plans[i].second, 0);
-      return;
-    }
-    int64_t next = plans[i + 1].first;
-    k->ifThen(
-        k->less(rows, k->index(next)),
-        [&] { launch(plans[i].second, next - 1); }, [&] { choose(i + 1); });
-  };
-  choose(0);
+  chooseByRows<DeviceLinearPlan>(*k, planDeviceLinear(target, shape.facts()),
+                                 rows, launch);
 }
 
 void DeviceProgram::normalize(Value from, Value to, double epsilon,
@@ -406,17 +411,21 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   shape.scale = op.getScale().convertToDouble();
   shape.outputs = formsOf(out);
   shape.outputStride = out.stride;
-  DeviceAttentionPlan plan = planDeviceAttention(shape.headStride, planes);
-  DeviceKernel kernel = attentionKernel(*device, shape, plan);
-  Values arguments = {planesOf(in), planeStride(in), frame->offsets};
-  appendOutputs(out, arguments);
-  arguments.push_back(frame->toInt(frame->longest));
-  frame->launch(kernel,
-                {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
-                 frame->sequences},
-                arguments);
-  work[kernel.name].perPair =
-      4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
+  auto launch = [&](const DeviceAttentionPlan &plan, int64_t) {
+    DeviceKernel kernel = attentionKernel(*device, shape, plan);
+    Values arguments = {planesOf(in), planeStride(in), frame->offsets};
+    appendOutputs(out, arguments);
+    arguments.push_back(frame->toInt(frame->longest));
+    frame->launch(kernel,
+                  {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
+                   frame->sequences},
+                  arguments);
+    work[kernel.name].perPair =
+        4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
+  };
+  chooseByRows<DeviceAttentionPlan>(
+      *k, planDeviceAttention(target, shape.heads, shape.headStride, planes),
+      frame->tokens, launch);
   return success();
 }
 

@@ -16,17 +16,24 @@ static int64_t residentRegisters(int64_t headStride, int64_t planes,
   return rowsOfWarp / 16 * (planes * headStride / 4 + headStride / 2);
 }
 
-DeviceAttentionPlan bertc::planDeviceAttention(int64_t headStride,
-                                               int64_t planes) {
+DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
+                                                int64_t heads,
+                                                int64_t headStride,
+                                                int64_t planes) {
   DeviceAttentionPlan plan;
   plan.warps = 4;
-  plan.stages = 2;
-  // Each operand that is read from shared memory is multiplied with 32 rows
-  // where the registers (255 of a thread) have room for them and for the
-  // scores.
-  int64_t rowsOfWarp =
-      residentRegisters(headStride, planes, 32) <= 96 ? 32 : 16;
-  plan.rows = plan.warps * rowsOfWarp;
+  plan.rows = plan.warps * 16;
   plan.keys = planes == 1 ? 64 : 32;
-  return plan;
+  plan.stages = 2;
+  DeviceAttentionPlans plans = {{1, plan}};
+  // Registers have room for twice the rows and their scores: each operand that
+  // is read from shared memory is multiplied with both. It takes a processor
+  // two blocks to be busy; with fewer of them than that on each processor,
+  // twice as many smaller ones are done sooner.
+  if (residentRegisters(headStride, planes, 32) <= 96) {
+    plan.rows *= 2;
+    int64_t blocks = 2 * target.planned->processors;
+    plans.push_back({blocks * plan.rows / heads, plan});
+  }
+  return plans;
 }

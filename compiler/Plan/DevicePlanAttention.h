@@ -6,13 +6,17 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// How attention is blocked on a GPU.
+// How attention is blocked on a GPU. As for linear layers, the host takes the
+// plan of the number of tokens at run time.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_PLAN_DEVICEPLANATTENTION_H
 #define BERTC_COMPILER_PLAN_DEVICEPLANATTENTION_H
 
+#include "compiler/Target/Device.h"
+#include "llvm/ADT/SmallVector.h"
 #include <cstdint>
+#include <utility>
 
 namespace bertc {
 
@@ -26,9 +30,15 @@ struct DeviceAttentionPlan {
   int64_t stages = 0;
 };
 
+/// Plans with the number of tokens from which on they are used, rising from 1.
+using DeviceAttentionPlans =
+    llvm::SmallVector<std::pair<int64_t, DeviceAttentionPlan>>;
+
 /// `headStride` is the head size padded to 16, `planes` what each of queries,
 /// keys and values consists of.
-DeviceAttentionPlan planDeviceAttention(int64_t headStride, int64_t planes);
+DeviceAttentionPlans planDeviceAttention(const DeviceTarget &target,
+                                         int64_t heads, int64_t headStride,
+                                         int64_t planes);
 
 } // namespace bertc
 

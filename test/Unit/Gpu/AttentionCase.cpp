@@ -31,7 +31,10 @@ AttentionCase::AttentionCase(int64_t heads, int64_t headSize,
   shape.type = type;
   shape.scale = 1 / std::sqrt(double(headSize));
   shape.outputs = {/*f32=*/true, planes, type};
-  plan = planDeviceAttention(shape.headStride, planes);
+  plan = planDeviceAttention(*findDeviceTarget("cuda:sm_80"), heads,
+                             shape.headStride, planes)
+             .back()
+             .second;
 }
 
 int64_t AttentionCase::tokens() const {

@@ -23,8 +23,8 @@ struct AttentionCase {
   DeviceAttentionPlan plan;
   std::vector<int32_t> lengths; ///< Of the sequences, which lie end to end.
 
-  /// The plan's choice, dense rows, scale 1 / sqrt(headSize), output as f32 and
-  /// as planes.
+  /// The plan of many tokens, dense rows, scale 1 / sqrt(headSize), output as
+  /// f32 and as planes.
   AttentionCase(int64_t heads, int64_t headSize, std::vector<int32_t> lengths,
                 int64_t planes = 1, HalfType type = HalfType::BF16);
 

@@ -72,6 +72,22 @@ TEST(GpuAttention, OneFormOfOutput) {
   expectGood(c);
 }
 
+TEST(GpuAttention, PlansOfTokens) {
+  const DeviceTarget *target = findDeviceTarget("cuda:sm_80");
+  ASSERT_NE(target, nullptr);
+  // Twelve heads of 64: two blocks for each of the processors.
+  DeviceAttentionPlans plans = planDeviceAttention(*target, 12, 64, 1);
+  ASSERT_EQ(plans.size(), 2u);
+  EXPECT_EQ(plans[0].first, 1);
+  EXPECT_EQ(plans[0].second.rows, 64);
+  EXPECT_EQ(plans[1].first, 2 * target->planned->processors * 128 / 12);
+  EXPECT_EQ(plans[1].second.rows, 128);
+  EXPECT_EQ(planDeviceAttention(*target, 8, 128, 1).size(), 1u);
+  AttentionCase c(2, 64, {130, 40});
+  c.plan = plans[0].second;
+  expectGood(c);
+}
+
 TEST(GpuAttention, Plans) {
   for (DeviceAttentionPlan plan : {DeviceAttentionPlan{16, 16, 1, 2},
                                    {32, 64, 2, 2},
