@@ -9,11 +9,13 @@
 // Prints one linear kernel, for tests of its text:
 //   bertc-gpu-kernel-test FIELD=VALUE... [--emit=gpu|nvvm|ptx]
 // with the fields of DeviceLinearShape and DeviceLinearPlan; those of the plan
-// are chosen for `tokens` (default 4096) if `block` is not given.
+// are chosen for `tokens` (default 4096) if `block` is not given. With `heads`
+// and `head-size` it is attention, by the plan of `tokens`.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Emit/Ptx.h"
+#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Plan/DeviceReport.h"
@@ -31,6 +33,7 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace bertc;
@@ -40,10 +43,32 @@ static int fail(const llvm::Twine &message) {
   return 1;
 }
 
+static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
+                              int64_t heads, int64_t headSize,
+                              const DeviceLinearShape &forms, int64_t tokens) {
+  DeviceAttentionShape shape;
+  shape.heads = heads;
+  shape.headSize = headSize;
+  shape.headStride = (headSize + 15) / 16 * 16;
+  shape.inputStride = 3 * heads * shape.headStride;
+  shape.outputStride = heads * shape.headStride;
+  shape.planes = forms.planes;
+  shape.type = forms.type;
+  shape.outputs = forms.outputs;
+  shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
+  DeviceAttentionPlan plan;
+  for (auto [from, next] :
+       planDeviceAttention(target, heads, shape.headStride, shape.planes))
+    if (from <= tokens)
+      plan = next;
+  return attentionKernel(k, shape, plan);
+}
+
 int main(int argc, char **argv) {
   llvm::StringMap<int64_t *> fields;
   DeviceLinearShape shape;
   DeviceLinearPlan plan;
+  int64_t heads = 0, headSize = 0;
   int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0;
   fields["depth"] = &shape.depth;
   fields["columns"] = &shape.columns;
@@ -52,6 +77,8 @@ int main(int argc, char **argv) {
   fields["residual"] = &residual;
   fields["to-f32"] = &f32;
   fields["to-planes"] = &half;
+  fields["heads"] = &heads;
+  fields["head-size"] = &headSize;
   fields["tokens"] = &tokens;
   fields["rows"] = &plan.blockRows;
   fields["block-columns"] = &plan.blockColumns;
@@ -82,7 +109,7 @@ int main(int argc, char **argv) {
   shape.inputStride = shape.depth;
   shape.residualStride = shape.outputStride = shape.columns;
   shape.outputs = {f32 || !half, half, shape.type};
-  if (!plan.blockRows)
+  if (!heads && !plan.blockRows)
     plan = planDeviceLinear(*row, shape.facts(), tokens);
 
   if (emit == "report") {
@@ -99,7 +126,9 @@ int main(int argc, char **argv) {
   context.loadAllAvailableDialects();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   GpuBuilder k(*module);
-  DeviceKernel kernel = linearKernel(k, shape, plan);
+  DeviceKernel kernel = heads
+                            ? attention(k, *row, heads, headSize, shape, tokens)
+                            : linearKernel(k, shape, plan);
   if (failed(verify(*module)))
     return 1;
   PassManager pm(&context);
@@ -119,8 +148,9 @@ int main(int argc, char **argv) {
   if (!ptx)
     return fail(llvm::toString(ptx.takeError()));
   llvm::outs() << "// threads " << kernel.threads << ", shared bytes "
-               << kernel.sharedBytes << ", registers " << plan.registers()
-               << "\n"
-               << *ptx;
+               << kernel.sharedBytes;
+  if (!heads)
+    llvm::outs() << ", registers " << plan.registers();
+  llvm::outs() << "\n" << *ptx;
   return 0;
 }
