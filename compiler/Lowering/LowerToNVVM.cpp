@@ -33,6 +33,7 @@
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Module.h"
 
 namespace bertc {
@@ -91,14 +92,28 @@ struct GpuToNVVMPass : public bertc::impl::GpuToNVVMPassBase<GpuToNVVMPass> {
     LLVMConversionTarget target(getContext());
     target.addLegalDialect<NVVM::NVVMDialect>();
     target.addLegalOp<gpu::GPUModuleOp>();
+    llvm::StringMap<SmallVector<Attribute>> byValue;
+    StringRef byValueName = LLVM::LLVMDialect::getByValAttrName();
+    for (auto function : getOperation().getOps<gpu::GPUFuncOp>())
+      for (unsigned i = 0; i < function.getNumArguments(); ++i)
+        byValue[function.getName()].push_back(
+            function.getArgAttr(i, byValueName));
     if (failed(
             applyFullConversion(getOperation(), target, std::move(patterns))))
       return signalPassFailure();
     // Blocks have that size, not at most that size.
-    getOperation().walk([](LLVM::LLVMFuncOp function) {
+    getOperation().walk([&](LLVM::LLVMFuncOp function) {
       StringRef most = NVVM::NVVMDialect::getMaxntidAttrName();
       if (Attribute size = function->removeAttr(most))
         function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), size);
+      // The conversion forgets what is passed by value: tensor maps, which are
+      // read where they are.
+      for (auto [i, type] : llvm::enumerate(byValue.lookup(function.getName())))
+        if (type) {
+          function.setArgAttr(i, byValueName, type);
+          function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(),
+                              UnitAttr::get(&getContext()));
+        }
     });
   }
 };
@@ -127,6 +142,12 @@ bertc::translateDeviceModule(ModuleOp module, llvm::LLVMContext &context) {
   auto modules = module.getOps<gpu::GPUModuleOp>();
   if (!llvm::hasSingleElement(modules))
     return llvm::createStringError("expected one gpu.module of kernels");
+  // Some instructions have no intrinsic and become inline assembly.
+  PassManager pm(module.getContext());
+  pm.nest<gpu::GPUModuleOp>().addPass(createConvertNVVMToLLVMPass());
+  if (failed(pm.run(module)))
+    return llvm::createStringError(
+        "conversion of the kernels to LLVM IR failed");
   std::unique_ptr<llvm::Module> result =
       translateModuleToLLVMIR(*modules.begin(), context);
   if (!result)

@@ -26,26 +26,50 @@ static constexpr int64_t tileDepth = 16; // of one tensor core instruction
 static constexpr int64_t reservedShared = 1024;  // of each block, by the system
 static constexpr int64_t wordsOfRegisters = 256; // registers come in these
 
+static constexpr int64_t warpGroup = 128;
+
 int64_t DeviceLinearPlan::threads() const {
-  return warpRows * warpColumns * warp;
+  return wgmma ? (warpRows + 1) * warpGroup : warpRows * warpColumns * warp;
 }
-int64_t DeviceLinearPlan::sharedBytes() const { return stages * stageBytes(); }
+int64_t DeviceLinearPlan::sharedBytes() const {
+  // Two barriers of 8 bytes for each stage.
+  int64_t more = wgmma ? wgmmaAlignment + stages * 16 : 0;
+  return stages * stageBytes() + more;
+}
+
+// The register file belongs to one block then.
+static constexpr int64_t registerFile = 65536;
+int64_t DeviceLinearPlan::producerRegisters() const {
+  return warpRows > 2 ? 32 : 40;
+}
+int64_t DeviceLinearPlan::consumerRegisters() const {
+  int64_t left = registerFile / warpGroup - producerRegisters();
+  return std::min<int64_t>(left / warpRows / 8 * 8, 240);
+}
 
 // Sums, two sets of operands, two for each copy's source, and the rest.
 int64_t DeviceLinearPlan::registers() const {
+  if (wgmma)
+    return registerFile / threads() / 8 * 8;
   int64_t rows = blockRows / warpRows, columns = blockColumns / warpColumns;
+
   int64_t copies = llvm::divideCeil(stageBytes() / 16, threads());
   int64_t count =
       rows * columns / warp + 2 * (rows + columns) / 4 + 2 * copies + 28;
   return std::min<int64_t>(llvm::alignTo(count, 8), 255);
 }
 int64_t DeviceLinearPlan::instructions() const {
-  return blockRows / 16 * (blockColumns / 8) * (blockDepth / tileDepth);
+  int64_t tiles = wgmma ? blockRows / 64 : blockRows / 16 * (blockColumns / 8);
+  return tiles * (blockDepth / tileDepth);
 }
 std::string DeviceLinearPlan::name() const {
   std::string name =
       llvm::formatv("{0}x{1}x{2}_{3}x{4}_{5}", blockRows, blockColumns,
                     blockDepth, warpRows, warpColumns, stages);
+  if (wgmma)
+    name += "_wgmma";
+  if (cluster > 1)
+    name += llvm::formatv("_cluster{0}", cluster);
   if (splits > 1)
     name += llvm::formatv("_split{0}", splits);
   return name;
@@ -53,7 +77,7 @@ std::string DeviceLinearPlan::name() const {
 static auto fields(const DeviceLinearPlan &plan) {
   return std::tie(plan.blockRows, plan.blockColumns, plan.blockDepth,
                   plan.warpRows, plan.warpColumns, plan.stages, plan.splits,
-                  plan.wgmma);
+                  plan.wgmma, plan.cluster);
 }
 bool DeviceLinearPlan::operator==(const DeviceLinearPlan &other) const {
   return fields(*this) == fields(other);
@@ -76,7 +100,8 @@ int64_t bertc::deviceLinearBlocks(const DeviceLinearFacts &facts,
                                   const DeviceLinearPlan &plan,
                                   int64_t tokens) {
   return llvm::divideCeil(facts.columns, plan.blockColumns) *
-         llvm::divideCeil(tokens, plan.blockRows) * plan.splits;
+         llvm::divideCeil(tokens, plan.blockRows * plan.cluster) *
+         plan.cluster * plan.splits;
 }
 
 // Cycles: from a request to memory to its data, and of a kernel before its
@@ -91,12 +116,15 @@ static double stageCycles(const GpuModel &gpu, const DeviceLinearPlan &plan) {
   double warps = plan.threads() / warp;
   // One warp for each of the four tensor cores leaves gaps between its
   // products.
-  double fraction = gpu.mmaFraction * warps / (warps + 0.5);
+  double fraction = plan.wgmma ? 1 : gpu.mmaFraction * warps / (warps + 0.5);
   double tensor = flops / (gpu.tensorFlopsCycle * fraction);
-  double read = (rows / plan.warpRows + columns / plan.warpColumns) * warps *
+  // Of x every warp its rows, or warp group; and all of them the weights.
+  double readers = plan.wgmma ? plan.warpRows : warps;
+  double read = (rows / plan.warpRows + columns / plan.warpColumns) * readers *
                 plan.blockDepth * 2;
   double shared = (read + plan.stageBytes()) / gpu.sharedBytesCycle;
-  double level2 = plan.stageBytes() / gpu.levelTwoBytesCycle;
+  double level2 = (rows + columns / plan.cluster) * plan.blockDepth * 2 /
+                  gpu.levelTwoBytesCycle;
   return std::max({tensor, shared, level2});
 }
 
@@ -131,6 +159,13 @@ double bertc::deviceLinearSeconds(const GpuModel &gpu,
     latency += splitLatency +
                plan.splits * tileElements * 4 / (4 * gpu.levelTwoBytesCycle);
   double hidden = std::max(stage, memoryLatency / (plan.stages - 1) / resident);
+  // Blocks that stay fill the stages of the next tile beside the epilogue.
+  if (plan.wgmma) {
+    double all = each * (blockSteps * stage + writes) + memoryLatency;
+    return std::max(all / gpu.clock,
+                    deviceLinearBytes(facts, tokens) / gpu.memoryBytesSecond) +
+           memoryLatency / gpu.clock;
+  }
   double cycles = each * (blockSteps * hidden + writes * (resident > 1)) +
                   latency * (resident > 1 ? 1 : each);
   double bytes = deviceLinearBytes(facts, tokens);
@@ -155,8 +190,13 @@ static constexpr Shape mmaShapes[] = {
     {64, 64, 2, 2},   {64, 128, 2, 2},  {128, 64, 2, 2}, {128, 128, 2, 2},
     {128, 128, 2, 4}, {128, 256, 2, 4}, {256, 128, 4, 2}};
 
+static constexpr Shape wgmmaShapes[] = {
+    {128, 64, 2, 1},  {128, 96, 2, 1},  {128, 128, 2, 1}, {128, 192, 2, 1},
+    {128, 256, 2, 1}, {192, 128, 3, 1}, {192, 192, 3, 1}};
+
 static constexpr int64_t splitCounts[] = {1, 2, 3, 4, 6, 8, 12, 16};
 static constexpr int64_t mostStages = 5;
+static constexpr int64_t wgmmaDepth = 64; // rows of 128 bytes
 
 /// The longest k block without zeros behind the depth, which are copied and
 /// multiplied, too; in a long depth they do not matter.
@@ -169,25 +209,36 @@ static int64_t chooseBlockDepth(int64_t depth) {
 }
 
 static llvm::SmallVector<DeviceLinearPlan>
-candidates(const GpuModel &gpu, const DeviceLinearFacts &facts) {
+candidates(const DeviceTarget &target, const DeviceLinearFacts &facts,
+           bool maps) {
+  const GpuModel &gpu = *target.planned;
   llvm::SmallVector<DeviceLinearPlan> result;
-  for (const Shape &shape : mmaShapes) {
+  auto add = [&](const Shape &shape, int64_t depth, bool wgmma,
+                 int64_t cluster = 1) {
     DeviceLinearPlan plan;
+    plan.cluster = cluster;
     plan.blockRows = shape.rows;
     plan.blockColumns = shape.columns;
-    plan.blockDepth = chooseBlockDepth(facts.depth);
+    plan.blockDepth = depth;
     plan.warpRows = shape.warpRows;
     plan.warpColumns = shape.warpColumns;
-    int64_t steps =
-        llvm::divideCeil(facts.depth, plan.blockDepth) * facts.products();
+    plan.wgmma = wgmma;
+    int64_t steps = llvm::divideCeil(facts.depth, depth) * facts.products();
     // Of equal plans the one with more stages comes first.
     for (plan.stages = mostStages; plan.stages >= 2; --plan.stages)
       for (int64_t splits : splitCounts) {
         plan.splits = splits;
-        if (splits <= steps && deviceLinearOccupancy(gpu, plan) > 0)
+        if (splits <= (wgmma ? 1 : steps) &&
+            deviceLinearOccupancy(gpu, plan) > 0)
           result.push_back(plan);
       }
-  }
+  };
+  for (const Shape &shape : mmaShapes)
+    add(shape, chooseBlockDepth(facts.depth), /*wgmma=*/false);
+  if (target.wgmma && maps)
+    for (const Shape &shape : wgmmaShapes)
+      for (int64_t cluster : {1, 2, 4})
+        add(shape, wgmmaDepth, /*wgmma=*/true, cluster);
   return result;
 }
 
@@ -221,9 +272,9 @@ static DeviceLinearPlan cheapest(const GpuModel &gpu,
 
 DeviceLinearPlan bertc::planDeviceLinear(const DeviceTarget &target,
                                          const DeviceLinearFacts &facts,
-                                         int64_t tokens) {
+                                         int64_t tokens, bool maps) {
   const GpuModel &gpu = *target.planned;
-  return cheapest(gpu, facts, candidates(gpu, facts), tokens);
+  return cheapest(gpu, facts, candidates(target, facts, maps), tokens);
 }
 
 // The last counts of the classes; the plan of the last class is for many.
@@ -232,9 +283,10 @@ static constexpr int64_t classEnds[] = {16, 64, 128, 256, 512, 1024, 4096};
 static constexpr double tolerance = 1.1;
 
 DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
-                                          const DeviceLinearFacts &facts) {
+                                          const DeviceLinearFacts &facts,
+                                          bool maps) {
   const GpuModel &gpu = *target.planned;
-  llvm::SmallVector<DeviceLinearPlan> all = candidates(gpu, facts);
+  llvm::SmallVector<DeviceLinearPlan> all = candidates(target, facts, maps);
   DeviceLinearPlans result;
   int64_t from = 1;
   for (int64_t end : classEnds) {

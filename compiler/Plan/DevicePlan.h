@@ -32,6 +32,9 @@ struct DeviceLinearFacts {
   int64_t products() const { return planes * (planes + 1) / 2; }
 };
 
+/// Bytes that stages of wgmma are aligned to in shared memory.
+constexpr int64_t wgmmaAlignment = 1024;
+
 /// How a linear layer is blocked, see Kernels/GPU/Linear.cpp.
 struct DeviceLinearPlan {
   int64_t blockRows = 0;    // of y, for one block of threads
@@ -41,15 +44,22 @@ struct DeviceLinearPlan {
   int64_t warpColumns = 0;  // and along its columns
   int64_t stages = 0;       // of shared memory
   int64_t splits = 1;       // of the depth, among blocks
-  bool wgmma = false;       // warpRows are consumer warp groups then
+  /// wgmma behind copies by TMA: warpRows warp groups of 64 rows multiply, one
+  /// more copies; warpColumns is 1, blockDepth 64.
+  bool wgmma = false;
+  int64_t cluster = 1; // with wgmma: blocks along the rows that share weights
 
   int64_t threads() const;
   int64_t stageBytes() const {
     return (blockRows + blockColumns) * blockDepth * 2;
   }
   int64_t sharedBytes() const;
-  /// Registers of a thread that the plan counts on.
+  /// Registers of a thread that the plan counts on; with wgmma those that all
+  /// begin with.
   int64_t registers() const;
+  /// With wgmma: what the warp groups that copy and multiply go on with.
+  int64_t producerRegisters() const;
+  int64_t consumerRegisters() const;
   /// Tensor core instructions of a block for one stage.
   int64_t instructions() const;
   /// "128x128x64_2x2_4", for names of kernels.
@@ -73,14 +83,16 @@ int64_t deviceLinearBlocks(const DeviceLinearFacts &facts,
 int64_t deviceLinearOccupancy(const GpuModel &gpu,
                               const DeviceLinearPlan &plan);
 
-/// The plan for `tokens` rows.
+/// The plan for `tokens` rows. `maps`: the host passes tensor maps, so wgmma
+/// may be chosen where the target has it.
 DeviceLinearPlan planDeviceLinear(const DeviceTarget &target,
                                   const DeviceLinearFacts &facts,
-                                  int64_t tokens);
+                                  int64_t tokens, bool maps = false);
 /// One plan for each class of token counts, those of equal neighbours joined.
 /// The last has no splits, so that partial sums have a largest size.
 DeviceLinearPlans planDeviceLinear(const DeviceTarget &target,
-                                   const DeviceLinearFacts &facts);
+                                   const DeviceLinearFacts &facts,
+                                   bool maps = false);
 
 } // namespace bertc
 

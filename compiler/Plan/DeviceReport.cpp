@@ -36,7 +36,7 @@ static constexpr int64_t reportedTokens[] = {1, 128, 1024, 4096};
 
 void bertc::printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
                               const DeviceLinearFacts &facts) {
-  DeviceLinearPlans plans = planDeviceLinear(target, facts);
+  DeviceLinearPlans plans = planDeviceLinear(target, facts, target.wgmma);
   for (int64_t tokens : reportedTokens) {
     const DeviceLinearPlan *plan = nullptr;
     for (const auto &[from, candidate] : plans)

@@ -24,6 +24,7 @@ using namespace bertc;
 
 static constexpr unsigned globalSpace = 1, sharedSpace = 3;
 static constexpr char sharedName[] = "shared";
+static constexpr int64_t tensorMapBytes = 128, tensorMapAlignment = 64;
 
 //===----------------------------------------------------------------------===//
 // The module and its kernels
@@ -63,6 +64,14 @@ DeviceKernel GpuBuilder::kernel(llvm::StringRef name, int64_t threads,
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   function.setKnownBlockSize(
       ArrayRef<int32_t>{static_cast<int32_t>(threads), 1, 1});
+  Type map = LLVM::LLVMArrayType::get(b.getI8Type(), tensorMapBytes);
+  for (auto [i, type] : llvm::enumerate(arguments))
+    if (type == tensorMap()) {
+      function.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(),
+                          TypeAttr::get(map));
+      function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
+                          b.getI64IntegerAttr(tensorMapAlignment));
+    }
   b.setInsertionPointToStart(&function.getBody().front());
   body(function.getArguments());
   gpu::ReturnOp::create(b, loc);
@@ -76,6 +85,9 @@ Type GpuBuilder::global() {
 }
 Type GpuBuilder::shared() {
   return LLVM::LLVMPointerType::get(b.getContext(), sharedSpace);
+}
+Type GpuBuilder::tensorMap() {
+  return LLVM::LLVMPointerType::get(b.getContext());
 }
 Type GpuBuilder::half(HalfType type) {
   if (type == HalfType::BF16)

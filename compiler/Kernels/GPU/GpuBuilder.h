@@ -56,6 +56,9 @@ public:
   // Types.
   mlir::Type global(); // !llvm.ptr<1>
   mlir::Type shared(); // !llvm.ptr<3>
+  /// !llvm.ptr, of 128 bytes that are passed by value: how TMA finds the boxes
+  /// of a tensor (cuTensorMapEncodeTiled).
+  mlir::Type tensorMap();
   mlir::Type i32() { return b.getI32Type(); }
   mlir::Type i64() { return b.getI64Type(); }
   mlir::Type f32() { return b.getF32Type(); }

@@ -33,7 +33,8 @@ DeviceLinearFacts DeviceLinearShape::facts() const {
 LinearArguments::LinearArguments(GpuBuilder &k, const DeviceLinearShape &shape,
                                  const DeviceLinearPlan &plan)
     : writer(k, shape.outputs, shape.outputStride), shape(shape), plan(plan) {
-  types = {k.global(), k.i64(), k.global()};
+  Type operand = plan.wgmma ? k.tensorMap() : k.global();
+  types = {operand, k.i64(), operand};
   types.append(shape.bias + shape.residual, k.global());
   writer.addTypes(types);
   if (plan.splits > 1)
@@ -78,13 +79,11 @@ int64_t bertc::linearSteps(const DeviceLinearShape &shape,
 // The planes of a product are digits of a constant.
 static constexpr int64_t bitsOfPlane = 2;
 
-LinearStep bertc::emitLinearStep(GpuBuilder &k, const DeviceLinearShape &shape,
-                                 const DeviceLinearPlan &plan, Value step,
-                                 Value xPlane) {
-  if (shape.planes == 1) {
-    Value depth = k.mul(step, plan.blockDepth);
-    return {k.wide(depth), k.wide(depth), depth};
-  }
+LinearPlanes bertc::emitLinearPlanes(GpuBuilder &k,
+                                     const DeviceLinearShape &shape,
+                                     const DeviceLinearPlan &plan, Value step) {
+  if (shape.planes == 1)
+    return {k.index(0), k.index(0), k.mul(step, plan.blockDepth)};
   int64_t digits[2] = {0, 0};
   for (auto [i, product] : llvm::enumerate(planeProducts(shape.planes))) {
     digits[0] |= product.first << (bitsOfPlane * i);
@@ -95,13 +94,24 @@ LinearStep bertc::emitLinearStep(GpuBuilder &k, const DeviceLinearShape &shape,
   auto plane = [&](int64_t table) {
     Value digit =
         k.b.createOrFold<arith::ShRUIOp>(k.loc, k.index(table), shift);
-    return k.wide(k.bitAnd(digit, (1 << bitsOfPlane) - 1));
+    return k.bitAnd(digit, (1 << bitsOfPlane) - 1);
   };
+  return {plane(digits[0]), plane(digits[1]),
+          k.mul(k.rem(step, depthSteps), plan.blockDepth)};
+}
+
+LinearStep bertc::emitLinearStep(GpuBuilder &k, const DeviceLinearShape &shape,
+                                 const DeviceLinearPlan &plan, Value step,
+                                 Value xPlane) {
+  LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
+  Value depth = k.wide(planes.depth);
+  if (shape.planes == 1)
+    return {depth, depth, planes.depth};
   Value weightPlane = arith::ConstantOp::create(
       k.b, k.loc, k.b.getI64IntegerAttr(shape.columns * shape.depth));
-  Value depth = k.mul(k.rem(step, depthSteps), plan.blockDepth);
-  return {k.add(k.mul(plane(digits[0]), xPlane), k.wide(depth)),
-          k.add(k.mul(plane(digits[1]), weightPlane), k.wide(depth)), depth};
+  return {k.add(k.mul(k.wide(planes.x), xPlane), depth),
+          k.add(k.mul(k.wide(planes.weights), weightPlane), depth),
+          planes.depth};
 }
 
 //===----------------------------------------------------------------------===//
@@ -119,47 +129,35 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
                                LinearArguments &arguments,
                                const LinearSums &sums) {
   bool exact = shape.columns % plan.blockColumns == 0;
-  Value columns = k.index(shape.columns);
-  SmallVector<Value> biases;
-  if (shape.bias)
-    for (Value column : sums.columns) {
+  for (auto [group, column] : llvm::enumerate(sums.columns)) {
+    Value bias;
+    if (shape.bias) {
       Value known =
           exact ? column : k.min(column, k.index(shape.columns - neighbours));
-      biases.push_back(loadNeighbours(k, k.at(arguments.bias, known, k.f32())));
+      bias = loadNeighbours(k, k.at(arguments.bias, known, k.f32()));
     }
-  auto write = [&](Value row, size_t group, ValueRange values) {
-    Value column = sums.columns[group];
-    Value others;
-    if (shape.residual)
-      others =
-          loadNeighbours(k, elementAt(k, arguments.residual, row,
-                                      shape.residualStride, column, k.f32()));
-    SmallVector<Value> y;
-    for (auto [i, value] : llvm::enumerate(values)) {
-      Value sum = value;
-      if (shape.bias)
-        sum = k.addf(sum, k.element(biases[group], i));
-      if (shape.activation != ActivationFunction::None)
-        sum = emitActivation(k.b, k.loc, shape.activation, sum);
-      if (shape.residual)
-        sum = k.addf(sum, k.element(others, i));
-      y.push_back(sum);
+    for (auto [i, row] : llvm::enumerate(sums.rows)) {
+      SmallVector<Value> y = sums.values(i, group);
+      Value exists = k.less(row, arguments.rows);
+      if (!exact)
+        exists = k.both(exists, k.less(column, k.index(shape.columns)));
+      k.ifThen(exists, [&, row = row, column = column] {
+        Value others;
+        if (shape.residual)
+          others = loadNeighbours(k, elementAt(k, arguments.residual, row,
+                                               shape.residualStride, column,
+                                               k.f32()));
+        for (auto [e, value] : llvm::enumerate(y)) {
+          if (shape.bias)
+            value = k.addf(value, k.element(bias, e));
+          if (shape.activation != ActivationFunction::None)
+            value = emitActivation(k.b, k.loc, shape.activation, value);
+          if (shape.residual)
+            value = k.addf(value, k.element(others, e));
+        }
+        arguments.writer.write(row, column, y);
+      });
     }
-    arguments.writer.write(row, column, y);
-  };
-  ArrayRef<Value> rest = sums.sums;
-  for (Value row : sums.rows) {
-    k.ifThen(k.less(row, arguments.rows), [&] {
-      for (size_t group = 0; group < sums.columns.size(); ++group) {
-        ArrayRef<Value> values = rest.slice(group * neighbours, neighbours);
-        if (exact)
-          write(row, group, values);
-        else
-          k.ifThen(k.less(sums.columns[group], columns),
-                   [&] { write(row, group, values); });
-      }
-    });
-    rest = rest.drop_front(sums.columns.size() * neighbours);
   }
 }
 
@@ -189,12 +187,19 @@ DeviceKernel bertc::linearKernel(GpuBuilder &k, const DeviceLinearShape &shape,
   return k.kernel(linearName(shape, plan), plan.threads(), plan.sharedBytes(),
                   arguments.types, [&](ValueRange values) {
                     arguments.take(values);
-                    emitMmaLinear(k, shape, plan, arguments);
+                    if (plan.wgmma)
+                      emitWgmmaLinear(k, shape, plan, arguments);
+                    else
+                      emitMmaLinear(k, shape, plan, arguments);
                   });
 }
 
+std::pair<int64_t, int64_t> bertc::linearBoxRows(const DeviceLinearPlan &plan) {
+  return {plan.blockRows, plan.blockColumns / plan.cluster};
+}
+
 static int64_t rowBlocks(const DeviceLinearPlan &plan, int64_t rows) {
-  return llvm::divideCeil(rows, plan.blockRows);
+  return llvm::divideCeil(rows, plan.blockRows * plan.cluster) * plan.cluster;
 }
 static int64_t columnBlocks(const DeviceLinearShape &shape,
                             const DeviceLinearPlan &plan) {

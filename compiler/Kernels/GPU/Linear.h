@@ -53,14 +53,24 @@ struct DeviceLinearShape {
 /// With splits, blocks leave their sums in `partials` and the last one of a
 /// tile to arrive adds them in the order of the depth. It knows by `tickets`,
 /// i32, which are zero before the first launch and zero again after each.
+///
+/// With wgmma, x and weights are tensor maps of two dimensions: `depth` columns
+/// of 16 bits, and all rows of all planes, inputStride (depth) elements apart;
+/// boxes of 64 columns and linearBoxRows() rows, permuted in 128 bytes, zeros
+/// outside. x plane stride is a multiple of inputStride. Blocks share the tiles
+/// whatever the grid is, so that as many as run at a time are enough; its y is
+/// a multiple of plan.cluster.
 DeviceKernel linearKernel(GpuBuilder &k, const DeviceLinearShape &shape,
                           const DeviceLinearPlan &plan);
+
+/// Rows of a box of x and of the weights, for their tensor maps.
+std::pair<int64_t, int64_t> linearBoxRows(const DeviceLinearPlan &plan);
 
 struct DeviceGrid {
   int64_t x = 1, y = 1, z = 1;
 };
 /// x: blocks of columns, y: blocks of rows, z: splits. Only y depends on rows:
-/// ceil(rows / plan.blockRows).
+/// ceil(rows / plan.blockRows), rounded up to plan.cluster.
 DeviceGrid linearGrid(const DeviceLinearShape &shape,
                       const DeviceLinearPlan &plan, int64_t rows);
 

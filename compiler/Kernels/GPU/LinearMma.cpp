@@ -263,14 +263,19 @@ LinearSums MmaLinear::place(ValueRange sums) {
     result.columns.push_back(
         k.add(k.add(firstColumn, k.mul(k.rem(lane, 4), 4)), i * tileRows));
   for (int64_t i = 0; i < rowTiles; ++i)
-    for (int64_t half = 0; half < 2; ++half) {
+    for (int64_t half = 0; half < 2; ++half)
       result.rows.push_back(
           k.add(k.add(firstRow, k.div(lane, 4)), i * tileRows + half * 8));
-      for (int64_t j = 0; j < 2 * columnTiles; ++j)
-        for (int64_t e = 0; e < 2; ++e)
-          result.sums.push_back(
-              sums[(i * 2 * columnTiles + j) * sumsOfTile + half * 2 + e]);
-    }
+  SmallVector<Value> all(sums);
+  result.values = [this, all](size_t row, size_t column) {
+    SmallVector<Value> values;
+    for (size_t j = 0; j < 2; ++j)
+      for (size_t e = 0; e < 2; ++e) {
+        size_t tile = row / 2 * 2 * columnTiles + 2 * column + j;
+        values.push_back(all[tile * sumsOfTile + row % 2 * 2 + e]);
+      }
+    return values;
+  };
   return result;
 }
 

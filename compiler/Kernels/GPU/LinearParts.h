@@ -14,6 +14,7 @@
 #define BERTC_COMPILER_KERNELS_GPU_LINEARPARTS_H
 
 #include "compiler/Kernels/GPU/Linear.h"
+#include <functional>
 
 namespace bertc {
 
@@ -34,11 +35,12 @@ private:
 };
 
 /// Sums of one thread: for each of its rows the same `columns`, the first of
-/// four neighbours each; `sums` row by row.
+/// four neighbours each. `values` is called with all threads of the warp.
 struct LinearSums {
   llvm::SmallVector<mlir::Value> rows;
   llvm::SmallVector<mlir::Value> columns;
-  llvm::SmallVector<mlir::Value> sums;
+  std::function<llvm::SmallVector<mlir::Value>(size_t row, size_t column)>
+      values;
 };
 
 /// activation(sums + bias) + residual, to the outputs.
@@ -58,11 +60,22 @@ void emitSplitSum(GpuBuilder &k, const DeviceLinearShape &shape,
 void emitMmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,
                    const DeviceLinearPlan &plan, LinearArguments &arguments);
 
+/// The same with wgmma, of tensor maps.
+void emitWgmmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,
+                     const DeviceLinearPlan &plan, LinearArguments &arguments);
+
 /// Steps of blockDepth over the depth, and over all products of planes.
 int64_t linearDepthSteps(const DeviceLinearShape &shape,
                          const DeviceLinearPlan &plan);
 int64_t linearSteps(const DeviceLinearShape &shape,
                     const DeviceLinearPlan &plan);
+
+/// The planes that a step multiplies, and its place in the depth (i32).
+struct LinearPlanes {
+  mlir::Value x, weights, depth;
+};
+LinearPlanes emitLinearPlanes(GpuBuilder &k, const DeviceLinearShape &shape,
+                              const DeviceLinearPlan &plan, mlir::Value step);
 
 /// Where a step of all products of planes reads, in elements from the start of
 /// a row in plane 0 (i64), and its place in the depth (i32).

@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
   DeviceLinearShape shape;
   DeviceLinearPlan plan;
   int64_t heads = 0, headSize = 0;
-  int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0;
+  int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0, wgmma = 0;
   fields["depth"] = &shape.depth;
   fields["columns"] = &shape.columns;
   fields["planes"] = &shape.planes;
@@ -87,6 +87,8 @@ int main(int argc, char **argv) {
   fields["warp-columns"] = &plan.warpColumns;
   fields["stages"] = &plan.stages;
   fields["splits"] = &plan.splits;
+  fields["cluster"] = &plan.cluster;
+  fields["wgmma"] = &wgmma;
   llvm::StringRef emit = "ptx", target = "cuda:sm_80";
   for (int i = 1; i < argc; ++i) {
     auto [name, value] = llvm::StringRef(argv[i]).split('=');
@@ -104,6 +106,7 @@ int main(int argc, char **argv) {
   const DeviceTarget *row = findDeviceTarget(target);
   if (!row)
     return fail("unknown target " + target);
+  plan.wgmma = wgmma;
   shape.bias = bias;
   shape.residual = residual;
   shape.inputStride = shape.depth;
