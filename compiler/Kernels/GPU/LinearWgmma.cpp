@@ -259,13 +259,17 @@ void WgmmaLinear::consume() {
 
 void WgmmaLinear::emit() {
   prepare();
+  // Warp groups with few sums have enough of the registers they begin with.
+  bool moves = plan.blockColumns / 2 > plan.registers() / 2;
   Value isProducer = k.less(k.threadId(), k.index(warpGroup));
   k.ifThen(isProducer, [&] {
-    hopper.setRegisters(plan.producerRegisters(), /*more=*/false);
+    if (moves)
+      hopper.setRegisters(plan.producerRegisters(), /*more=*/false);
     k.ifThen(k.equal(k.threadId(), k.index(0)), [&] { produce(); });
   });
   k.ifThen(k.less(k.index(warpGroup - 1), k.threadId()), [&] {
-    hopper.setRegisters(plan.consumerRegisters(), /*more=*/true);
+    if (moves)
+      hopper.setRegisters(plan.consumerRegisters(), /*more=*/true);
     consume();
   });
   // Nobody leaves while others may still arrive at its barriers.
