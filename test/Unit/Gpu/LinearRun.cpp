@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "test/Unit/Gpu/LinearRun.h"
+#include "tools/gpu-emulator/TensorMap.h"
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -66,7 +67,7 @@ static std::vector<uint16_t> makePlanes(const std::vector<float> &from,
 //===----------------------------------------------------------------------===//
 
 int64_t test::planeStrideOf(int64_t rows, int64_t stride) {
-  return rows * stride + 64;
+  return (rows + 3) * stride;
 }
 
 static double activate(ActivationFunction activation, double v) {
@@ -227,22 +228,55 @@ struct Buffers {
   DeviceArray<float> partials;
   DeviceArray<int32_t> tickets;
 };
+/// One kernel argument; the largest are tensor maps.
+struct alignas(64) Argument {
+  char bytes[128] = {};
+};
 } // namespace
+
+/// Rows of `depth` elements of 16 bits for copies of 64 x boxRows, permuted as
+/// wgmma reads them.
+static emulator::TensorMap makeMap(const uint16_t *data, int64_t depth,
+                                   int64_t rows, int64_t stride,
+                                   int64_t boxRows) {
+  emulator::TensorMap map;
+  map.address = reinterpret_cast<uintptr_t>(data);
+  map.rank = 2;
+  map.elementBytes = 2;
+  map.sizes[0] = depth;
+  map.sizes[1] = rows;
+  map.strides[0] = stride * 2;
+  map.box[0] = 64;
+  map.box[1] = boxRows;
+  map.swizzle = emulator::Swizzle::Bytes128;
+  EXPECT_EQ(emulator::problemOf(map), "");
+  return map;
+}
 
 LinearResult LinearProgram::run(const LinearData &data) {
   LinearResult result;
   Buffers buffers(data, shape, plan);
   const int64_t outputPlane = planeStrideOf(data.rows, shape.outputStride);
-  std::vector<uint64_t> values;
+  std::vector<Argument> values;
   std::vector<uint32_t> sizes;
   auto pass = [&](auto value) {
-    values.push_back(0);
+    values.emplace_back();
     std::memcpy(&values.back(), &value, sizeof(value));
     sizes.push_back(sizeof(value));
   };
-  pass(buffers.x.data());
-  pass(planeStrideOf(data.rows, shape.inputStride));
-  pass(buffers.weights.data());
+  auto passOperand = [&](const uint16_t *rows, int64_t count, int64_t stride,
+                         int64_t boxRows) {
+    if (!plan.wgmma)
+      return pass(rows);
+    pass(makeMap(rows, shape.depth, count, stride, boxRows));
+    sizes.back() = sizeof(Argument);
+  };
+  const int64_t inputPlane = planeStrideOf(data.rows, shape.inputStride);
+  passOperand(buffers.x.data(), inputPlane * shape.planes / shape.inputStride,
+              shape.inputStride, linearBoxRows(plan).first);
+  pass(inputPlane);
+  passOperand(buffers.weights.data(), shape.columns * shape.planes, shape.depth,
+              linearBoxRows(plan).second);
   if (shape.bias)
     pass(buffers.bias.data());
   if (shape.residual)
@@ -259,10 +293,12 @@ LinearResult LinearProgram::run(const LinearData &data) {
   }
   pass(static_cast<int32_t>(data.rows));
   std::vector<void *> params;
-  for (uint64_t &value : values)
+  for (Argument &value : values)
     params.push_back(&value);
 
   DeviceGrid grid = linearGrid(shape, plan, data.rows);
+  if (rowBlocks)
+    grid.y = rowBlocks;
   const uint64_t blocks = grid.x * grid.y * grid.z;
   program->order = {};
   if (reversed)

@@ -50,6 +50,8 @@ public:
   LinearResult run(const LinearData &data);
   /// Blocks from the last to the first.
   bool reversed = false;
+  /// Blocks along the rows, if not as many as there are.
+  int64_t rowBlocks = 0;
 
 private:
   DeviceLinearShape shape;

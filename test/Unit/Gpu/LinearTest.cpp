@@ -160,4 +160,38 @@ TEST(DeviceLinear, SameBits) {
   }
 }
 
+DeviceLinearPlan makeWgmmaPlan(int64_t columns, int64_t groups,
+                               int64_t stages) {
+  DeviceLinearPlan plan = makePlan(64 * groups, columns, 64, groups, 1, stages);
+  plan.wgmma = true;
+  return plan;
+}
+
+TEST(DeviceLinear, WarpGroups) {
+  for (int64_t rows : {1, 130})
+    expectRight(makeShape(304, 80), makeWgmmaPlan(64, 2, 3), rows);
+  expectRight(makeShape(48, 80), makeWgmmaPlan(96, 2, 2), 127);
+  expectRight(makeShape(192, 272), makeWgmmaPlan(256, 2, 3), 129);
+  expectRight(makeShape(128, 192), makeWgmmaPlan(192, 3, 4), 200);
+  expectRight(makeShape(128, 80, 1, HalfType::F16), makeWgmmaPlan(64, 1, 2),
+              70);
+  for (int64_t planes : {2, 3}) {
+    DeviceLinearShape shape = makeShape(208, 80, planes);
+    shape.residual = true;
+    shape.activation = ActivationFunction::Gelu;
+    expectRight(shape, makeWgmmaPlan(64, 2, 3), 70);
+  }
+}
+
+// One block along the rows computes all of them.
+TEST(DeviceLinear, BlocksThatStay) {
+  DeviceLinearShape shape = makeShape(176, 144);
+  LinearData data(shape, 300);
+  LinearProgram program(shape, makeWgmmaPlan(64, 1, 3));
+  program.rowBlocks = 1;
+  LinearResult result = program.run(data);
+  EXPECT_CLEAN(result.report);
+  EXPECT_LE(worstError(result.f32, data.expected, data.scale), sumTolerance);
+}
+
 } // namespace
