@@ -8,8 +8,9 @@
 //
 // Faults that are seeded into a linear kernel at the nvvm level. Each must be
 // seen: by a report of the emulator, by bank conflicts or by the numbers. Not
-// here is what blocks that run one after another cannot show: fences of the
-// device, and the barrier before a ticket is drawn.
+// here is what blocks that run one after another cannot show, fences of the
+// device and the barrier before a ticket is drawn, and what products that are
+// done at once cannot: the waits for them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -222,13 +223,43 @@ std::vector<Mutant> mutants() {
   };
 }
 
-TEST(DeviceLinearMutants, AreSeen) {
+/// Of the program with wgmma.
+std::vector<Mutant> hopperMutants() {
+  using Wait = NVVM::MBarrierTryWaitParityOp;
+  using Expect = NVVM::MBarrierArriveExpectTxOp;
+  using Copy = NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp;
+  return {
+      {"copies do not wait for empty stages",
+       [](ModuleOp m) { return drop<Wait>(m, 0); }},
+      {"products do not wait for full stages",
+       [](ModuleOp m) { return drop<Wait>(m, 1); }},
+      {"too few bytes are announced",
+       [](ModuleOp m) { return addTo(find<Expect>(m, 0), 1, -64); }},
+      {"stages are not given back",
+       [](ModuleOp m) { return drop<NVVM::MBarrierArriveOp>(m, 0); }},
+      {"the weights of other columns",
+       [](ModuleOp m) {
+         auto copy = find<Copy>(m, 1);
+         return copy && addTo(copy, 3, 8);
+       }},
+      {"no barrier behind the first phase",
+       [](ModuleOp m) { return drop<NVVM::Barrier0Op>(m, 0); }},
+      {"a product less",
+       [](ModuleOp m) { return shortCut<NVVM::WgmmaMmaAsyncOp>(m, 0, 0); }},
+      {"sums are not exchanged",
+       [](ModuleOp m) { return shortCut<NVVM::ShflOp>(m, 0, 1); }},
+  };
+}
+
+void expectSeen(const std::vector<Mutant> &mutants,
+                const DeviceLinearPlan &usual) {
   // Tails in rows, columns and depth, and more steps than stages.
   DeviceLinearShape shape = makeShape(304, 80);
   LinearData data(shape, 70);
-  for (const Mutant &mutant : mutants()) {
+  for (const Mutant &mutant : mutants) {
     SCOPED_TRACE(mutant.name);
-    DeviceLinearPlan plan = makePlan(64, 64, 64, 2, 2, 3, mutant.splits);
+    DeviceLinearPlan plan = usual;
+    plan.splits = mutant.splits;
     bool changed = false;
     LinearProgram program(
         shape, plan, [&](ModuleOp module) { changed = mutant.change(module); });
@@ -238,13 +269,23 @@ TEST(DeviceLinearMutants, AreSeen) {
     bool tickets = llvm::any_of(result.tickets, [](int t) { return t != 0; });
     EXPECT_TRUE(!result.report.ok() || result.report.bankConflicts > 0 ||
                 wrong || tickets);
-    RecordProperty(mutant.name,
-                   !result.report.ok() ? result.report.errors.front()
-                   : result.report.bankConflicts > 0 ? "bank conflicts"
-                   : wrong                           ? "wrong numbers"
-                   : tickets                         ? "tickets"
-                                                     : "not seen");
+    testing::Test::RecordProperty(
+        mutant.name, !result.report.ok() ? result.report.errors.front()
+                     : result.report.bankConflicts > 0 ? "bank conflicts"
+                     : wrong                           ? "wrong numbers"
+                     : tickets                         ? "tickets"
+                                                       : "not seen");
   }
+}
+
+TEST(DeviceLinearMutants, AreSeen) {
+  expectSeen(mutants(), makePlan(64, 64, 64, 2, 2, 3));
+}
+
+TEST(DeviceLinearMutants, OfWarpGroupsAreSeen) {
+  DeviceLinearPlan plan = makePlan(64, 64, 64, 1, 1, 2);
+  plan.wgmma = true;
+  expectSeen(hopperMutants(), plan);
 }
 
 } // namespace
