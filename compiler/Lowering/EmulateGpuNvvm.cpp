@@ -301,6 +301,12 @@ static LogicalResult emulateTF32(GpuEmulation &e,
 // compute capability 9.0
 //===----------------------------------------------------------------------===//
 
+/// mbarriers are objects that threads change at will, once they are made.
+static Value mbarrierSite(GpuEmulation &e, Operation *op) {
+  return e.site(op, 8, 8,
+                {static_cast<uint32_t>(emulator::AccessKind::Atomic)});
+}
+
 static Value orOne(GpuEmulation &e, Value predicate) {
   if (!predicate)
     return e.constant(1);
@@ -316,14 +322,15 @@ static LogicalResult emulateArrive(GpuEmulation &e, Operation *op,
                .attachNote()
            << "help: wait for the parity of its phase";
   e.call("mbarrier_arrive",
-         {e.thread, e.site(op, 8, 8), address, count ? count : e.constant(1),
+         {e.thread, mbarrierSite(e, op), address, count ? count : e.constant(1),
           orZero(e, bytes), orOne(e, predicate)});
   op->erase();
   return success();
 }
 
-static LogicalResult emulateTensorCopy(
-    GpuEmulation &e, NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp op) {
+static LogicalResult
+emulateTensorCopy(GpuEmulation &e,
+                  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp op) {
   if (op.getMode() != NVVM::TMALoadMode::TILE || op.getMulticastMask() ||
       !op.getIm2colOffsets().empty())
     return op.emitError("only copies of tiles to one block are emulated");
@@ -332,7 +339,8 @@ static LogicalResult emulateTensorCopy(
                                  op.getMbar()};
   llvm::append_range(operands, op.getCoordinates());
   Value site = e.site(op, 0, 1,
-                      {static_cast<uint32_t>(op.getCoordinates().size())});
+                      {static_cast<uint32_t>(emulator::AccessKind::Atomic),
+                       static_cast<uint32_t>(op.getCoordinates().size())});
   e.replaceWithWords(op, "copy_tensor", site, operands);
   return success();
 }
@@ -340,8 +348,8 @@ static LogicalResult emulateTensorCopy(
 static LogicalResult emulateGroupMultiply(GpuEmulation &e,
                                           NVVM::WgmmaMmaAsyncOp op) {
   const NVVM::WGMMATypes type = op.getTypeA();
-  const bool isHalf = type == NVVM::WGMMATypes::bf16 ||
-                      type == NVVM::WGMMATypes::f16;
+  const bool isHalf =
+      type == NVVM::WGMMATypes::bf16 || type == NVVM::WGMMATypes::f16;
   if (!isHalf || op.getTypeB() != type ||
       op.getTypeD() != NVVM::WGMMATypes::f32 || op.getShape().getK() != 16 ||
       op.getLayoutA() != NVVM::MMALayout::row ||
@@ -355,13 +363,12 @@ static LogicalResult emulateGroupMultiply(GpuEmulation &e,
         LLVM::ExtractValueOp::create(e.b, e.loc, op.getInouts(), i));
   const bool negates = (op.getScaleA() == NVVM::WGMMAScaleIn::neg) !=
                        (op.getScaleB() == NVVM::WGMMAScaleIn::neg);
-  Value site = e.site(
-      op, 0, 1,
-      {static_cast<uint32_t>(op.getShape().getN()),
-       static_cast<uint32_t>(type == NVVM::WGMMATypes::bf16
-                                 ? emulator::MatrixType::BF16
-                                 : emulator::MatrixType::F16),
-       op.getScaleD() == NVVM::WGMMAScaleOut::one, negates});
+  Value site = e.site(op, 0, 1,
+                      {static_cast<uint32_t>(op.getShape().getN()),
+                       static_cast<uint32_t>(type == NVVM::WGMMATypes::bf16
+                                                 ? emulator::MatrixType::BF16
+                                                 : emulator::MatrixType::F16),
+                       op.getScaleD() == NVVM::WGMMAScaleOut::one, negates});
   e.replaceWithWords(op, "group_multiply", site, operands);
   return success();
 }
@@ -374,13 +381,13 @@ static std::optional<LogicalResult> emulateHopper(GpuEmulation &e,
   return llvm::TypeSwitch<Operation *, Result>(op)
       .Case([&](NVVM::MBarrierInitOp init) {
         e.call("mbarrier_init",
-               {e.thread, e.site(op, 8, 8), init.getAddr(), init.getCount(),
+               {e.thread, mbarrierSite(e, op), init.getAddr(), init.getCount(),
                 orOne(e, init.getPredicate())});
         op->erase();
         return success();
       })
       .Case([&](NVVM::MBarrierExpectTxOp expect) {
-        e.call("mbarrier_expect", {e.thread, e.site(op, 8, 8),
+        e.call("mbarrier_expect", {e.thread, mbarrierSite(e, op),
                                    expect.getAddr(), expect.getTxcount()});
         op->erase();
         return success();
@@ -394,8 +401,8 @@ static std::optional<LogicalResult> emulateHopper(GpuEmulation &e,
                              arrive.getPredicate());
       })
       .Case([&](NVVM::MBarrierTryWaitParityOp wait) {
-        e.call("mbarrier_wait",
-               {e.thread, e.site(op, 8, 8), wait.getAddr(), wait.getPhase()});
+        e.call("mbarrier_wait", {e.thread, mbarrierSite(e, op), wait.getAddr(),
+                                 wait.getPhase()});
         op->erase();
         return success();
       })
@@ -410,8 +417,7 @@ static std::optional<LogicalResult> emulateHopper(GpuEmulation &e,
         return success();
       })
       .Case([&](NVVM::WgmmaWaitGroupSyncOp wait) {
-        Value site =
-            e.site(op, 0, 1, {static_cast<uint32_t>(wait.getGroup())});
+        Value site = e.site(op, 0, 1, {static_cast<uint32_t>(wait.getGroup())});
         e.replaceWithWords(op, "group_wait", site, {});
         return success();
       })

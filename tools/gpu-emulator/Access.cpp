@@ -111,6 +111,9 @@ void Block::reportFault(Thread &thread, const Site &site,
                         uint32_t size, AccessKind kind) {
   using Fault = SharedMemory::Fault;
   const std::string bytes = bytesAt(size, offset);
+  const std::string who = result.other.thread == count
+                              ? "a copy of a box"
+                              : "thread " + std::to_string(result.other.thread);
   switch (result.fault) {
   case Fault::None:
     return;
@@ -126,7 +129,7 @@ void Block::reportFault(Thread &thread, const Site &site,
   case Fault::Race:
     return error(thread, site,
                  "race in shared memory, " + std::string(verb(kind)) + bytes +
-                     ", which thread " + std::to_string(result.other.thread) +
+                     ", which " + who +
                      (result.otherIsWrite ? " wrote" : " read") +
                      " without a barrier between",
                  shared.sites[result.other.site]);

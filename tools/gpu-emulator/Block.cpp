@@ -65,7 +65,7 @@ void Block::threadMain(void *argument) {
 
 bool Block::run(uint32_t x, uint32_t y, uint32_t z) {
   shared.reset(threads[0].registers[SharedBytes]);
-  clocks.reset(count);
+  clocks.reset(count + 1); // one more for the engine that copies boxes
   for (std::vector<Meeting *> &list : meetings) {
     spare.insert(spare.end(), list.begin(), list.end());
     list.clear();

@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // mbarriers and copies of whole boxes (TMA). A copy's bytes arrive when the
-// phase of its mbarrier completes, and only who waited for that phase is
-// ordered after it.
+// first thread has waited for the phase of its mbarrier, and only who waited
+// for that phase is ordered after it, the thread that began the copy like
+// others.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/gpu-emulator/Block.h"
@@ -17,6 +18,7 @@
 #include "tools/gpu-emulator/TensorMap.h"
 #include "tools/gpu-emulator/Text.h"
 #include <cstring>
+#include <iterator>
 
 using namespace bertc::emulator;
 
@@ -61,7 +63,15 @@ static Mbarrier &mbarrierAt(Thread &thread, Site &site, void *address) {
       return "no mbarrier, " + bytesAt(8, block.shared.offsetOf(address)) +
              " of shared memory";
     });
-  // Not ordered with the one that made it: a race.
+  const Stamp &made = found->second.made;
+  if (!block.clocks.isBefore(made, thread.index))
+    block.error(thread, site,
+                "race in shared memory, uses the mbarrier at offset " +
+                    std::to_string(found->first) + ", which thread " +
+                    std::to_string(made.thread) +
+                    " made without a barrier between",
+                block.shared.sites[made.site]);
+  // Like other objects, it must not be read or written by plain accesses.
   block.accessShared(thread, site, address, 8, AccessKind::Atomic,
                      /*counts=*/false);
   return found->second;
@@ -72,9 +82,8 @@ static void completeIfDone(Block &block, Mbarrier &barrier) {
     return;
   ++barrier.phase;
   barrier.pending = barrier.expected;
-  for (const BulkCopy &copy : barrier.copies)
-    block.shared.land(block.clocks, copy.stamp, copy.offset, copy.data.data(),
-                      static_cast<uint32_t>(copy.data.size()));
+  std::move(barrier.copies.begin(), barrier.copies.end(),
+            std::back_inserter(barrier.arrived));
   barrier.copies.clear();
   barrier.complete.resize(barrier.arriving.size());
   for (size_t i = 0; i < barrier.arriving.size(); ++i)
@@ -100,6 +109,7 @@ void bertc_gpu_emulator_mbarrier_init(Thread *thread, Site *site, void *address,
   Mbarrier &barrier = block.mbarriers[block.shared.offsetOf(address)];
   barrier = Mbarrier();
   barrier.expected = barrier.pending = count;
+  barrier.made = block.stamp(*thread, *site);
 }
 
 void bertc_gpu_emulator_mbarrier_expect(Thread *thread, Site *site,
@@ -133,6 +143,15 @@ void bertc_gpu_emulator_mbarrier_wait(Thread *thread, Site *site, void *address,
     barrier.waiting.push_back(thread->index);
     block.wait(*thread, *site);
   }
+  for (const BulkCopy &copy : barrier.arrived) {
+    const uint32_t engine = block.threadCount();
+    const Stamp now = {block.clocks.now(engine), static_cast<uint16_t>(engine),
+                       copy.site};
+    block.shared.land(block.clocks, now, copy.offset, copy.data.data(),
+                      static_cast<uint32_t>(copy.data.size()));
+    block.clocks.release(engine, barrier.complete);
+  }
+  barrier.arrived.clear();
   block.clocks.acquire(thread->index, barrier.complete);
 }
 
@@ -194,7 +213,7 @@ void bertc_gpu_emulator_copy_tensor(Thread *thread, Site *site,
                                     const uint32_t *in, uint32_t *) {
   Block &block = *thread->block;
   CopyOperands operands = {};
-  const uint32_t rank = site->parameters[0];
+  const uint32_t rank = site->parameters[1];
   memcpy(&operands, in, offsetof(CopyOperands, coordinates) + rank * 4);
   if (!operands.predicate)
     return;
@@ -228,9 +247,7 @@ void bertc_gpu_emulator_copy_tensor(Thread *thread, Site *site,
       block.shared.begin(block.clocks, stamp, offset, bytes);
   if (result.fault != SharedMemory::Fault::None)
     block.reportFault(*thread, *site, result, offset, bytes, AccessKind::Store);
-  barrier.copies.push_back({stamp, offset, block.scratch});
+  barrier.copies.push_back({stamp.site, offset, block.scratch});
   barrier.bytes -= bytes;
-  // Who waits sees what the copy wrote, but not what this thread does later.
-  block.clocks.release(thread->index, barrier.arriving);
   completeIfDone(block, barrier);
 }

@@ -17,7 +17,8 @@
 //   reduce                 ReduceKind
 //   load_matrix            matrices, whether transposed
 //   store_matrix           matrices, whether transposed
-//   copy_tensor            dimensions
+//   mbarrier_*             AccessKind
+//   copy_tensor            AccessKind, dimensions
 //   group_multiply         n, MatrixType, whether c is added, whether negated
 //   group_wait             groups that may be on their way
 //   multiply               m, n, k, MatrixType of a, MatrixType of b

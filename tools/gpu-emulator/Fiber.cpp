@@ -26,8 +26,14 @@
 #endif
 #ifdef BERTC_ASAN
 #include <pthread.h>
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
+// Of AddressSanitizer, as its headers declare them.
+extern "C" {
+void __sanitizer_start_switch_fiber(void **fakeStack, const void *bottom,
+                                    size_t size);
+void __sanitizer_finish_switch_fiber(void *fakeStack, const void **bottom,
+                                     size_t *size);
+void __asan_unpoison_memory_region(const volatile void *start, size_t size);
+}
 #endif
 
 using namespace bertc::emulator;

@@ -18,21 +18,23 @@
 
 namespace bertc::emulator {
 
-/// Bytes that arrive in shared memory when a phase is complete.
+/// Bytes on their way to shared memory.
 struct BulkCopy {
-  Stamp stamp; ///< Who began it.
+  uint16_t site = 0; ///< Where it was begun.
   uint32_t offset = 0;
   std::vector<char> data;
 };
 
 struct Mbarrier {
+  Stamp made;
   uint32_t expected = 0, pending = 0; ///< Arrivals.
   int64_t bytes = 0;                  ///< Still to come in this phase.
   uint32_t phase = 0;                 ///< That is under way.
   Clocks::Row arriving;               ///< Seen by who arrived in this phase.
   Clocks::Row complete;               ///< And in those before.
   std::vector<uint32_t> waiting;      ///< Threads.
-  std::vector<BulkCopy> copies;
+  std::vector<BulkCopy> copies;       ///< That belong to this phase,
+  std::vector<BulkCopy> arrived;      ///< and to those before: nobody waited.
 
   bool isComplete() const { return pending == 0 && bytes == 0; }
   /// Whether the phase of this parity has been completed.

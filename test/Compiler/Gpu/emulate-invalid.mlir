@@ -222,3 +222,41 @@ gpu.module @kernels {
   }
 }
 }
+
+// -----
+
+module {
+gpu.module @kernels {
+  llvm.func @state(%bar: !llvm.ptr<3>) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 32, 1, 1>} {
+    // expected-error@+2 {{the state of an mbarrier is not emulated}}
+    // expected-note@+1 {{help: wait for the parity of its phase}}
+    %0 = nvvm.mbarrier.arrive %bar : !llvm.ptr<3> -> i64
+    %1 = llvm.trunc %0 : i64 to i32
+    llvm.return
+  }
+}
+}
+
+// -----
+
+module {
+gpu.module @kernels {
+  llvm.func @multicast(%bar: !llvm.ptr<3>, %map: !llvm.ptr, %to: !llvm.ptr<7>, %x: i32, %mask: i16) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 32, 1, 1>} {
+    // expected-error@+1 {{only copies of tiles to one block are emulated}}
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %to, %map, %bar, box[%x, %x] multicast_mask = %mask : !llvm.ptr<7>, !llvm.ptr
+    llvm.return
+  }
+}
+}
+
+// -----
+
+module {
+gpu.module @kernels {
+  llvm.func @transposed(%a: i64, %c: !llvm.struct<(f32, f32, f32, f32)>) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>} {
+    // expected-error@+1 {{expected m64nNk16 of f16 or bf16 to f32, with k contiguous in both operands}}
+    %0 = nvvm.wgmma.mma_async %a, %a, %c, <m = 64, n = 8, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <col>], B[<bf16>, <one>, <col>] : !llvm.struct<(f32, f32, f32, f32)> -> !llvm.struct<(f32, f32, f32, f32)>
+    llvm.return
+  }
+}
+}

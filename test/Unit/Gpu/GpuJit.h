@@ -97,8 +97,8 @@ public:
 
   bool isValid() const { return kernels.count > 0; }
 
-  /// Arguments are pointers, numbers and DeviceArrays; integers of 32 and 64
-  /// bits and floats must have the kernel's types.
+  /// Arguments are pointers, numbers, structures and DeviceArrays; integers of
+  /// 32 and 64 bits and floats must have the kernel's types.
   template <typename... Arguments>
   emulator::Report launch(const std::string &kernel, Grid grid,
                           uint32_t sharedBytes, Arguments &&...arguments) {
@@ -128,8 +128,8 @@ private:
     return array.data();
   }
   template <typename T>
-  static std::enable_if_t<std::is_arithmetic_v<T> || std::is_pointer_v<T>, T>
-  argument(T value) {
+  static std::enable_if_t<std::is_trivially_copyable_v<T>, T>
+  argument(const T &value) {
     return value;
   }
   void compile(mlir::ModuleOp module, const Change &change);

@@ -70,7 +70,10 @@ static bool shiftIndex(Operation *op, bool does) {
     return false;
   }
   auto add = dyn_cast<LLVM::AddOp>(op);
-  if (!add || !add.getType().isInteger(32))
+  // What is only compared is a bound, which often has room.
+  if (!add || !add.getType().isInteger(32) ||
+      llvm::all_of(add->getUsers(),
+                   [](Operation *user) { return isa<LLVM::ICmpOp>(user); }))
     return false;
   auto constant = add.getRhs().getDefiningOp<LLVM::ConstantOp>();
   if (!constant)
@@ -78,10 +81,10 @@ static bool shiftIndex(Operation *op, bool does) {
   if (does) {
     OpBuilder b(op);
     const int64_t value = cast<IntegerAttr>(constant.getValue()).getInt();
-    add.setOperand(1, LLVM::ConstantOp::create(
-                          b, op->getLoc(), add.getType(),
-                          b.getI32IntegerAttr(
-                              static_cast<int32_t>(value + 1))));
+    add.setOperand(1,
+                   LLVM::ConstantOp::create(
+                       b, op->getLoc(), add.getType(),
+                       b.getI32IntegerAttr(static_cast<int32_t>(value + 1))));
   }
   return true;
 }

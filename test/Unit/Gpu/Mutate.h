@@ -37,7 +37,7 @@ enum class Fault {
 struct Mutation {
   Fault fault = Fault::DropBarrier;
   unsigned n = 0; ///< The n-th op in the module that can have it, from 0.
-  std::string op;  ///< Its text, for messages.
+  std::string op; ///< Its text, for messages.
   std::string text() const;
 };
 

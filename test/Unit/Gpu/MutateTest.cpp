@@ -22,10 +22,10 @@ using namespace bertc::test;
 
 namespace {
 
-/// 40 rows (a tail of a block of 32), 48 columns, a depth of 80 (a tail of a
-/// block of 32 and more stages than there are), bias.
+/// 40 rows (a tail of a block of 32), 48 columns, a depth of 176 (a tail
+/// of a block of 32, and more blocks than stages), bias.
 struct LinearCase {
-  static constexpr int64_t rows = 40, columns = 48, depth = 80;
+  static constexpr int64_t rows = 40, columns = 48, depth = 176;
 
   LinearCase()
       : x(rows * depth), weights(columns * depth), bias(columns),
