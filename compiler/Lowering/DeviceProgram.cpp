@@ -234,23 +234,28 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
     fixed.push_back(residual->address);
   appendOutputs(y, fixed);
 
+  // The plan of the most rows has no splits, so what the others need is fixed.
+  DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
+  int64_t partials = 0, tickets = 0; // bytes
+  for (auto [plan, next] : llvm::zip(plans, llvm::drop_begin(plans))) {
+    int64_t most = next.first - 1;
+    partials = std::max(partials, linearPartialBytes(shape, plan.second, most));
+    tickets = std::max(tickets, linearTickets(shape, plan.second, most) * 4);
+  }
+  auto place = [&](int64_t which, int64_t bytes) {
+    int64_t slot = reserved(op, number + which, Extent::Fixed, (bytes + 3) / 4);
+    return frame->address(
+        frame->workspace,
+        workspace.offset(*k, frame->tokens, frame->sequences, slot));
+  };
+
   Value rows = rowsOf(y);
   bool perToken = y.extent == Extent::PerToken;
-  auto launch = [&](const DeviceLinearPlan &plan, int64_t most) {
+  auto launch = [&](const DeviceLinearPlan &plan, int64_t) {
     DeviceKernel kernel = linearKernel(*device, shape, plan);
     Values arguments = fixed;
-    if (plan.splits > 1) {
-      // The plans of many rows have no splits, so the sizes are fixed ones.
-      auto place = [&](int64_t which, int64_t bytes) {
-        int64_t slot =
-            reserved(op, number + which, Extent::Fixed, (bytes + 3) / 4);
-        return frame->address(
-            frame->workspace,
-            workspace.offset(*k, frame->tokens, frame->sequences, slot));
-      };
-      arguments.push_back(place(0, linearPartialBytes(shape, plan, most)));
-      arguments.push_back(place(1, linearTickets(shape, plan, most) * 4));
-    }
+    if (plan.splits > 1)
+      arguments.append({place(0, partials), place(1, tickets)});
     arguments.push_back(frame->toInt(rows));
     DeviceGrid grid = linearGrid(shape, plan, 1);
     frame->launch(
@@ -261,8 +266,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
     work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0};
   };
 
-  chooseByRows<DeviceLinearPlan>(*k, planDeviceLinear(target, shape.facts()),
-                                 rows, launch);
+  chooseByRows<DeviceLinearPlan>(*k, plans, rows, launch);
 }
 
 void DeviceProgram::normalize(Value from, Value to, double epsilon,

@@ -59,6 +59,14 @@ def bertc(*arguments, code=OK, stdin=None, env=None, timeout=300):
     return done
 
 
+def tool(name, *arguments):
+    """Run another program of the build, which must succeed."""
+    done = subprocess.run([str(BUILD / "bin" / name), *map(str, arguments)],
+                          capture_output=True, timeout=300)
+    if done.returncode:
+        raise AssertionError(f"{name}: {done.stderr.decode()[-4000:]}")
+
+
 @functools.lru_cache(None)
 def minilm():
     """The folder of the real all-MiniLM-L6-v2."""

@@ -22,8 +22,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ["tokenizer", "accuracy", "invariance", "artefact", "bad-model",
-         "bad-input", "c-example", "emulated", "gradients", "training",
-         "finetune",
+         "bad-input", "c-example", "emulated", "devices", "gradients",
+         "training", "finetune",
          "benchmarks"]
 
 

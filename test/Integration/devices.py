@@ -1,0 +1,182 @@
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+"""Models on a GPU, which the emulator and the stand-in for the CUDA driver are:
+whole programs against stored values and against the processor's."""
+import functools
+import json
+import unittest
+
+import numpy as np
+
+import harness
+from accuracy import COSINE, compare
+
+# A sum of tensor cores is rounded otherwise than a processor's.
+PRECISIONS = ("bf16", "f32-fast", "f32")
+LEAST = {**COSINE, "f32": 0.9999999}
+
+
+@functools.lru_cache(None)
+def compiled(name, precision, target="cuda:sm_80", outputs=None):
+    """A library for a GPU, and the environment in which it runs."""
+    folder = harness.model(name)
+    outputs = outputs or harness.OUTPUTS + (
+        ",pooler_output" if harness.has_pooler(name) else "")
+    stem = f"{name}-{precision}-{target.replace(':', '-')}"
+    library, kernels, emulated = (harness.WORK / (stem + suffix) for suffix in
+                                  (".so", ".mlir", ".emulated.so"))
+    options = [f"--target={target}", f"--precision={precision}",
+               f"--outputs={outputs}"]
+    harness.bertc("compile", folder, "-o", library, *options)
+    harness.bertc("compile", folder, "-o", kernels, "--emit=llvm", *options)
+    harness.tool("bertc-gpu-emulate", kernels, "-o", emulated)
+    return library, {
+        "LD_LIBRARY_PATH": str(harness.BUILD / "lib" / "stand-in-driver"),
+        "BERTC_GPU_EMULATED": str(emulated),
+        "BERTC_EMULATED_GPU": target.split(":")[1].rstrip("a"),
+        "BERTC_DEVICE": "cuda:0"}
+
+
+class Outputs(unittest.TestCase):
+    """Every stored value of some models: padded heads, odd widths, ragged and
+    full batches, each activation."""
+
+    def check(self, name, kind, precision, target="cuda:sm_80"):
+        library, environment = compiled(name, precision, target)
+        file = f"{name}.{kind}.safetensors"
+        want, _ = harness.golden(file)
+        inputs = {k: want[k] for k in ("input_ids", "attention_mask",
+                                       "token_type_ids")}
+        got = harness.run(library, inputs, environment)
+        worst, rms = compare(self, got, file, precision, target)
+        print(f"max {worst:.1e}, relative RMS {rms:.1e}", end=" ... ")
+
+
+def add(name, kind, precision, target="cuda:sm_80"):
+    label = f"test_{name}_{kind}_{precision}_{target.split(':')[1]}"
+    setattr(Outputs, label.replace("-", "_"),
+            lambda self: self.check(name, kind, precision, target))
+
+
+for each in PRECISIONS:
+    for model in ("head17-odd", "head20-silu", "head32-gelu-new",
+                  "head128-tanh"):
+        add(model, "ragged", each)
+add("head24-relu", "full", "f32")
+add("head64-gelu-pytorch-tanh", "ragged", "f32")
+add("head17-odd", "ragged", "f32", "cuda:sm_90a")
+add("head32-gelu-new", "ragged", "bf16", "cuda:sm_90a")
+
+
+class MiniLM(unittest.TestCase):
+    """The real model, text to embedding, against sentence-transformers."""
+
+    TEXTS = 12  # of all; the emulator takes a second for some of them
+
+    @classmethod
+    def setUpClass(cls):
+        want, _ = harness.golden("minilm.safetensors")
+        texts = json.loads((harness.GOLDEN / "minilm-texts.json").read_text())
+        picked = [i for i, text in enumerate(texts)
+                  if text and len(text) < 120][: cls.TEXTS]
+        cls.texts = [texts[i] for i in picked]
+        cls.want = want["embeddings"][picked].astype(np.float64)
+
+    def check(self, precision):
+        library, environment = compiled("minilm", precision,
+                                        outputs="sentence_embedding")
+        done = harness.bertc("embed", library, "--", *self.texts,
+                             env=environment)
+        got = np.array([json.loads(l) for l in done.stdout.splitlines()])
+        self.assertEqual(got.shape, self.want.shape)
+        cosine = (got * self.want).sum(1) / (
+            np.linalg.norm(got, axis=1) * np.linalg.norm(self.want, axis=1))
+        print(f"cosine at least {cosine.min():.9f}", end=" ... ")
+        self.assertGreaterEqual(cosine.min(), LEAST[precision])
+
+    def test_bf16(self):
+        self.check("bf16")
+
+    def test_f32_fast(self):
+        self.check("f32-fast")
+
+    def test_f32(self):
+        self.check("f32")
+
+
+class BothInOneLibrary(unittest.TestCase):
+    """One library for the processor and a GPU; the caller chooses."""
+
+    def test_environment_chooses(self):
+        name = "head16-gelu"
+        folder = harness.model(name)
+        library = harness.WORK / "both.so"
+        variant = harness.cpu_variants()[0]
+        harness.bertc("compile", folder, "-o", library,
+                      f"--target={variant},cuda:sm_80",
+                      "--outputs=last_hidden_state")
+        _, environment = compiled(name, "f32", outputs="last_hidden_state")
+        want, _ = harness.golden(f"{name}.ragged.safetensors")
+        inputs = {k: want[k] for k in ("input_ids", "attention_mask",
+                                       "token_type_ids")}
+        results = {}
+        for device in ("cpu", "cuda:0"):
+            results[device] = harness.run(
+                library, inputs, {**environment, "BERTC_DEVICE": device})[
+                    "last_hidden_state"]
+            self.assertLessEqual(
+                harness.relative_rms(results[device],
+                                     want["last_hidden_state"]), 1e-6)
+        # Both are right, and it was not the same code.
+        self.assertFalse(np.array_equal(*results.values()))
+
+
+class Refused(unittest.TestCase):
+    def refuse(self, *options, words):
+        done = harness.bertc("compile", harness.model("head16-gelu"), "-o",
+                             harness.WORK / "refused.so", *options,
+                             code=harness.USAGE)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertFalse((harness.WORK / "refused.so").exists())
+
+    def test_precision(self):
+        self.refuse("--target=cuda:sm_80", "--precision=int8",
+                    words=["--precision=int8", "cuda:sm_80", "f32-fast"])
+
+    def test_training(self):
+        self.refuse("--target=cuda:sm_80", "--train", "--head=classify:2",
+                    words=["--train", "cuda:sm_80"])
+
+    def test_unknown_gpu(self):
+        self.refuse("--target=cuda:sm_70",
+                    words=["cuda:sm_70", "cuda:sm_80", "cuda:sm_90a"])
+
+    def test_stage(self):
+        self.refuse("--target=cuda:sm_80", "--emit=asm",
+                    words=["--emit", "cuda:sm_80", "ptx"])
+
+    def test_ptx_without_gpu(self):
+        self.refuse("--emit=ptx", words=["--emit=ptx", "cuda:sm_80"])
+
+    def test_no_driver(self):
+        library, environment = compiled("head16-gelu", "f32",
+                                        outputs="last_hidden_state")
+        want, _ = harness.golden("head16-gelu.ragged.safetensors")
+        source = harness.WORK / "device-in.safetensors"
+        harness.save_file({"input_ids": want["input_ids"]}, source)
+        done = harness.bertc("run", library, "--inputs", source, "--outputs",
+                             harness.WORK / "device-out.safetensors",
+                             env={**environment, "LD_LIBRARY_PATH": "",
+                                  "BERTC_EMULATED_GPU": "none"},
+                             code=harness.NO_DEVICE)
+        self.assertIn("CUDA driver", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
