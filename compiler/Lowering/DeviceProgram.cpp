@@ -192,18 +192,15 @@ static Grouping shareOf(const Grouping &columns, int64_t sources) {
   return {columns.count / sources, columns.size, columns.stride};
 }
 
-/// Runs `launch` of the plan for `rows`, each in a branch of its own, with the
-/// most rows that it is for: 0 if there is no limit.
+/// Runs `launch` of the plan for `rows`, each in a branch of its own.
 template <typename Plan>
-static void
-chooseByRows(KernelBuilder &k, ArrayRef<std::pair<int64_t, Plan>> plans,
-             Value rows,
-             llvm::function_ref<void(const Plan &, int64_t)> launch) {
+static void chooseByRows(KernelBuilder &k,
+                         ArrayRef<std::pair<int64_t, Plan>> plans, Value rows,
+                         llvm::function_ref<void(const Plan &)> launch) {
   if (plans.size() == 1)
-    return launch(plans[0].second, 0);
-  int64_t next = plans[1].first;
+    return launch(plans[0].second);
   k.ifThen(
-      k.less(rows, k.index(next)), [&] { launch(plans[0].second, next - 1); },
+      k.less(rows, k.index(plans[1].first)), [&] { launch(plans[0].second); },
       [&] { chooseByRows(k, plans.drop_front(), rows, launch); });
 }
 
@@ -251,7 +248,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
 
   Value rows = rowsOf(y);
   bool perToken = y.extent == Extent::PerToken;
-  auto launch = [&](const DeviceLinearPlan &plan, int64_t) {
+  auto launch = [&](const DeviceLinearPlan &plan) {
     DeviceKernel kernel = linearKernel(*device, shape, plan);
     Values arguments = fixed;
     if (plan.splits > 1)
@@ -415,7 +412,7 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   shape.scale = op.getScale().convertToDouble();
   shape.outputs = formsOf(out);
   shape.outputStride = out.stride;
-  auto launch = [&](const DeviceAttentionPlan &plan, int64_t) {
+  auto launch = [&](const DeviceAttentionPlan &plan) {
     DeviceKernel kernel = attentionKernel(*device, shape, plan);
     Values arguments = {planesOf(in), planeStride(in), frame->offsets};
     appendOutputs(out, arguments);
