@@ -204,8 +204,10 @@ Meeting *Block::meet(Thread &thread, const Site &site, uint32_t mask,
         !(candidate->arrived & lane))
       meeting = candidate;
   if (!meeting) {
-    if (spare.empty())
-      spare.push_back(new Meeting);
+    if (spare.empty()) {
+      made.push_back(std::make_unique<Meeting>());
+      spare.push_back(made.back().get());
+    }
     meeting = spare.back();
     spare.pop_back();
     *meeting = Meeting();

@@ -148,7 +148,8 @@ private:
   std::vector<Thread> threads;
   std::vector<std::vector<Meeting *>> meetings; ///< Of each warp.
   std::vector<Meeting *> spare;
-  std::vector<GroupMeeting> groupMeetings; ///< One of each warp group.
+  std::vector<std::unique_ptr<Meeting>> made; ///< All there are.
+  std::vector<GroupMeeting> groupMeetings;    ///< One of each warp group.
   Barrier barriers[16];
   /// Threads that can go on, first come first served.
   std::vector<Thread *> ready;
