@@ -14,6 +14,8 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "test/Unit/Gpu/AttentionCase.h"
+#include "test/Unit/Gpu/Mutate.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace bertc;
 using namespace bertc::test;
@@ -186,4 +188,25 @@ TEST_F(GpuAttentionMutants, WritesBehindTheSequence) {
   };
   for (n = 0; n < 2; ++n)
     expectFound(change);
+}
+
+// Everything that can be seeded into a small kernel. Of 16 keys, the last step
+// has 4, 11 or 12, so that each column of a lane is the first that is masked.
+TEST_F(GpuAttentionMutants, SeededFaults) {
+  AttentionCase small(1, 16, {20, 27, 44});
+  small.plan = {/*rows=*/16, /*keys=*/16, /*warps=*/1, /*stages=*/2};
+  std::vector<Mutation> all;
+  ASSERT_TRUE(runAttention(small, [&](ModuleOp module) {
+                all = listMutations(module);
+              }).isGood(small));
+  EXPECT_GE(all.size(), 20u);
+  std::vector<std::string> missed;
+  for (const Mutation &one : all) {
+    AttentionResult result =
+        runAttention(small, [&](ModuleOp module) { mutate(module, one); });
+    if (result.isGood(small))
+      missed.push_back(one.text());
+  }
+  // One is no fault: full steps may be masked, too.
+  EXPECT_LE(missed.size(), 1u) << llvm::join(missed, "\n");
 }
