@@ -229,6 +229,7 @@ candidates(const DeviceTarget &target, const DeviceLinearFacts &facts,
       for (int64_t splits : splitCounts) {
         plan.splits = splits;
         if (splits <= (wgmma ? 1 : steps) &&
+            plan.sharedBytes() <= target.blockSharedBytes &&
             deviceLinearOccupancy(gpu, plan) > 0)
           result.push_back(plan);
       }

@@ -47,6 +47,7 @@ struct DeviceTarget {
   int capability;            // 80, 90
   bool exact;                // runs on this capability only (sm_90a)
   bool wgmma;                // has wgmma and TMA
+  int64_t blockSharedBytes;  // that a block has on every GPU of the target
   const GpuModel *planned;   // the GPU whose sizes the plans are for
 };
 
