@@ -388,7 +388,8 @@ static llvm::Error checkWeight(const PackedWeight &weight) {
   };
   bool derived = weight.derived != Derived::None;
   if (weight.sources.empty() || weight.layers < 1 || weight.rows < 1 ||
-      bad(weight.columns) || ((panels || planes || derived) && bad(weight.depth)))
+      bad(weight.columns) ||
+      ((panels || planes || derived) && bad(weight.depth)))
     return wrongLayout(weight, "expected positive sizes");
   if (planes && (weight.element != Element::BF16 || weight.planes < 1))
     return wrongLayout(weight, "expected planes of bfloat16");

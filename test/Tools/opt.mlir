@@ -11,4 +11,4 @@
 
 // Kernels can be read back: their dialects are known.
 // RUN: bertc-opt --show-dialects | FileCheck %s --check-prefix=DIALECTS
-// DIALECTS: affine,arith,builtin,cf,enc,func,llvm,math,memref,scf,vector
+// DIALECTS: affine,arith,builtin,cf,enc,func,gpu,llvm,math,memref,nvvm,scf,vector
