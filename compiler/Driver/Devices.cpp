@@ -58,10 +58,16 @@ static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
   code.exact = target.exact;
   code.entry = lowered.entry;
   code.workspace = lowered.workspace;
-  for (const LoweredKernel &kernel : lowered.table)
-    code.kernels.push_back({kernel.name, uint32_t(kernel.threads),
-                            uint32_t(kernel.sharedBytes), kernel.flopsPerToken,
-                            kernel.flopsPerSequence, kernel.flopsPerPair});
+  for (const LoweredKernel &kernel : lowered.table) {
+    KernelInfo &info = code.kernels.emplace_back();
+    info.name = kernel.name;
+    info.threads = kernel.threads;
+    info.sharedBytes = kernel.sharedBytes;
+    info.flopsPerToken = kernel.flopsPerToken;
+    info.flopsPerSequence = kernel.flopsPerSequence;
+    info.flopsPerPair = kernel.flopsPerPair;
+    info.models = kernel.models;
+  }
   PhaseTimes::Scope scope(times, "codegen " + code.name);
   llvm::LLVMContext context;
   auto module = translateDeviceModule(*lowered.kernels, context);

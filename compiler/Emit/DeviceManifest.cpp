@@ -16,6 +16,18 @@
 
 using namespace bertc;
 
+static void writeModel(llvm::json::OStream &json, const KernelModel &model) {
+  json.attribute("gpu", model.gpu);
+  json.attribute("rows", model.rows);
+  json.attribute("flops", model.flops);
+  json.attribute("bytes", model.bytes);
+  json.attribute("instructions_per_step", model.instructions);
+  json.attribute("blocks_per_processor", model.occupancy);
+  json.attribute("waves", model.waves);
+  json.attribute("seconds", model.seconds);
+  json.attribute("of_roofline", model.roofline);
+}
+
 static void writeKernel(llvm::json::OStream &json, const KernelInfo &kernel) {
   json.attribute("name", kernel.name);
   json.attribute("threads", kernel.threads);
@@ -23,6 +35,11 @@ static void writeKernel(llvm::json::OStream &json, const KernelInfo &kernel) {
   json.attribute("flops_per_token", int64_t(kernel.flopsPerToken));
   json.attribute("flops_per_sequence", int64_t(kernel.flopsPerSequence));
   json.attribute("flops_per_pair", int64_t(kernel.flopsPerPair));
+  if (!kernel.models.empty())
+    json.attributeArray("models", [&] {
+      for (const KernelModel &model : kernel.models)
+        json.object([&] { writeModel(json, model); });
+    });
   const KernelResources &known = kernel.resources;
   if (known.registers < 0)
     return;

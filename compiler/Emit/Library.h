@@ -15,6 +15,7 @@
 
 #include "compiler/Emit/Object.h"
 #include "compiler/Import/ModelConfig.h"
+#include "compiler/Lowering/KernelModel.h"
 #include "compiler/Lowering/LoweredTraining.h"
 #include "compiler/Target/Precision.h"
 #include "runtime/abi/abi.h"
@@ -82,6 +83,7 @@ struct KernelInfo {
   uint32_t sharedBytes = 0;
   uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
   KernelResources resources;
+  std::vector<KernelModel> models; ///< Of linear layers.
 };
 
 /// The code for one kind of GPU.

@@ -13,6 +13,7 @@
 #ifndef BERTC_COMPILER_LOWERING_DEVICELOWERING_H
 #define BERTC_COMPILER_LOWERING_DEVICELOWERING_H
 
+#include "compiler/Lowering/KernelModel.h"
 #include "compiler/Lowering/LoweredTraining.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -27,6 +28,7 @@ struct LoweredKernel {
   int64_t threads = 0;
   int64_t sharedBytes = 0;
   uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
+  std::vector<KernelModel> models; // of linear layers
 };
 
 struct LoweredDevice {

@@ -17,6 +17,7 @@
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/GPU/Rows.h"
 #include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Plan/DeviceReport.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -43,7 +44,8 @@ std::vector<LoweredKernel> DeviceProgram::table() const {
     auto known = work.find(kernel.name);
     Work done = known == work.end() ? Work() : known->second;
     result.push_back({kernel.name, kernel.threads, kernel.sharedBytes,
-                      done.perToken, done.perSequence, done.perPair});
+                      done.perToken, done.perSequence, done.perPair,
+                      done.models});
   }
   return result;
 }
@@ -192,6 +194,22 @@ static Grouping shareOf(const Grouping &columns, int64_t sources) {
   return {columns.count / sources, columns.size, columns.stride};
 }
 
+/// What the model says of one of the plans, for the rows that it is for.
+static std::vector<KernelModel> modelsOf(const DeviceTarget &target,
+                                         const DeviceLinearFacts &facts,
+                                         const DeviceLinearPlans &plans,
+                                         const DeviceLinearPlan &plan) {
+  std::vector<KernelModel> models;
+  for (const DeviceLinearEstimate &e :
+       estimateDeviceLinear(target, facts, plans))
+    if (*e.plan == plan)
+      models.push_back({e.gpu->name.str(), e.tokens, e.report.flops,
+                        e.report.bytes, e.report.instructions,
+                        e.report.occupancy, e.report.waves, e.report.seconds,
+                        e.report.fraction()});
+  return models;
+}
+
 /// Runs `launch` of the plan for `rows`, each in a branch of its own.
 template <typename Plan>
 static void chooseByRows(KernelBuilder &k,
@@ -260,7 +278,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
         {k->index(grid.x), k->ceilDiv(rows, plan.blockRows), k->index(grid.z)},
         arguments);
     uint64_t flops = 2 * uint64_t(shape.depth) * uint64_t(shape.columns);
-    work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0};
+    work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0,
+                         modelsOf(target, shape.facts(), plans, plan)};
   };
 
   chooseByRows<DeviceLinearPlan>(*k, plans, rows, launch);

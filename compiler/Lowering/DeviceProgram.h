@@ -106,6 +106,7 @@ private:
   // While emitting.
   struct Work {
     uint64_t perToken = 0, perSequence = 0, perPair = 0;
+    std::vector<KernelModel> models;
   };
   std::map<std::string, Work> work; // by kernel
   KernelBuilder *k = nullptr;

@@ -34,29 +34,40 @@ DeviceLinearReport bertc::reportDeviceLinear(const GpuModel &gpu,
 
 static constexpr int64_t reportedTokens[] = {1, 128, 1024, 4096};
 
-void bertc::printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
-                              const DeviceLinearFacts &facts) {
-  DeviceLinearPlans plans = planDeviceLinear(target, facts, target.wgmma);
+std::vector<DeviceLinearEstimate>
+bertc::estimateDeviceLinear(const DeviceTarget &target,
+                            const DeviceLinearFacts &facts,
+                            const DeviceLinearPlans &plans) {
+  std::vector<DeviceLinearEstimate> result;
   for (int64_t tokens : reportedTokens) {
     const DeviceLinearPlan *plan = nullptr;
     for (const auto &[from, candidate] : plans)
       if (from <= tokens)
         plan = &candidate;
-    for (const GpuModel &gpu : gpuModels()) {
-      if (target.exact ? gpu.capability != target.capability
-                       : gpu.capability < target.capability)
-        continue;
-      DeviceLinearReport r = reportDeviceLinear(gpu, facts, *plan, tokens);
-      os << "linear " << facts.depth << "x" << facts.columns << " x"
-         << facts.planes << ", " << tokens << " tokens, " << gpu.name << ": "
-         << plan->name() << ", " << r.instructions << " products a stage, "
-         << r.threads << " threads of " << r.registers << " registers, "
-         << r.sharedBytes << " bytes shared, " << r.occupancy
-         << " blocks resident, "
-         << llvm::format("%.2f waves, %.3g GFLOP, %.3g MB, %.2f us, "
-                         "%.0f %% of the roofline\n",
-                         r.waves, r.flops * 1e-9, r.bytes * 1e-6,
-                         r.seconds * 1e6, r.fraction() * 100);
-    }
+    for (const GpuModel &gpu : gpuModels())
+      if (target.exact ? gpu.capability == target.capability
+                       : gpu.capability >= target.capability)
+        result.push_back({&gpu, tokens, plan,
+                          reportDeviceLinear(gpu, facts, *plan, tokens)});
+  }
+  return result;
+}
+
+void bertc::printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
+                              const DeviceLinearFacts &facts) {
+  DeviceLinearPlans plans = planDeviceLinear(target, facts, target.wgmma);
+  for (const DeviceLinearEstimate &e :
+       estimateDeviceLinear(target, facts, plans)) {
+    const DeviceLinearReport &r = e.report;
+    os << "linear " << facts.depth << "x" << facts.columns << " x"
+       << facts.planes << ", " << e.tokens << " tokens, " << e.gpu->name << ": "
+       << e.plan->name() << ", " << r.instructions << " products a stage, "
+       << r.threads << " threads of " << r.registers << " registers, "
+       << r.sharedBytes << " bytes shared, " << r.occupancy
+       << " blocks resident, "
+       << llvm::format("%.2f waves, %.3g GFLOP, %.3g MB, %.2f us, "
+                       "%.0f %% of the roofline\n",
+                       r.waves, r.flops * 1e-9, r.bytes * 1e-6, r.seconds * 1e6,
+                       r.fraction() * 100);
   }
 }

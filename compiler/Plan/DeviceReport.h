@@ -14,6 +14,7 @@
 #define BERTC_COMPILER_PLAN_DEVICEREPORT_H
 
 #include "compiler/Plan/DevicePlan.h"
+#include <vector>
 
 namespace llvm {
 class raw_ostream;
@@ -47,7 +48,18 @@ DeviceLinearReport reportDeviceLinear(const GpuModel &gpu,
                                       const DeviceLinearPlan &plan,
                                       int64_t tokens);
 
-/// One line for each class of token counts and GPU that `target` runs on.
+struct DeviceLinearEstimate {
+  const GpuModel *gpu;
+  int64_t tokens;
+  const DeviceLinearPlan *plan; // of those given
+  DeviceLinearReport report;
+};
+/// For 1, 128, 1024 and 4096 tokens, each GPU that `target` runs on.
+std::vector<DeviceLinearEstimate>
+estimateDeviceLinear(const DeviceTarget &target, const DeviceLinearFacts &facts,
+                     const DeviceLinearPlans &plans);
+
+/// Those of all plans with wgmma, where the target has it, a line each.
 void printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
                        const DeviceLinearFacts &facts);
 

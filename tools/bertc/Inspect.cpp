@@ -145,6 +145,22 @@ static void printVariant(const Object &variant, int64_t mostPositions,
                << " bytes of code\n";
 }
 
+/// What is expected of a kernel on a GPU: not measured.
+static void printModel(const Object &model) {
+  auto real = [&](llvm::StringRef field) {
+    return model.getNumber(field).value_or(0);
+  };
+  llvm::outs() << llvm::formatv(
+      "    {0} rows on {1}: {2:F2} GFLOP, {3:F2} MB, {4} products a step, {5} "
+      "blocks a processor, {6:F2} waves, {7:F1} us expected, {8:F0} % of the "
+      "roofline\n",
+      number(model, "rows"), model.getString("gpu").value_or("?"),
+      real("flops") * 1e-9, real("bytes") * 1e-6,
+      number(model, "instructions_per_step"),
+      number(model, "blocks_per_processor"), real("waves"),
+      real("seconds") * 1e6, real("of_roofline") * 100);
+}
+
 /// What a kernel takes, as far as it is known.
 static void printDeviceKernel(const Object &kernel) {
   llvm::raw_ostream &os = llvm::outs();
@@ -156,6 +172,10 @@ static void printDeviceKernel(const Object &kernel) {
        << number(kernel, "spill_store_bytes") << " + "
        << number(kernel, "spill_load_bytes") << " bytes spilled";
   os << "\n";
+  if (const llvm::json::Array *models = kernel.getArray("models"))
+    for (const Value &value : *models)
+      if (const Object *model = value.getAsObject())
+        printModel(*model);
 }
 
 static void printDeviceVariant(const Object &variant, bool kernels) {
