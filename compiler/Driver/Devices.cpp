@@ -29,24 +29,13 @@ static int64_t planesOf(Precision precision) {
   }
 }
 
-static llvm::Error failed(const DeviceTarget &target, llvm::StringRef stage,
-                          llvm::StringRef problems) {
-  return llvm::createStringError("the stage '" + stage + "' failed for " +
-                                 target.name + (problems.empty() ? "" : "\n") +
-                                 problems);
-}
-
 /// The host code as an object for any processor.
 static llvm::Expected<std::string> hostObject(mlir::ModuleOp host) {
   llvm::LLVMContext context;
   auto module = lowerHostToLLVM(host, context);
   if (!module)
     return module.takeError();
-  auto machine = createTargetMachine("x86-64");
-  if (!machine)
-    return machine.takeError();
-  optimize(**module, **machine);
-  return emitCode(**module, **machine, CodeFormat::Object);
+  return emitObject(**module, "x86-64");
 }
 
 static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
@@ -115,7 +104,7 @@ llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
       PhaseTimes::Scope scope(times, "kernels " + target->name.str());
       lowered = lowerDevice(fused, *target, planesOf(precision));
       if (mlir::failed(lowered))
-        return failed(*target, "kernels", problems);
+        return stageFailed(target->name, "kernels", problems);
     }
     if (stage == Stage::Kernels) {
       appendArtefact(variants.artefact,
@@ -127,7 +116,7 @@ llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
     {
       PhaseTimes::Scope scope(times, "llvm " + target->name.str());
       if (mlir::failed(lowerDeviceToNVVM(*lowered->kernels)))
-        return failed(*target, "llvm", problems);
+        return stageFailed(target->name, "llvm", problems);
     }
     if (stage == Stage::LLVM) {
       appendArtefact(variants.artefact, printModule(*lowered->kernels), "//",
@@ -136,7 +125,8 @@ llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
     }
     auto code = generate(*lowered, *target, times);
     if (!code)
-      return failed(*target, "codegen", llvm::toString(code.takeError()));
+      return stageFailed(target->name, "codegen",
+                         llvm::toString(code.takeError()));
     if (stage == Stage::Ptx) {
       appendArtefact(variants.artefact, code->ptx, "//", target->name);
       continue;

@@ -34,10 +34,10 @@ struct Work {
 
 } // namespace
 
-static llvm::Error failed(const TargetInfo &target, llvm::StringRef stage,
-                          llvm::StringRef problems) {
+llvm::Error bertc::stageFailed(llvm::StringRef target, llvm::StringRef stage,
+                               llvm::StringRef problems) {
   return llvm::createStringError("the stage '" + stage + "' failed for " +
-                                 target.name + (problems.empty() ? "" : "\n") +
+                                 target + (problems.empty() ? "" : "\n") +
                                  problems);
 }
 
@@ -145,7 +145,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
     passes.printAsTextualPipeline(stream);
     result.passes.push_back(text);
     if (mlir::failed(passes.run(*planned)))
-      return failed(target, "plan", problems);
+      return stageFailed(target.name, "plan", problems);
   }
   if (stage == Stage::Plan) {
     appendArtefact(result.artefact, printModule(*planned), "//", target.name);
@@ -158,7 +158,7 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
     PhaseTimes::Scope scope(times, "kernels " + target.name.str());
     kernels = lowerToKernels(*planned, target.name);
     if (mlir::failed(kernels))
-      return failed(target, "kernels", problems);
+      return stageFailed(target.name, "kernels", problems);
   }
   if (stage == Stage::Kernels) {
     appendArtefact(result.artefact, printModule(*kernels->kernels), "//",
@@ -176,8 +176,8 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
     PhaseTimes::Scope scope(times, "llvm " + target.name.str());
     auto module = lowerToLLVM(*kernels, *work->context, target.emulated);
     if (!module)
-      return failed(target, "llvm",
-                    llvm::toString(module.takeError()) + "\n" + problems);
+      return stageFailed(target.name, "llvm",
+                         llvm::toString(module.takeError()) + "\n" + problems);
     work->module = std::move(*module);
   }
   if (result.outputs.empty()) {
@@ -223,7 +223,7 @@ bertc::lowerVariants(mlir::ModuleOp fused, llvm::ArrayRef<TargetInfo> targets,
     return error;
   for (std::unique_ptr<Work> &work : all) {
     if (!work->problem.empty())
-      return failed(*work->target, "codegen", work->problem);
+      return stageFailed(work->target->name, "codegen", work->problem);
     if (stage == Stage::Assembly)
       appendArtefact(result.artefact, work->code, "#", work->target->name);
     else if (stage == Stage::Object)

@@ -39,6 +39,9 @@ struct Variants {
   std::vector<std::string> passes;
 };
 
+/// The error of a stage, with what MLIR reported about it.
+llvm::Error stageFailed(llvm::StringRef target, llvm::StringRef stage,
+                        llvm::StringRef problems);
 /// `text` of one of several targets, behind a comment in its language.
 void appendArtefact(std::string &artefact, llvm::StringRef text,
                     llvm::StringRef comment, llvm::StringRef target);

@@ -39,7 +39,14 @@ static void initializeX86() {
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 bertc::createTargetMachine(llvm::StringRef cpu, llvm::StringRef features) {
   initializeX86();
-  llvm::Triple triple(tripleName);
+  return createTargetMachine(llvm::Triple(tripleName), cpu, features,
+                             llvm::CodeModel::Small);
+}
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+bertc::createTargetMachine(const llvm::Triple &triple, llvm::StringRef cpu,
+                           llvm::StringRef features,
+                           std::optional<llvm::CodeModel::Model> codeModel) {
   std::string error;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, error);
@@ -50,7 +57,7 @@ bertc::createTargetMachine(llvm::StringRef cpu, llvm::StringRef features) {
   options.FunctionSections = true;
   options.DataSections = true;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      triple, cpu, features, options, llvm::Reloc::PIC_, codeModel,
       llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
     return llvm::createStringError("LLVM has no code generator for " +
@@ -106,6 +113,15 @@ llvm::Expected<std::string> bertc::emitCode(llvm::Module &module,
     return llvm::createStringError("LLVM cannot write this kind of file");
   passes.run(module);
   return std::string(code);
+}
+
+llvm::Expected<std::string> bertc::emitObject(llvm::Module &module,
+                                              llvm::StringRef cpu) {
+  auto machine = createTargetMachine(cpu);
+  if (!machine)
+    return machine.takeError();
+  optimize(module, **machine);
+  return emitCode(module, **machine, CodeFormat::Object);
 }
 
 llvm::Expected<std::vector<FunctionCode>>

@@ -16,6 +16,7 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Target/TargetMachine.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ enum class CodeFormat { Object, Assembly };
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(llvm::StringRef cpu, llvm::StringRef features = "");
 
+/// The same for another target of LLVM, which has been initialised.
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const llvm::Triple &triple, llvm::StringRef cpu,
+                    llvm::StringRef features,
+                    std::optional<llvm::CodeModel::Model> codeModel);
+
 /// The scalar optimisations of -O2. Loops stay as the kernels wrote them:
 /// nothing is vectorised, interleaved or unrolled a second time.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine);
@@ -35,6 +42,10 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine);
 /// Machine code of `module`, which is consumed (codegen changes it).
 llvm::Expected<std::string>
 emitCode(llvm::Module &module, llvm::TargetMachine &machine, CodeFormat format);
+
+/// An object for an LLVM CPU name, optimised; `module` is consumed.
+llvm::Expected<std::string> emitObject(llvm::Module &module,
+                                       llvm::StringRef cpu);
 
 /// A function of an object, for the manifest.
 struct FunctionCode {

@@ -14,7 +14,6 @@
 #include "compiler/Emit/Ptx.h"
 #include "compiler/Emit/Object.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 
 using namespace bertc;
@@ -34,20 +33,10 @@ llvm::Expected<std::string> bertc::emitPtx(llvm::Module &module,
                                            llvm::StringRef processor,
                                            llvm::StringRef features) {
   initializeNVPTX();
-  llvm::Triple triple("nvptx64-nvidia-cuda");
-  std::string error;
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return llvm::createStringError(error);
-  llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, processor, features, options, llvm::Reloc::PIC_, std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
+  auto machine = createTargetMachine(llvm::Triple("nvptx64-nvidia-cuda"),
+                                     processor, features, std::nullopt);
   if (!machine)
-    return llvm::createStringError("LLVM has no code generator for " +
-                                   triple.str());
-  optimize(module, *machine);
-  return emitCode(module, *machine, CodeFormat::Assembly);
+    return machine.takeError();
+  optimize(module, **machine);
+  return emitCode(module, **machine, CodeFormat::Assembly);
 }

@@ -194,14 +194,11 @@ static Grouping shareOf(const Grouping &columns, int64_t sources) {
   return {columns.count / sources, columns.size, columns.stride};
 }
 
-/// What the model says of one of the plans, for the rows that it is for.
-static std::vector<KernelModel> modelsOf(const DeviceTarget &target,
-                                         const DeviceLinearFacts &facts,
-                                         const DeviceLinearPlans &plans,
+/// Those of one of the plans, for the rows that it is for.
+static std::vector<KernelModel> modelsOf(ArrayRef<DeviceLinearEstimate> all,
                                          const DeviceLinearPlan &plan) {
   std::vector<KernelModel> models;
-  for (const DeviceLinearEstimate &e :
-       estimateDeviceLinear(target, facts, plans))
+  for (const DeviceLinearEstimate &e : all)
     if (*e.plan == plan)
       models.push_back({e.gpu->name.str(), e.tokens, e.report.flops,
                         e.report.bytes, e.report.instructions,
@@ -251,6 +248,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
 
   // The plan of the most rows has no splits, so what the others need is fixed.
   DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
+  std::vector<DeviceLinearEstimate> estimates =
+      estimateDeviceLinear(target, shape.facts(), plans);
   int64_t partials = 0, tickets = 0; // bytes
   for (auto [plan, next] : llvm::zip(plans, llvm::drop_begin(plans))) {
     int64_t most = next.first - 1;
@@ -279,7 +278,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
         arguments);
     uint64_t flops = 2 * uint64_t(shape.depth) * uint64_t(shape.columns);
     work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0,
-                         modelsOf(target, shape.facts(), plans, plan)};
+                         modelsOf(estimates, plan)};
   };
 
   chooseByRows<DeviceLinearPlan>(*k, plans, rows, launch);
@@ -315,18 +314,9 @@ LogicalResult DeviceProgram::emitLayers(enc::LayersOp op) {
   Value next = body.getTerminator()->getOperand(0);
   if (failed(verifyPlain(op, op.getInit())) || failed(verifyPlain(op, next)))
     return failure();
-  // Hidden state `index` is the carried value before layer `index`.
   auto collect = [&](Value reached, int64_t index) {
-    for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
-      Value result = op.getResult(i + 1);
-      if (wanted != index)
-        continue;
-      auto copy = [&] { copyRows(op.getResult(0), result); };
-      if (reached)
-        k->ifThen(k->equal(reached, k->index(index)), copy);
-      else
-        copy();
-    }
+    forCollected(*k, op, reached, index,
+                 [&](Value result) { copyRows(op.getResult(0), result); });
   };
   if (bufferOf(op.getInit()).slot != bufferOf(carried).slot)
     copyRows(op.getInit(), carried);

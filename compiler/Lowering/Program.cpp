@@ -100,20 +100,24 @@ void Program::emitOp(Operation *op) {
       .Default([](Operation *) {}); // yield
 }
 
+void bertc::forCollected(KernelBuilder &k, enc::LayersOp op, Value reached,
+                         int64_t index, llvm::function_ref<void(Value)> copy) {
+  for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
+    Value result = op.getResult(i + 1);
+    if (wanted != index)
+      continue;
+    if (reached)
+      k.ifThen(k.equal(reached, k.index(index)), [&] { copy(result); });
+    else
+      copy(result);
+  }
+}
+
 void Program::emitLayers(enc::LayersOp op) {
   KernelBuilder &k = e->k;
-  // Hidden state `index` is the carried value before layer `index`.
   auto collect = [&](Value reached, int64_t index) {
-    for (auto [i, wanted] : llvm::enumerate(op.getCollect())) {
-      Value result = op.getResult(i + 1);
-      if (wanted != index)
-        continue;
-      auto copy = [&] { copyRows(op.getResult(0), result); };
-      if (reached)
-        k.ifThen(k.equal(reached, k.index(index)), copy);
-      else
-        copy();
-    }
+    forCollected(k, op, reached, index,
+                 [&](Value result) { copyRows(op.getResult(0), result); });
   };
 
   int64_t first = op.getFirstTrip(), trips = op.getEndTrip();

@@ -38,6 +38,12 @@ Pooling poolingOf(mlir::enc::PoolMode mode);
 /// Kernels that reduce over a row need its real columns side by side.
 mlir::LogicalResult verifyPlain(mlir::Operation *op, const Buffer &buffer);
 
+/// Runs `copy` for each result of `op` that collects hidden state `index`, the
+/// carried value before layer `index`; if `reached` is not null, when it is
+/// that layer.
+void forCollected(KernelBuilder &k, mlir::enc::LayersOp op, mlir::Value reached,
+                  int64_t index, llvm::function_ref<void(mlir::Value)> copy);
+
 /// Shares the work of attention, sequence after sequence and head after head,
 /// in equal parts. A head that falls to two threads is cut at a multiple of
 /// `unit` rows; both of them pack its keys. Runs `body(head, firstToken,

@@ -32,11 +32,7 @@ bertc::emulator::compileEmulated(mlir::ModuleOp module) {
   auto translated = translateToLLVM(module, context);
   if (!translated)
     return translated.takeError();
-  auto machine = createTargetMachine("x86-64-v3");
-  if (!machine)
-    return machine.takeError();
-  optimize(**translated, **machine);
-  return emitCode(**translated, **machine, CodeFormat::Object);
+  return emitObject(**translated, "x86-64-v3");
 }
 
 llvm::Error bertc::emulator::linkEmulated(llvm::StringRef object,

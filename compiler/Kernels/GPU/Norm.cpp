@@ -19,6 +19,10 @@ namespace {
 
 constexpr int64_t vectorWidth = 4;
 
+Value loadVector(GpuBuilder &k, Value pointer) {
+  return k.load(pointer, k.vectorOf(k.f32(), vectorWidth));
+}
+
 /// A row in the registers of a warp: lane l has columns 128 i + 4 l + j.
 class WarpRow {
 public:
@@ -58,6 +62,12 @@ public:
         values.push_back(k.element(vector, j));
     }
   }
+  /// Fills it with row `number` behind `rows`.
+  void load(Value rows, Value number, int64_t stride) {
+    fill([&](Value column) {
+      return loadVector(k, elementAt(k, rows, number, stride, column, k.f32()));
+    });
+  }
   /// The sum over the real columns of map(value), in all lanes.
   Value sum(llvm::function_ref<Value(Value)> map) {
     Value zero = k.scalar(0);
@@ -88,20 +98,6 @@ private:
   DeviceRows shape;
 };
 
-Value loadVector(GpuBuilder &k, Value pointer) {
-  return k.load(pointer, k.vectorOf(k.f32(), vectorWidth));
-}
-
-/// A kernel whose warps run `body(arguments, row)`; the last argument is the
-/// number of rows.
-DeviceKernel rowKernel(GpuBuilder &k, llvm::StringRef name, TypeRange types,
-                       llvm::function_ref<void(ValueRange, Value)> body) {
-  return k.kernel(name, rowsOfBlock * warpSize, 0, types, [&](ValueRange v) {
-    Value row = k.add(k.mul(k.blockId(), rowsOfBlock), k.warpId());
-    k.ifThen(k.less(row, v.back()), [&] { body(v, row); });
-  });
-}
-
 void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row, Value epsilon,
                   Value gain, Value bias, RowWriter &writer, Value number) {
   Value width = k.scalar(static_cast<double>(shape.width));
@@ -124,100 +120,89 @@ void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row, Value epsilon,
   });
 }
 
-std::string rowName(llvm::StringRef what, DeviceRows shape,
-                    DeviceForms outputs) {
-  return llvm::formatv("{0}_{1}_ld{2}_{3}", what, shape.width, shape.stride,
-                       outputs.name());
+/// What a warp has: the kernel's inputs, what lies between its outputs and the
+/// number of rows, and its own row.
+struct WarpWork {
+  ValueRange inputs;
+  ValueRange more;
+  Value number;
+  RowWriter &writer;
+};
+
+/// The kernel `what` of `inputs` pointers, outputs, arguments of the types
+/// `more`, and a number of rows, for each of which a warp runs `body`.
+DeviceKernel rowKernel(GpuBuilder &k, llvm::StringRef what, DeviceRows shape,
+                       DeviceForms outputs, int64_t inputs, TypeRange more,
+                       llvm::function_ref<void(const WarpWork &)> body) {
+  RowWriter writer(k, outputs, shape.stride);
+  SmallVector<Type> types(inputs, k.global());
+  writer.addTypes(types);
+  llvm::append_range(types, more);
+  types.push_back(k.i32());
+  std::string name = llvm::formatv("{0}_{1}_ld{2}_{3}", what, shape.width,
+                                   shape.stride, outputs.name());
+  return k.kernel(name, rowsOfBlock * warpSize, 0, types, [&](ValueRange v) {
+    Value row = k.add(k.mul(k.blockId(), rowsOfBlock), k.warpId());
+    k.ifThen(k.less(row, v.back()), [&] {
+      ValueRange rest = v.drop_front(inputs);
+      writer.take(rest);
+      body({v.take_front(inputs), rest.drop_back(), row, writer});
+    });
+  });
 }
 
 } // namespace
 
 DeviceKernel bertc::layerNormKernel(GpuBuilder &k, DeviceRows shape,
                                     DeviceForms outputs) {
-  RowWriter writer(k, outputs, shape.stride);
-  SmallVector<Type> types(3, k.global());
-  writer.addTypes(types);
-  types.append({k.f32(), k.i32()});
-  return rowKernel(
-      k, rowName("layer_norm", shape, outputs), types,
-      [&](ValueRange v, Value number) {
-        ValueRange rest = v.drop_front(3);
-        writer.take(rest);
-        WarpRow row(k, shape);
-        row.fill([&](Value column) {
-          return loadVector(
-              k, elementAt(k, v[0], number, shape.stride, column, k.f32()));
-        });
-        normalizeRow(k, shape, row, rest[0], v[1], v[2], writer, number);
-      });
+  return rowKernel(k, "layer_norm", shape, outputs, 3, k.f32(),
+                   [&](const WarpWork &w) {
+                     WarpRow row(k, shape);
+                     row.load(w.inputs[0], w.number, shape.stride);
+                     normalizeRow(k, shape, row, w.more[0], w.inputs[1],
+                                  w.inputs[2], w.writer, w.number);
+                   });
 }
 
 DeviceKernel bertc::embedNormKernel(GpuBuilder &k, DeviceRows shape,
                                     DeviceForms outputs) {
-  RowWriter writer(k, outputs, shape.stride);
-  SmallVector<Type> types(8, k.global());
-  writer.addTypes(types);
-  types.append({k.f32(), k.i32()});
   int64_t tableStride = roundUp(shape.width, lanes);
   return rowKernel(
-      k, rowName("embed_norm", shape, outputs), types,
-      [&](ValueRange v, Value number) {
-        ValueRange rest = v.drop_front(8);
-        writer.take(rest);
+      k, "embed_norm", shape, outputs, 8, k.f32(), [&](const WarpWork &w) {
         Value ids[3];
         for (int i = 0; i < 3; ++i)
-          ids[i] = k.load(k.at(v[i], number, k.i32()), k.i32());
+          ids[i] = k.load(k.at(w.inputs[i], w.number, k.i32()), k.i32());
         WarpRow row(k, shape);
         row.fill([&](Value column) {
           auto part = [&](int i) {
-            return loadVector(k, elementAt(k, v[3 + i], ids[i], tableStride,
-                                           column, k.f32()));
+            return loadVector(k, elementAt(k, w.inputs[3 + i], ids[i],
+                                           tableStride, column, k.f32()));
           };
           return k.addf(k.addf(part(0), part(1)), part(2));
         });
-        normalizeRow(k, shape, row, rest[0], v[6], v[7], writer, number);
+        normalizeRow(k, shape, row, w.more[0], w.inputs[6], w.inputs[7],
+                     w.writer, w.number);
       });
 }
 
 DeviceKernel bertc::embedKernel(GpuBuilder &k, DeviceRows shape,
                                 DeviceForms outputs) {
-  RowWriter writer(k, outputs, shape.stride);
-  SmallVector<Type> types(2, k.global());
-  writer.addTypes(types);
-  types.push_back(k.i32());
-  int64_t tableStride = roundUp(shape.width, lanes);
-  return rowKernel(k, rowName("embed", shape, outputs), types,
-                   [&](ValueRange v, Value number) {
-                     ValueRange rest = v.drop_front(2);
-                     writer.take(rest);
-                     Value id = k.load(k.at(v[0], number, k.i32()), k.i32());
-                     WarpRow row(k, shape);
-                     row.fill([&](Value column) {
-                       return loadVector(k, elementAt(k, v[1], id, tableStride,
-                                                      column, k.f32()));
-                     });
-                     row.forVectors([&](int64_t i, Value column) {
-                       writer.write(number, column, row.vector(i));
-                     });
-                   });
+  return rowKernel(k, "embed", shape, outputs, 2, {}, [&](const WarpWork &w) {
+    Value id = k.load(k.at(w.inputs[0], w.number, k.i32()), k.i32());
+    WarpRow row(k, shape);
+    row.load(w.inputs[1], id, roundUp(shape.width, lanes));
+    row.forVectors([&](int64_t i, Value column) {
+      w.writer.write(w.number, column, row.vector(i));
+    });
+  });
 }
 
 DeviceKernel bertc::normalizeKernel(GpuBuilder &k, DeviceRows shape,
                                     DeviceForms outputs) {
-  RowWriter writer(k, outputs, shape.stride);
-  SmallVector<Type> types(1, k.global());
-  writer.addTypes(types);
-  types.push_back(k.i32());
   return rowKernel(
-      k, rowName("normalize", shape, outputs), types,
-      [&](ValueRange v, Value number) {
-        ValueRange rest = v.drop_front(1);
-        writer.take(rest);
+      k, "normalize", shape, outputs, 1, {}, [&](const WarpWork &w) {
         WarpRow row(k, shape);
-        row.fill([&](Value column) {
-          return loadVector(
-              k, elementAt(k, v[0], number, shape.stride, column, k.f32()));
-        });
+        row.load(w.inputs[0], w.number, shape.stride);
         Value square = row.sum([&](Value e) { return k.mulf(e, e); });
         Value length = math::SqrtOp::create(k.b, k.loc, square);
         Value divisor = k.maxf(length, k.scalar(1e-12));
@@ -225,7 +210,7 @@ DeviceKernel bertc::normalizeKernel(GpuBuilder &k, DeviceRows shape,
           SmallVector<Value> y;
           for (Value value : row.vector(i))
             y.push_back(k.divf(value, divisor));
-          writer.write(number, column, y);
+          w.writer.write(w.number, column, y);
         });
       });
 }
