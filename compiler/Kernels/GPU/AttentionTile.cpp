@@ -54,7 +54,8 @@ void AttentionTile::forChunks(
 // Lane l gives the address of row l % 8 of 8x8 matrix l / 8. Of the four, the
 // second lies eight rows (`rowsFirst`) or eight columns behind the first.
 SmallVector<Value> AttentionTile::load(Value base, int64_t row, int64_t column,
-                                       bool rowsFirst, bool transposed) {
+                                       bool rowsFirst, bool transposed,
+                                       Value first) {
   Value lane = k.laneId();
   Value second = k.bitAnd(k.div(lane, 8), 1), third = k.div(lane, 16);
   Value laneRow =
@@ -62,6 +63,8 @@ SmallVector<Value> AttentionTile::load(Value base, int64_t row, int64_t column,
   // What the permutation leaves alone is added last: a constant.
   int64_t chunk = column / 8, fixed = chunk / bankGroups * bankGroups;
   Value laneChunk = k.add(rowsFirst ? third : second, chunk - fixed);
+  if (first)
+    laneChunk = k.add(laneChunk, k.div(first, 8));
   Value start = address(base, laneRow, laneChunk);
   return k.loadMatrices(
       k.at(start, row * rowBytes() + fixed * chunkBytes, k.b.getI8Type()), 4,
@@ -69,10 +72,10 @@ SmallVector<Value> AttentionTile::load(Value base, int64_t row, int64_t column,
 }
 
 SmallVector<Value> AttentionTile::loadA(Value base, int64_t row, int64_t column,
-                                        bool transposed) {
-  return load(base, row, column, /*rowsFirst=*/!transposed, transposed);
+                                        bool transposed, Value first) {
+  return load(base, row, column, /*rowsFirst=*/!transposed, transposed, first);
 }
 SmallVector<Value> AttentionTile::loadB(Value base, int64_t row, int64_t column,
-                                        bool transposed) {
-  return load(base, row, column, /*rowsFirst=*/transposed, transposed);
+                                        bool transposed, Value first) {
+  return load(base, row, column, /*rowsFirst=*/transposed, transposed, first);
 }

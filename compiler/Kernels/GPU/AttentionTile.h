@@ -38,12 +38,15 @@ public:
   // multiples of 16: four registers. An A is one operand, a B two: of eight
   // columns of the product each.
   /// A's rows are rows of the tile, or (transposed) its columns.
+  // The columns of a warp begin at `first`, a multiple of 16, if it is given.
   llvm::SmallVector<mlir::Value> loadA(mlir::Value base, int64_t row,
-                                       int64_t column, bool transposed = false);
+                                       int64_t column, bool transposed = false,
+                                       mlir::Value first = {});
   /// B's columns are rows of the tile: weights [columns][depth]; or
   /// (transposed) its columns: [depth][columns].
   llvm::SmallVector<mlir::Value> loadB(mlir::Value base, int64_t row,
-                                       int64_t column, bool transposed = false);
+                                       int64_t column, bool transposed = false,
+                                       mlir::Value first = {});
 
 private:
   static constexpr int64_t chunkBytes = 16;
@@ -52,7 +55,7 @@ private:
   mlir::Value address(mlir::Value base, mlir::Value row, mlir::Value chunk);
   llvm::SmallVector<mlir::Value> load(mlir::Value base, int64_t row,
                                       int64_t column, bool rowsFirst,
-                                      bool transposed);
+                                      bool transposed, mlir::Value first);
 
   GpuBuilder &k;
   int64_t chunks;

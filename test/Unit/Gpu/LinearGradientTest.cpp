@@ -1,0 +1,289 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The products of the backward pass on the emulator, beside plain double loops
+// over the same planes. Errors are relative to the sum of the magnitudes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/GPU/LinearGradient.h"
+#include "compiler/Plan/DevicePlanGradient.h"
+#include "test/Unit/Gpu/GpuJit.h"
+#include "test/Unit/Gpu/HalfValues.h"
+#include "test/Unit/Gpu/Mutate.h"
+#include <cmath>
+#include <random>
+
+using namespace bertc;
+using namespace bertc::test;
+
+namespace {
+
+std::vector<float> normal(size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> distribution;
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = distribution(random);
+  return values;
+}
+
+/// Planes of rows that are followed by NaNs, which nobody may read.
+struct Planes {
+  Planes(int64_t rows, int64_t width, int64_t stride, int64_t planes,
+         unsigned seed)
+      : stride(stride), planes(planes), planeStride((rows + 2) * stride),
+        bits(planeStride * planes, 0x7fff) {
+    const std::vector<uint16_t> dense = planesOf(
+        normal(rows * width, seed), planes, rows * width, HalfType::BF16);
+    for (int64_t p = 0; p < planes; ++p)
+      for (int64_t i = 0; i < rows * width; ++i)
+        bits[p * planeStride + i / width * stride + i % width] =
+            dense[p * rows * width + i];
+  }
+  double at(int64_t plane, int64_t row, int64_t column) const {
+    return floatOf(bits[plane * planeStride + row * stride + column],
+                   HalfType::BF16);
+  }
+  int64_t stride, planes, planeStride;
+  std::vector<uint16_t> bits;
+};
+
+/// Sums in float32 of `depth` products: each rounds once, in any order.
+double tolerance(int64_t depth, int64_t products) {
+  return std::sqrt(double(depth * products)) * 0x1p-23;
+}
+
+DeviceLinearPlan makeBlocks(int64_t rows, int64_t columns, int64_t depth,
+                            int64_t warpRows, int64_t warpColumns,
+                            int64_t stages) {
+  DeviceLinearPlan plan;
+  plan.blockRows = rows;
+  plan.blockColumns = columns;
+  plan.blockDepth = depth;
+  plan.warpRows = warpRows;
+  plan.warpColumns = warpColumns;
+  plan.stages = stages;
+  return plan;
+}
+
+/// The worst error of dW of a layer over `rows` rows; clean runs only.
+double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
+                           int64_t planes, const DeviceLinearPlan &plan,
+                           const GpuProgram::Change &change = {},
+                           bool *reported = nullptr) {
+  DeviceWeightGradientShape shape;
+  shape.depth = depth;
+  shape.columns = columns;
+  shape.inputStride = depth + 16;
+  shape.gradientStride = columns + 32;
+  shape.planes = planes;
+  const Planes x(rows, depth, shape.inputStride, planes, 1);
+  const Planes dy(rows, columns, shape.gradientStride, planes, 2);
+  const std::vector<float> old = normal(depth * columns, 3);
+  DeviceKernel kernel;
+  GpuProgram program(
+      [&](mlir::ModuleOp module) {
+        GpuBuilder k(module);
+        kernel = weightGradientKernel(k, shape, plan);
+      },
+      change);
+  DeviceArray<uint16_t> deviceX(x.bits, "x", false),
+      deviceDy(dy.bits, "dy", false);
+  DeviceArray<float> gradient(old, "gradient");
+  const DeviceGrid grid = weightGradientGrid(shape, plan);
+  const emulator::Report report = program.launch(
+      kernel.name, Grid(grid.x, grid.y, grid.z), kernel.sharedBytes, deviceX,
+      x.planeStride, deviceDy, dy.planeStride, gradient, int32_t(rows));
+  if (reported) {
+    *reported = !report.ok() || report.bankConflicts > 0;
+  } else {
+    EXPECT_CLEAN(report);
+    EXPECT_EQ(report.bankConflicts, 0u);
+  }
+  double worst = 0;
+  for (int64_t c = 0; c < columns; ++c)
+    for (int64_t d = 0; d < depth; ++d) {
+      const int64_t place = c / 16 * depth * 16 + d * 16 + c % 16;
+      double sum = old[place], size = std::abs(sum) + 1;
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t p = 0; p < planes; ++p)
+          for (int64_t q = 0; p + q < planes; ++q) {
+            const double product = x.at(p, r, d) * dy.at(q, r, c);
+            sum += product;
+            size += std::abs(product);
+          }
+      const double error = std::abs(gradient[place] - sum) / size;
+      if (!(error <= worst))
+        worst = std::isnan(error) ? INFINITY : error;
+    }
+  return worst;
+}
+
+TEST(LinearGradientTest, weights) {
+  const DeviceLinearPlan small = makeBlocks(64, 64, 32, 2, 2, 3);
+  for (int64_t planes : {1, 2, 3})
+    for (int64_t rows : {1, 17, 64, 150})
+      EXPECT_LT(weightGradientError(rows, 128, 80, planes, small),
+                tolerance(rows, planes * (planes + 1) / 2))
+          << planes << " planes, " << rows << " rows";
+}
+
+TEST(LinearGradientTest, weightsInLargeBlocks) {
+  const DeviceLinearPlan large = makeBlocks(128, 128, 32, 2, 4, 4);
+  EXPECT_LT(weightGradientError(100, 384, 128, 1, large), tolerance(100, 1));
+  EXPECT_LT(weightGradientError(33, 80, 400, 2, large), tolerance(33, 3));
+}
+
+// What a copy or a load is permuted with, a barrier, a wait, an operand or an
+// address: all that the list has of the kernel. A commit at the end of the loop
+// may be missing where nothing waits for it, so they are not in it.
+TEST(LinearGradientTest, seededFaultsAreFound) {
+  const DeviceLinearPlan plan = makeBlocks(64, 64, 32, 2, 2, 3);
+  const int64_t rows = 127, depth = 64, columns = 64;
+  std::vector<Mutation> mutations;
+  bool reported = false;
+  auto error = [&](const GpuProgram::Change &change) {
+    return weightGradientError(rows, depth, columns, 1, plan, change,
+                               &reported);
+  };
+  EXPECT_LT(error([&](mlir::ModuleOp m) { mutations = listMutations(m); }),
+            tolerance(rows, 1));
+  EXPECT_FALSE(reported);
+  int tried = 0;
+  for (const Mutation &mutation : mutations) {
+    if (mutation.fault == Fault::DropCommit ||
+        (mutation.fault == Fault::ShiftIndex && mutation.n % 8))
+      continue;
+    ++tried;
+    const double worst =
+        error([&](mlir::ModuleOp m) { EXPECT_TRUE(mutate(m, mutation)); });
+    EXPECT_TRUE(reported || worst > tolerance(rows, 1)) << mutation.text();
+  }
+  EXPECT_GE(tried, 20);
+}
+
+struct InputCase {
+  int64_t rows, depth, columns, planes;
+  bool plus;
+  ActivationFunction activation;
+};
+
+double derivative(double x) {
+  return 0.5 * (1 + std::erf(x / std::sqrt(2.0))) +
+         x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI);
+}
+
+void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
+  const bool active = c.activation != ActivationFunction::None;
+  DeviceInputGradientShape shape;
+  shape.depth = c.depth;
+  shape.columns = c.columns;
+  shape.gradientStride = c.columns + 16;
+  shape.planes = c.planes;
+  shape.plus = c.plus;
+  shape.plusStride = c.depth + 32;
+  shape.activation = c.activation;
+  shape.beforeStride = c.depth + 16;
+  shape.outputs.f32 = true;
+  shape.outputs.planes = c.planes;
+  shape.outputStride = c.depth;
+  shape.activated.planes = active ? c.planes : 0;
+  shape.activatedStride = c.depth;
+  const Planes dy(c.rows, c.columns, shape.gradientStride, c.planes, 1);
+  const Planes weights(c.columns - 2, c.depth, c.depth, c.planes, 2);
+  const std::vector<float> plus = normal(c.rows * shape.plusStride, 3);
+  const std::vector<float> before = normal(c.rows * shape.beforeStride, 4);
+  // The kernel reads `columns` rows of each plane of the weights.
+  std::vector<uint16_t> dense;
+  for (int64_t p = 0; p < c.planes; ++p)
+    for (int64_t i = 0; i < c.columns * c.depth; ++i)
+      dense.push_back(i < (c.columns - 2) * c.depth
+                          ? weights.bits[p * weights.planeStride + i]
+                          : 0);
+  DeviceKernel kernel;
+  GpuProgram program([&](mlir::ModuleOp module) {
+    GpuBuilder k(module);
+    kernel = inputGradientKernel(k, shape, plan);
+  });
+  DeviceArray<uint16_t> deviceDy(dy.bits, "dy", false);
+  DeviceArray<uint16_t> deviceWeights(dense, "weights", false);
+  DeviceArray<float> devicePlus(plus, "plus", false);
+  DeviceArray<float> deviceBefore(before, "before", false);
+  DeviceArray<float> dx(c.rows * c.depth, NAN, "dx");
+  const int64_t plane = c.rows * c.depth;
+  DeviceArray<uint16_t> planes(plane * c.planes, 0x7fff, "dx planes");
+  DeviceArray<uint16_t> activated(plane * c.planes, 0x7fff, "activated");
+  const DeviceGrid g = inputGradientGrid(shape, plan, c.rows);
+  const Grid grid(g.x, g.y, g.z);
+  auto run = [&](auto &&...more) {
+    return program.launch(kernel.name, grid, kernel.sharedBytes, deviceDy,
+                          dy.planeStride, deviceWeights, more...);
+  };
+  const int32_t rows = c.rows;
+  emulator::Report report =
+      c.plus && active ? run(devicePlus, deviceBefore, dx, planes, plane,
+                             activated, plane, rows)
+      : c.plus         ? run(devicePlus, dx, planes, plane, rows)
+      : active ? run(deviceBefore, dx, planes, plane, activated, plane, rows)
+               : run(dx, planes, plane, rows);
+  EXPECT_CLEAN(report);
+  EXPECT_EQ(report.bankConflicts, 0u);
+  const double bound = tolerance(c.columns, c.planes * (c.planes + 1) / 2);
+  const double rounding = std::ldexp(1, -8 * c.planes);
+  for (int64_t r = 0; r < c.rows; ++r)
+    for (int64_t d = 0; d < c.depth; ++d) {
+      double sum = c.plus ? plus[r * shape.plusStride + d] : 0;
+      double size = std::abs(sum) + 1;
+      for (int64_t n = 0; n < c.columns - 2; ++n)
+        for (int64_t p = 0; p < c.planes; ++p)
+          for (int64_t q = 0; p + q < c.planes; ++q) {
+            const double product = dy.at(p, r, n) * weights.at(q, n, d);
+            sum += product;
+            size += std::abs(product);
+          }
+      const double x = before[r * shape.beforeStride + d];
+      if (active)
+        sum *= derivative(x);
+      const int64_t at = r * c.depth + d;
+      ASSERT_NEAR(dx[at], sum, bound * size + 1e-6 * std::abs(sum))
+          << r << ", " << d;
+      ASSERT_NEAR(sumOfPlanes(planes, c.planes, plane, at, HalfType::BF16),
+                  dx[at], rounding * std::abs(dx[at]));
+      if (active)
+        ASSERT_NEAR(sumOfPlanes(activated, c.planes, plane, at, HalfType::BF16),
+                    0.5 * x * (1 + std::erf(x / std::sqrt(2.0))),
+                    rounding * std::abs(x) + 1e-6);
+    }
+}
+
+TEST(LinearGradientTest, input) {
+  const DeviceLinearPlan small = makeBlocks(64, 64, 32, 2, 2, 3);
+  const DeviceLinearPlan large = makeBlocks(128, 128, 32, 2, 4, 4);
+  for (int64_t planes : {1, 2, 3}) {
+    SCOPED_TRACE(planes);
+    checkInput({1, 128, 16, planes, false, ActivationFunction::None}, small);
+    checkInput({70, 80, 144, planes, true, ActivationFunction::None}, small);
+    checkInput({17, 128, 128, planes, false, ActivationFunction::Gelu}, small);
+    checkInput({130, 144, 48, planes, true, ActivationFunction::Gelu}, large);
+  }
+}
+
+TEST(LinearGradientTest, plansFitAndFillTheGpu) {
+  for (const DeviceTarget &target : deviceTargets())
+    for (int64_t columns : {16, 384, 768, 3072}) {
+      const DeviceLinearPlans plans = planDeviceGradient(target, columns);
+      EXPECT_EQ(plans.front().first, 1);
+      for (auto &[first, plan] : plans) {
+        EXPECT_LE(plan.stages * plan.stageBytes(), target.blockSharedBytes);
+        EXPECT_EQ(planDeviceGradient(target, first, columns), plan);
+      }
+    }
+}
+
+} // namespace
