@@ -9,97 +9,16 @@
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/GPU/RowLoops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
 
-namespace {
-
-constexpr int64_t vectorWidth = 4;
-
-Value loadVector(GpuBuilder &k, Value pointer) {
-  return k.load(pointer, k.vectorOf(k.f32(), vectorWidth));
-}
-
-/// A row in the registers of a warp: lane l has columns 128 i + 4 l + j.
-class WarpRow {
-public:
-  WarpRow(GpuBuilder &k, DeviceRows shape) : k(k), shape(shape) {}
-
-  int64_t vectors() const {
-    int64_t columns = roundUp(shape.width, lanes);
-    return (columns + step - 1) / step;
-  }
-  /// Runs `body(i, column)` for each vector of this lane.
-  void forVectors(llvm::function_ref<void(int64_t, Value)> body) {
-    Value first = k.mul(k.laneId(), vectorWidth);
-    int64_t columns = roundUp(shape.width, lanes);
-    for (int64_t i = 0; i < vectors(); ++i) {
-      Value column = k.add(first, i * step);
-      if ((i + 1) * step <= columns)
-        body(i, column);
-      else
-        k.ifThen(k.less(column, k.index(columns)), [&] { body(i, column); });
-    }
-  }
-  /// Fills the row with what `source` gives for four columns from `column` on;
-  /// zero in what lies behind the row.
-  void fill(llvm::function_ref<Value(Value)> source) {
-    Value first = k.mul(k.laneId(), vectorWidth);
-    int64_t columns = roundUp(shape.width, lanes);
-    for (int64_t i = 0; i < vectors(); ++i) {
-      Value column = k.add(first, i * step);
-      auto read = [&] { return source(column); };
-      Value vector =
-          (i + 1) * step <= columns
-              ? read()
-              : k.ifElse(k.less(column, k.index(columns)), read, [&] {
-                  return k.vectorFrom(SmallVector<Value>(4, k.scalar(0)));
-                });
-      for (int64_t j = 0; j < vectorWidth; ++j)
-        values.push_back(k.element(vector, j));
-    }
-  }
-  /// Fills it with row `number` behind `rows`.
-  void load(Value rows, Value number, int64_t stride) {
-    fill([&](Value column) {
-      return loadVector(k, elementAt(k, rows, number, stride, column, k.f32()));
-    });
-  }
-  /// The sum over the real columns of map(value), in all lanes.
-  Value sum(llvm::function_ref<Value(Value)> map) {
-    Value zero = k.scalar(0);
-    SmallVector<Value> sums(vectorWidth, zero);
-    Value first = k.mul(k.laneId(), vectorWidth);
-    for (auto [n, value] : llvm::enumerate(values)) {
-      int64_t i = n / vectorWidth, j = n % vectorWidth;
-      Value term = map(value);
-      if ((i + 1) * step > shape.width) {
-        Value column = k.add(first, i * step + j);
-        term = k.select(k.less(column, k.index(shape.width)), term, zero);
-      }
-      sums[j] = k.addf(sums[j], term);
-    }
-    return k.warpAdd(
-        k.addf(k.addf(sums[0], sums[1]), k.addf(sums[2], sums[3])));
-  }
-  /// The four values of vector `i`.
-  ValueRange vector(int64_t i) const {
-    return ValueRange(values).slice(i * vectorWidth, vectorWidth);
-  }
-
-  SmallVector<Value> values;
-
-private:
-  static constexpr int64_t step = warpSize * vectorWidth;
-  GpuBuilder &k;
-  DeviceRows shape;
-};
-
-void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row, Value epsilon,
-                  Value gain, Value bias, RowWriter &writer, Value number) {
+static void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row,
+                         Value epsilon, Value gain, Value bias,
+                         RowWriter &writer, Value number) {
   Value width = k.scalar(static_cast<double>(shape.width));
   Value mean = k.divf(row.sum([](Value v) { return v; }), width);
   Value variance = k.divf(row.sum([&](Value v) {
@@ -119,39 +38,6 @@ void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row, Value epsilon,
     writer.write(number, column, y);
   });
 }
-
-/// What a warp has: the kernel's inputs, what lies between its outputs and the
-/// number of rows, and its own row.
-struct WarpWork {
-  ValueRange inputs;
-  ValueRange more;
-  Value number;
-  RowWriter &writer;
-};
-
-/// The kernel `what` of `inputs` pointers, outputs, arguments of the types
-/// `more`, and a number of rows, for each of which a warp runs `body`.
-DeviceKernel rowKernel(GpuBuilder &k, llvm::StringRef what, DeviceRows shape,
-                       DeviceForms outputs, int64_t inputs, TypeRange more,
-                       llvm::function_ref<void(const WarpWork &)> body) {
-  RowWriter writer(k, outputs, shape.stride);
-  SmallVector<Type> types(inputs, k.global());
-  writer.addTypes(types);
-  llvm::append_range(types, more);
-  types.push_back(k.i32());
-  std::string name = llvm::formatv("{0}_{1}_ld{2}_{3}", what, shape.width,
-                                   shape.stride, outputs.name());
-  return k.kernel(name, rowsOfBlock * warpSize, 0, types, [&](ValueRange v) {
-    Value row = k.add(k.mul(k.blockId(), rowsOfBlock), k.warpId());
-    k.ifThen(k.less(row, v.back()), [&] {
-      ValueRange rest = v.drop_front(inputs);
-      writer.take(rest);
-      body({v.take_front(inputs), rest.drop_back(), row, writer});
-    });
-  });
-}
-
-} // namespace
 
 DeviceKernel bertc::layerNormKernel(GpuBuilder &k, DeviceRows shape,
                                     DeviceForms outputs) {

@@ -7,39 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/GPU/Rows.h"
+#include "compiler/Kernels/GPU/RowLoops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
-
-static constexpr int64_t vectorWidth = 4;
-
-/// A kernel with blocks for each row, whose threads run `body(arguments, row,
-/// column)` for every `perThread`-th column.
-static DeviceKernel
-columnKernel(GpuBuilder &k, llvm::StringRef name, int64_t columns,
-             int64_t perThread, TypeRange types,
-             llvm::function_ref<void(ValueRange, Value, Value)> body) {
-  return k.kernel(name, columnsOfBlock / perThread, 0, types,
-                  [&](ValueRange v) {
-                    Value column = k.add(k.mul(k.blockId(1), columnsOfBlock),
-                                         k.mul(k.threadId(), perThread));
-                    k.ifThen(k.less(column, k.index(columns)),
-                             [&] { body(v, k.blockId(0), column); });
-                  });
-}
-
-/// The four neighbours of a thread in a row of float32.
-static SmallVector<Value> loadFour(GpuBuilder &k, Value rows, Value row,
-                                   int64_t stride, Value column) {
-  Value vector = k.load(elementAt(k, rows, row, stride, column, k.f32()),
-                        k.vectorOf(k.f32(), vectorWidth));
-  SmallVector<Value> values;
-  for (int64_t j = 0; j < vectorWidth; ++j)
-    values.push_back(k.element(vector, j));
-  return values;
-}
 
 /// y = map of the elements of some inputs at the same place.
 static DeviceKernel mapKernel(GpuBuilder &k, llvm::StringRef name,
