@@ -1,0 +1,52 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The gradients of layer norm, of its gain and bias, and of the L2 norm;
+// formulas as in compiler/Kernels/CPU/NormGradient.h. Sums over rows are in the
+// gradients of every bias.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_KERNELS_GPU_NORMGRADIENT_H
+#define BERTC_COMPILER_KERNELS_GPU_NORMGRADIENT_H
+
+#include "compiler/Kernels/GPU/DeviceRows.h"
+
+namespace bertc {
+
+/// dx of y = layer_norm(x), and the mean and 1 / sqrt(variance + epsilon) of
+/// each row, [rows][momentWords] f32. Arguments: x, dy, gain, those of
+/// `outputs` (dx, which may be dy), moments, epsilon (f32), rows (i32). Grid:
+/// blocksOfRows(rows).
+DeviceKernel layerNormGradientKernel(GpuBuilder &k, DeviceRows shape,
+                                     DeviceForms outputs);
+
+/// dx of y = x / max(|x|_2, 1e-12). Arguments: x, dy, those of `outputs` (dx,
+/// which may be dy), rows (i32). Grid: blocksOfRows(rows).
+DeviceKernel normalizeGradientKernel(GpuBuilder &k, DeviceRows shape,
+                                     DeviceForms outputs);
+
+/// Which columns are summed over all rows, and into what.
+struct ColumnSums {
+  int64_t columns = 0; ///< A multiple of 16.
+  int64_t first = 0;   ///< Of dy's rows, which are `stride` elements apart.
+  int64_t stride = 0;  ///< x has the same columns.
+  bool gain = false;
+  bool bias = true;
+};
+
+/// gain[c] += sum of dy[row][first + c] * n[row][first + c], with n = (x -
+/// mean)
+/// * inverse, and bias[c] += sum of dy[row][first + c]. Arguments: [x, moments
+/// if gain,] dy, [gain,] [bias,] rows (i32). The order of a sum depends on the
+/// number of rows alone. Grid: columns / columnsOfSums.
+DeviceKernel columnSumsKernel(GpuBuilder &k, ColumnSums sums);
+constexpr int64_t columnsOfSums = 16;
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_KERNELS_GPU_NORMGRADIENT_H
