@@ -306,6 +306,10 @@ Value GpuBuilder::shuffleXor(Value value, int64_t mask) {
                               index(mask), index(warpSize - 1),
                               NVVM::ShflKind::bfly, UnitAttr());
 }
+Value GpuBuilder::ballot(Value condition) {
+  return NVVM::VoteSyncOp::create(b, loc, i32(), index(allLanes), condition,
+                                  NVVM::VoteSyncKind::ballot);
+}
 Value GpuBuilder::warpAdd(Value value) {
   for (int64_t mask = warpSize / 2; mask; mask /= 2)
     value = addf(value, shuffleXor(value, mask));

@@ -134,6 +134,8 @@ public:
   void warpBarrier(); // of the warp
   /// The value of the lane whose number differs in the bits of `mask`.
   mlir::Value shuffleXor(mlir::Value value, int64_t mask);
+  /// Bit l: the condition of lane l.
+  mlir::Value ballot(mlir::Value condition);
   mlir::Value warpAdd(mlir::Value f32);
   mlir::Value warpMax(mlir::Value f32);
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The gradients of layer norm, of its gain and bias, and of the L2 norm;
+// The gradients of layer norm and of the L2 norm;
 // formulas as in compiler/Kernels/CPU/NormGradient.h. Sums over rows are in the
 // gradients of every bias.
 //
@@ -29,23 +29,6 @@ DeviceKernel layerNormGradientKernel(GpuBuilder &k, DeviceRows shape,
 /// which may be dy), rows (i32). Grid: blocksOfRows(rows).
 DeviceKernel normalizeGradientKernel(GpuBuilder &k, DeviceRows shape,
                                      DeviceForms outputs);
-
-/// Which columns are summed over all rows, and into what.
-struct ColumnSums {
-  int64_t columns = 0; ///< A multiple of 16.
-  int64_t first = 0;   ///< Of dy's rows, which are `stride` elements apart.
-  int64_t stride = 0;  ///< x has the same columns.
-  bool gain = false;
-  bool bias = true;
-};
-
-/// gain[c] += sum of dy[row][first + c] * n[row][first + c], with n = (x -
-/// mean)
-/// * inverse, and bias[c] += sum of dy[row][first + c]. Arguments: [x, moments
-/// if gain,] dy, [gain,] [bias,] rows (i32). The order of a sum depends on the
-/// number of rows alone. Grid: columns / columnsOfSums.
-DeviceKernel columnSumsKernel(GpuBuilder &k, ColumnSums sums);
-constexpr int64_t columnsOfSums = 16;
 
 } // namespace bertc
 

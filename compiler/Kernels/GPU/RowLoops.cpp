@@ -126,3 +126,31 @@ bertc::columnKernel(GpuBuilder &k, llvm::StringRef name, int64_t columns,
                              [&] { body(v, k.blockId(0), column); });
                   });
 }
+
+DeviceKernel bertc::mapKernel(GpuBuilder &k, llvm::StringRef name,
+                              int64_t inputs, DeviceRows shape,
+                              DeviceForms outputs, int64_t outputStride,
+                              llvm::function_ref<Value(ArrayRef<Value>)> map) {
+  RowWriter writer(k, outputs, outputStride);
+  SmallVector<Type> types(inputs, k.global());
+  writer.addTypes(types);
+  auto body = [&](ValueRange v, Value row, Value column) {
+    ValueRange rest = v.drop_front(inputs);
+    writer.take(rest);
+    SmallVector<SmallVector<Value>> read;
+    for (Value input : v.take_front(inputs))
+      read.push_back(loadFour(k, input, row, shape.stride, column));
+    SmallVector<Value> y;
+    for (int64_t j = 0; j < vectorWidth; ++j) {
+      SmallVector<Value> values;
+      for (const SmallVector<Value> &four : read)
+        values.push_back(four[j]);
+      y.push_back(map(values));
+    }
+    writer.write(row, column, y);
+  };
+  std::string full = llvm::formatv("{0}_{1}_ld{2}_{3}_ld{4}", name, shape.width,
+                                   shape.stride, outputs.name(), outputStride);
+  return columnKernel(k, full, roundUp(shape.width, lanes), vectorWidth, types,
+                      body);
+}

@@ -76,6 +76,13 @@ DeviceKernel columnKernel(
     mlir::TypeRange types,
     llvm::function_ref<void(mlir::ValueRange, mlir::Value, mlir::Value)> body);
 
+/// y = map of the elements of some inputs at the same place. Arguments: the
+/// inputs, those of `outputs`. Rows of y are `outputStride` apart.
+DeviceKernel
+mapKernel(GpuBuilder &k, llvm::StringRef name, int64_t inputs, DeviceRows shape,
+          DeviceForms outputs, int64_t outputStride,
+          llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)> map);
+
 /// vectorWidth floats at `pointer`.
 mlir::Value loadVector(GpuBuilder &k, mlir::Value pointer);
 /// The four neighbours of a thread in a row of float32.

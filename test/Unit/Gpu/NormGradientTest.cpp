@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Kernels/GPU/NormGradient.h"
 #include "compiler/Kernels/CPU/NormGradient.h"
+#include "compiler/Kernels/GPU/ColumnSums.h"
 #include "compiler/Kernels/GPU/Norm.h"
 #include "test/Unit/Gpu/RowsRun.h"
 #include "test/Unit/Kernels/RandomFloats.h"
