@@ -37,3 +37,39 @@ DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
   }
   return plans;
 }
+
+// `results` of dq, or of dk and dv.
+static DeviceAttentionGradientPlan planGradient(const DeviceTarget &target,
+                                                int64_t headStride,
+                                                int64_t planes,
+                                                int64_t results) {
+  DeviceAttentionGradientPlan plan;
+  plan.warps = 4;
+  plan.columns = planes == 1 && headStride <= 64 ? 64 : 32;
+  plan.stages = 2;
+  // Two operands and the sums of 16 rows; scores and what becomes of them want
+  // as many again.
+  int64_t operands = 2 * planes * headStride / 4;
+  plan.resident = operands + results * headStride / 2 <= 128;
+  // Both sides have two operands. On the other side there are two floats of
+  // each row.
+  auto sharedBytes = [&] {
+    int64_t rowBytes = 4 * planes * headStride;
+    int64_t own = plan.resident ? 0 : plan.warps * 16 * rowBytes;
+    return own + plan.stages * plan.columns * (rowBytes + 8);
+  };
+  while (plan.columns > 16 && sharedBytes() > target.blockSharedBytes)
+    plan.columns /= 2;
+  while (plan.warps > 1 && sharedBytes() > target.blockSharedBytes)
+    plan.warps /= 2;
+  plan.rows = plan.warps * 16;
+  return plan;
+}
+
+DeviceAttentionGradientPlans
+bertc::planDeviceAttentionGradient(const DeviceTarget &target,
+                                   int64_t /*heads*/, int64_t headStride,
+                                   int64_t planes) {
+  return {planGradient(target, headStride, planes, 1),
+          planGradient(target, headStride, planes, 2)};
+}

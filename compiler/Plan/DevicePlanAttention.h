@@ -40,6 +40,28 @@ DeviceAttentionPlans planDeviceAttention(const DeviceTarget &target,
                                          int64_t heads, int64_t headStride,
                                          int64_t planes);
 
+/// How a gradient of attention is blocked: a block computes those of `rows`
+/// queries (or keys) of one head, a warp rows / warps of them, against
+/// `columns` keys (or queries) at a time, of which `stages` (2 or more) are in
+/// shared memory. `rows / warps` and `columns` are multiples of 16.
+struct DeviceAttentionGradientPlan {
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t warps = 0;
+  int64_t stages = 0;
+  /// What a warp has of its rows stays in registers; else in shared memory.
+  bool resident = true;
+};
+
+/// Those of the kernel for dq, whose rows are queries, and of that for dk and
+/// dv, whose rows are keys.
+struct DeviceAttentionGradientPlans {
+  DeviceAttentionGradientPlan queries, keys;
+};
+DeviceAttentionGradientPlans
+planDeviceAttentionGradient(const DeviceTarget &target, int64_t heads,
+                            int64_t headStride, int64_t planes);
+
 } // namespace bertc
 
 #endif // BERTC_COMPILER_PLAN_DEVICEPLANATTENTION_H

@@ -8,14 +8,14 @@
 //
 // A warp owns 16-row tiles of queries. Its scores are laid out in the lanes as
 // the product of an mma instruction, which is how the next one wants its left
-// operand: weights never leave the registers. In both, lane l has rows l / 4
-// and l / 4 + 8 and, of every eight columns, 2 (l % 4) and its neighbour.
+// operand: weights never leave the registers.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/GPU/AttentionMma.h"
 #include "compiler/Kernels/GPU/AttentionTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
@@ -29,13 +29,6 @@ using namespace bertc;
 namespace {
 
 using Values = SmallVector<Value>;
-
-/// Rows and columns of a product that one instruction makes, and their depth.
-constexpr int64_t tileRows = 16, tileColumns = 8, tileDepth = 16;
-/// Registers of a lane that hold such a product.
-constexpr int64_t tileValues = 4;
-/// And two of them side by side.
-constexpr int64_t blockValues = 2 * tileValues;
 
 class AttentionEmitter {
 public:
@@ -88,11 +81,14 @@ private:
                   ArrayRef<Value> factors, State &state);
   void finish(State state);
 
-  /// [row tile][2][4]: all row tiles by 16 columns. `left(row tile, step)` are
-  /// the planes of an A, `right(step, plane)` one of two B.
-  Values products(int64_t steps,
-                  llvm::function_ref<ArrayRef<Values>(int64_t, int64_t)> left,
-                  llvm::function_ref<Values(int64_t, int64_t)> right);
+  /// All row tiles by 16 columns.
+  Values
+  products(int64_t steps,
+           llvm::function_ref<BlockProduct::Planes(int64_t, int64_t)> left,
+           llvm::function_ref<Values(int64_t, int64_t, int64_t)> right) {
+    return emitBlockProduct(k, {shape.type, shape.planes, rowTiles(),
+                                /*columnBlocks=*/1, steps, left, right});
+  }
   Value stageOf(Value step) {
     return k.at(k.sharedMemory(), k.mul(k.rem(step, plan.stages), stageBytes()),
                 k.b.getI8Type());
@@ -161,9 +157,9 @@ void AttentionEmitter::emit(ValueRange arguments) {
 }
 
 void AttentionEmitter::emitBlock() {
-  Value lane = k.laneId();
-  laneRow = k.div(lane, 4);
-  laneColumn = k.mul(k.rem(lane, 4), 2);
+  LanePlace lane(k);
+  laneRow = lane.row;
+  laneColumn = lane.column;
   // Written so that it cannot be zero for the optimiser either.
   Value steps = k.add(k.div(k.sub(length, k.index(1)), plan.keys), 1);
   for (int64_t i = 0; i + 1 < plan.stages; ++i) {
@@ -294,32 +290,6 @@ AttentionEmitter::State AttentionEmitter::step(Value number, State state) {
   return state;
 }
 
-Values AttentionEmitter::products(
-    int64_t steps, llvm::function_ref<ArrayRef<Values>(int64_t, int64_t)> left,
-    llvm::function_ref<Values(int64_t, int64_t)> right) {
-  Values sums(rowTiles() * blockValues, zero());
-  Values small(shape.planes > 1 ? sums : Values());
-  for (int64_t step = 0; step < steps; ++step) {
-    SmallVector<Values> operands;
-    for (int64_t plane = 0; plane < shape.planes; ++plane)
-      operands.push_back(right(step, plane));
-    for (int64_t r = 0; r < rowTiles(); ++r)
-      for (auto [i, j] : planeProducts(shape.planes))
-        for (int64_t half = 0; half < 2; ++half) {
-          MutableArrayRef<Value> c =
-              MutableArrayRef(i + j ? small : sums)
-                  .slice(r * blockValues + half * tileValues, tileValues);
-          Values product =
-              k.multiply(shape.type, left(r, step)[i],
-                         ValueRange(operands[j]).slice(2 * half, 2), Values(c));
-          llvm::copy(product, c.begin());
-        }
-  }
-  for (auto [sum, part] : llvm::zip(sums, small))
-    sum = k.addf(part, sum);
-  return sums;
-}
-
 // [row tile][key tile][4]
 Values AttentionEmitter::scores(Value keys) {
   Values result(rowTiles() * keyTiles() * tileValues);
@@ -327,10 +297,8 @@ Values AttentionEmitter::scores(Value keys) {
   for (int64_t key = 0; key < keyTiles(); key += 2) {
     Values block = products(
         depthTiles,
-        [&](int64_t r, int64_t d) -> ArrayRef<Values> {
-          return queries[r * depthTiles + d];
-        },
-        [&](int64_t d, int64_t plane) {
+        [&](int64_t r, int64_t d) { return queries[r * depthTiles + d]; },
+        [&](int64_t, int64_t d, int64_t plane) {
           return tile.loadB(bytes(keys, plane * tileBytes()), key * tileColumns,
                             d * tileDepth);
         });
@@ -422,10 +390,8 @@ void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
   for (int64_t column = 0; column < headTiles(); column += 2) {
     Values block = products(
         keySteps,
-        [&](int64_t r, int64_t key) -> ArrayRef<Values> {
-          return weights[r * keySteps + key];
-        },
-        [&](int64_t key, int64_t plane) {
+        [&](int64_t r, int64_t key) { return weights[r * keySteps + key]; },
+        [&](int64_t, int64_t key, int64_t plane) {
           return tile.loadB(bytes(values, plane * tileBytes()), key * tileDepth,
                             column * tileColumns,
                             /*transposed=*/true);

@@ -321,11 +321,16 @@ Value GpuBuilder::warpMax(Value value) {
   return value;
 }
 
-static constexpr int copyBytes = 16;
+static constexpr int copyBytes = 16, wordBytes = 4;
 
 void GpuBuilder::copyAsync(Value to, Value from, Value bytes) {
   NVVM::CpAsyncOp::create(b, loc, to, from, copyBytes,
                           NVVM::LoadCacheModifierKind::CG, bytes);
+}
+// Only 16 bytes can pass by L1.
+void GpuBuilder::copyWordAsync(Value to, Value from, Value bytes) {
+  NVVM::CpAsyncOp::create(b, loc, to, from, wordBytes,
+                          NVVM::LoadCacheModifierKind::CA, bytes);
 }
 void GpuBuilder::commitCopies() { NVVM::CpAsyncCommitGroupOp::create(b, loc); }
 void GpuBuilder::waitCopies(int64_t pending) {

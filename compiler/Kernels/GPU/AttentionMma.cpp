@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Kernels/GPU/AttentionMma.h"
+#include "compiler/Kernels/GPU/DeviceRows.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace bertc;
+
+LanePlace::LanePlace(GpuBuilder &k) {
+  Value lane = k.laneId();
+  row = k.div(lane, 4);
+  column = k.mul(k.rem(lane, 4), 2);
+}
+
+SmallVector<Value> bertc::emitBlockProduct(GpuBuilder &k,
+                                           const BlockProduct &product) {
+  const int64_t rowTiles = product.rowTiles, blocks = product.columnBlocks;
+  SmallVector<Value> sums(rowTiles * blocks * blockValues, k.scalar(0));
+  // The smaller products have sums of their own, added last.
+  SmallVector<Value> small(product.planes > 1 ? sums : SmallVector<Value>());
+  for (int64_t step = 0; step < product.steps; ++step) {
+    SmallVector<BlockProduct::Planes> left;
+    for (int64_t r = 0; r < rowTiles; ++r)
+      left.push_back(product.left(r, step));
+    for (int64_t block = 0; block < blocks; ++block) {
+      BlockProduct::Planes right;
+      for (int64_t plane = 0; plane < product.planes; ++plane)
+        right.push_back(product.right(block, step, plane));
+      for (int64_t r = 0; r < rowTiles; ++r)
+        for (auto [i, j] : planeProducts(product.planes))
+          for (int64_t half = 0; half < 2; ++half) {
+            MutableArrayRef<Value> c =
+                MutableArrayRef(i + j ? small : sums)
+                    .slice((r * blocks + block) * blockValues +
+                               half * tileValues,
+                           tileValues);
+            SmallVector<Value> result = k.multiply(
+                product.type, left[r][i],
+                ValueRange(right[j]).slice(2 * half, 2), SmallVector<Value>(c));
+            llvm::copy(result, c.begin());
+          }
+    }
+  }
+  for (auto [sum, part] : llvm::zip(sums, small))
+    sum = k.addf(part, sum);
+  return sums;
+}
