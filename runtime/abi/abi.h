@@ -239,6 +239,15 @@ typedef struct bertc_parameter_desc {
   uint64_t gradient_layer_stride;
 } bertc_parameter_desc;
 
+/* A piece of a parameter's packed range, for updates. Sums are formed by piece
+ * and then over the pieces, so that they do not depend on who computes which.
+ * Moments are where gradients are. */
+typedef struct bertc_parameter_chunk {
+  uint64_t weight, gradient; /* floats from the begin of the memories */
+  uint32_t count;            /* floats */
+  uint32_t decays;           /* 1: BERTC_PARAMETER_DECAYS */
+} bertc_parameter_chunk;
+
 /* What the labels of a batch are. */
 enum {
   BERTC_LABEL_CLASS = 0,  /* int32 [sequences], -100: ignored */

@@ -18,13 +18,7 @@
 
 namespace bertc::rt {
 
-/// A piece of a parameter's packed range. Sums are formed by chunk and then
-/// over the chunks, so that they do not depend on who computes which.
-struct Chunk {
-  uint64_t weight, gradient; // floats from the begin of the memories
-  uint32_t count;
-  bool decays;
-};
+using Chunk = bertc_parameter_chunk;
 
 } // namespace bertc::rt
 
