@@ -38,19 +38,22 @@ DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
   return plans;
 }
 
-// `results` of dq, or of dk and dv.
+// Of one result (dq) or of two (dk and dv). A lane has operands and sums of 16
+// rows, scores and what becomes of them. Limits are those for which ptxas
+// (13.0) makes code without spills, and for heads of 64 in one plane such that
+// three blocks share a processor.
 static DeviceAttentionGradientPlan planGradient(const DeviceTarget &target,
                                                 int64_t headStride,
                                                 int64_t planes,
                                                 int64_t results) {
   DeviceAttentionGradientPlan plan;
   plan.warps = 4;
-  plan.columns = planes == 1 && headStride <= 64 ? 64 : 32;
   plan.stages = 2;
-  // Two operands and the sums of 16 rows; scores and what becomes of them want
-  // as many again.
-  int64_t operands = 2 * planes * headStride / 4;
-  plan.resident = operands + results * headStride / 2 <= 128;
+  plan.columns = planes == 1 && headStride <= 64 ? 64 : 32;
+  if (results > 1 && planes > 1 && headStride > 64)
+    plan.columns = 16;
+  int64_t registers = planes * headStride / 2 + results * headStride / 2;
+  plan.resident = registers <= (results > 1 ? 80 : 128);
   // Both sides have two operands. On the other side there are two floats of
   // each row.
   auto sharedBytes = [&] {

@@ -250,28 +250,14 @@ void GradientEmitter::emitBlock() {
 // Operands
 //===----------------------------------------------------------------------===//
 
-// Rows behind the sequence become zeros: nothing is read of them, and their
-// addresses may lie anywhere.
 void GradientEmitter::copyRows(ArrayRef<Operand> from, Value firstCopied,
                                int64_t rows, Value base) {
-  Values starts;
+  SmallVector<AttentionTile::Source> sources;
   for (const Operand &operand : from)
-    starts.push_back(rowOf(operand, firstCopied, k.index(0)));
-  Value left = k.sub(length, firstCopied);
-  tile.forChunks(
-      base, rows, threads(), [&](Value row, Value chunk, Value target) {
-        Value bytesRead = k.select(k.less(row, left), k.index(16), k.index(0));
-        for (auto [operand, source] : llvm::zip(from, starts)) {
-          Value offset = k.add(k.mul(row, operand.stride), k.mul(chunk, 8));
-          Value place = k.at(source, offset, k.half(shape.type));
-          for (int64_t plane = 0; plane < shape.planes; ++plane) {
-            if (plane)
-              place = nextPlane(operand, place);
-            k.copyAsync(target, place, bytesRead);
-            target = bytes(target, rows * tile.rowBytes());
-          }
-        }
-      });
+    sources.push_back({rowOf(operand, firstCopied, k.index(0)), operand.stride,
+                       operand.planeStride});
+  tile.copyRows(base, rows, threads(), k.sub(length, firstCopied), sources,
+                shape.planes, shape.type);
 }
 
 // Queries behind the sequence have zeros of everything: their weight of 1 meets

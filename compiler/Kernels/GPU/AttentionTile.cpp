@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/GPU/AttentionTile.h"
+#include "llvm/ADT/STLExtras.h"
 #include <numeric>
 
 using namespace mlir;
@@ -21,9 +22,10 @@ using namespace bertc;
 
 static constexpr int64_t bankGroups = 8;
 
+int64_t AttentionTile::group() const { return std::gcd(chunks, bankGroups); }
+
 Value AttentionTile::permutation(Value row) {
-  int64_t group = std::gcd(chunks, bankGroups);
-  return k.bitAnd(k.div(row, bankGroups / group), group - 1);
+  return k.bitAnd(k.div(row, bankGroups / group()), group() - 1);
 }
 
 Value AttentionTile::address(Value base, Value row, Value chunk) {
@@ -51,6 +53,53 @@ void AttentionTile::forChunks(
   }
 }
 
+// A thread has the same chunk of each group, of rows that are a multiple of 8
+// apart where there are threads enough: what it reads and writes are then one
+// address each and constants. Eight threads meet all banks, as they have all
+// rows until these repeat.
+void AttentionTile::copyRows(Value base, int64_t rows, int64_t threads,
+                             Value left, ArrayRef<Source> sources,
+                             int64_t planes, HalfType type) {
+  Type element = k.half(type), byte = k.b.getI8Type();
+  int64_t step = threads / group();
+  bool isRepeated = step % bankGroups == 0;
+  Value first = k.div(k.threadId(), group());
+  Value chunk = k.rem(k.threadId(), group());
+  SmallVector<Value> starts;
+  for (const Source &source : sources)
+    starts.push_back(
+        k.at(source.start,
+             k.add(k.mul(first, source.stride), k.mul(chunk, chunkElements)),
+             element));
+  Value target = address(base, first, chunk);
+  for (int64_t i = 0; i < rows; i += step) {
+    Value row = k.add(first, i);
+    Value targetRow = isRepeated ? k.at(target, i * rowBytes(), byte)
+                                 : address(base, row, chunk);
+    auto copy = [&] {
+      Value bytesRead =
+          k.select(k.less(row, left), k.index(chunkBytes), k.index(0));
+      for (int64_t j = 0; j < chunks; j += group()) {
+        int64_t place = j * chunkBytes;
+        for (auto [source, start] : llvm::zip_equal(sources, starts)) {
+          Value from =
+              k.at(start, i * source.stride + j * chunkElements, element);
+          for (int64_t plane = 0; plane < planes; ++plane) {
+            if (plane)
+              from = k.at(from, source.planeStride, element);
+            k.copyAsync(k.at(targetRow, place, byte), from, bytesRead);
+            place += rows * rowBytes();
+          }
+        }
+      }
+    };
+    if (i + step <= rows)
+      copy();
+    else
+      k.ifThen(k.less(row, k.index(rows)), copy);
+  }
+}
+
 // Lane l gives the address of row l % 8 of 8x8 matrix l / 8. Of the four, the
 // second lies eight rows (`rowsFirst`) or eight columns behind the first.
 SmallVector<Value> AttentionTile::load(Value base, int64_t row, int64_t column,
@@ -61,7 +110,7 @@ SmallVector<Value> AttentionTile::load(Value base, int64_t row, int64_t column,
   Value laneRow =
       k.add(k.bitAnd(lane, 7), k.mul(rowsFirst ? second : third, 8));
   // What the permutation leaves alone is added last: a constant.
-  int64_t chunk = column / 8, fixed = chunk / bankGroups * bankGroups;
+  int64_t chunk = column / 8, fixed = chunk / group() * group();
   Value laneChunk = k.add(rowsFirst ? third : second, chunk - fixed);
   if (first)
     laneChunk = k.add(laneChunk, k.div(first, 8));

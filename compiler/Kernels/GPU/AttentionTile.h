@@ -34,6 +34,20 @@ public:
       mlir::Value base, int64_t rows, int64_t threads,
       llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value)> body);
 
+  /// Rows that are copied to a tile: of several planes.
+  struct Source {
+    mlir::Value start; ///< Of the first row, in the first plane.
+    int64_t stride;    ///< From row to row, in elements.
+    mlir::Value planeStride;
+  };
+  /// This thread's part, of `threads`, of copies of `rows` rows to the tiles
+  /// that begin at `base`, one for each plane of each source. Rows from `left`
+  /// on become zeros: nothing is read of them, and their addresses may lie
+  /// anywhere.
+  void copyRows(mlir::Value base, int64_t rows, int64_t threads,
+                mlir::Value left, llvm::ArrayRef<Source> sources,
+                int64_t planes, HalfType type);
+
   // Fragments of a 16x16 block at (row, column) of the tile at `base`, both
   // multiples of 16: four registers. An A is one operand, a B two: of eight
   // columns of the product each.
@@ -49,7 +63,9 @@ public:
                                        mlir::Value first = {});
 
 private:
-  static constexpr int64_t chunkBytes = 16;
+  static constexpr int64_t chunkBytes = 16, chunkElements = 8;
+  /// Chunks that change places with each other.
+  int64_t group() const;
   /// What the chunks of `row` are XORed with.
   mlir::Value permutation(mlir::Value row);
   mlir::Value address(mlir::Value base, mlir::Value row, mlir::Value chunk);

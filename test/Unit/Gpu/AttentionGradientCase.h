@@ -23,6 +23,7 @@ struct AttentionGradientCase {
   DeviceAttentionGradientShape shape;
   DeviceAttentionGradientPlans plans;
   std::vector<int32_t> lengths; ///< Of the sequences, which lie end to end.
+  bool lowScores = false;       ///< About -88, in heads of 16.
 
   /// The plans of cuda:sm_80, dense rows, scale 1 / sqrt(headSize), gradients
   /// as f32 and as planes.

@@ -10,12 +10,14 @@
 //   bertc-gpu-kernel-test FIELD=VALUE... [--emit=gpu|nvvm|ptx]
 // with the fields of DeviceLinearShape and DeviceLinearPlan; those of the plan
 // are chosen for `tokens` (default 4096) if `block` is not given. With `heads`
-// and `head-size` it is attention, by the plan of `tokens`.
+// and `head-size` it is attention, by the plan of `tokens`; with
+// gradient=queries|keys its gradient.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Emit/Ptx.h"
 #include "compiler/Kernels/GPU/Attention.h"
+#include "compiler/Kernels/GPU/AttentionGradient.h"
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Plan/DeviceReport.h"
@@ -64,6 +66,27 @@ static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
   return attentionKernel(k, shape, plan);
 }
 
+static DeviceKernel attentionGradient(GpuBuilder &k, const DeviceTarget &target,
+                                      int64_t heads, int64_t headSize,
+                                      const DeviceLinearShape &forms,
+                                      bool ofKeys) {
+  DeviceAttentionGradientShape shape;
+  shape.heads = heads;
+  shape.headSize = headSize;
+  shape.headStride = (headSize + 15) / 16 * 16;
+  shape.inputStride = shape.gradientStride = 3 * heads * shape.headStride;
+  shape.outputStride = heads * shape.headStride;
+  shape.planes = forms.planes;
+  shape.type = forms.type;
+  shape.gradients = forms.outputs;
+  shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
+  DeviceAttentionGradientPlans plans = planDeviceAttentionGradient(
+      target, heads, shape.headStride, shape.planes);
+  if (ofKeys)
+    return attentionKeyGradientKernel(k, shape, plans.keys);
+  return attentionQueryGradientKernel(k, shape, plans.queries);
+}
+
 int main(int argc, char **argv) {
   llvm::StringMap<int64_t *> fields;
   DeviceLinearShape shape;
@@ -89,13 +112,15 @@ int main(int argc, char **argv) {
   fields["splits"] = &plan.splits;
   fields["cluster"] = &plan.cluster;
   fields["wgmma"] = &wgmma;
-  llvm::StringRef emit = "ptx", target = "cuda:sm_80";
+  llvm::StringRef gradient, emit = "ptx", target = "cuda:sm_80";
   for (int i = 1; i < argc; ++i) {
     auto [name, value] = llvm::StringRef(argv[i]).split('=');
     if (name == "--emit")
       emit = value;
     else if (name == "--target")
       target = value;
+    else if (name == "gradient" && (value == "queries" || value == "keys"))
+      gradient = value;
     else if (name == "type" && value == "f16")
       shape.type = HalfType::F16;
     else if (name == "activation" && value == "gelu")
@@ -129,9 +154,14 @@ int main(int argc, char **argv) {
   context.loadAllAvailableDialects();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   GpuBuilder k(*module);
-  DeviceKernel kernel = heads
-                            ? attention(k, *row, heads, headSize, shape, tokens)
-                            : linearKernel(k, shape, plan);
+  DeviceKernel kernel;
+  if (!heads)
+    kernel = linearKernel(k, shape, plan);
+  else if (gradient.empty())
+    kernel = attention(k, *row, heads, headSize, shape, tokens);
+  else
+    kernel =
+        attentionGradient(k, *row, heads, headSize, shape, gradient == "keys");
   if (failed(verify(*module)))
     return 1;
   PassManager pm(&context);
