@@ -45,6 +45,7 @@ static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
   code.name = target.name.str();
   code.computeCapability = target.capability;
   code.exact = target.exact;
+  code.tensorMaps = lowered.tensorMaps;
   code.entry = lowered.entry;
   code.workspace = lowered.workspace;
   for (const LoweredKernel &kernel : lowered.table) {

@@ -164,8 +164,9 @@ static Constant *buildDeviceVariants(Builder &b, const LibraryInputs &inputs) {
             : b.bytes("cubin", deviceSection, variant.cubin, BERTC_ALIGNMENT);
     records.push_back(b.record(
         {b.string(variant.name), b.i32(variant.computeCapability),
-         b.i32(variant.exact ? BERTC_DEVICE_EXACT : 0), ptx,
-         b.i64(variant.ptx.size()), cubin, b.i64(variant.cubin.size()),
+         b.i32((variant.exact ? BERTC_DEVICE_EXACT : 0) |
+               (variant.tensorMaps ? BERTC_DEVICE_TENSOR_MAPS : 0)),
+         ptx, b.i64(variant.ptx.size()), cubin, b.i64(variant.cubin.size()),
          b.function(variant.entry), buildWorkspace(b, variant.workspace),
          buildKernels(b, variant.kernels), b.i64(variant.kernels.size()),
          b.i64(variant.weightsOffset), b.i64(weights)},

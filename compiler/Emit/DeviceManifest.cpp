@@ -54,6 +54,7 @@ void bertc::writeDeviceVariant(llvm::json::OStream &json,
   json.attribute("name", variant.name);
   json.attribute("compute_capability", variant.computeCapability);
   json.attribute("exact", variant.exact);
+  json.attribute("tensor_maps", variant.tensorMaps);
   json.attribute("entry", variant.entry);
   json.attributeObject("workspace",
                        [&] { writeWorkspace(json, variant.workspace); });

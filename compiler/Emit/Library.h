@@ -91,6 +91,7 @@ struct DeviceVariantCode {
   std::string name;               ///< "cuda:sm_90a".
   uint32_t computeCapability = 0; ///< 90.
   bool exact = false;             ///< sm_90a: runs on 9.0 only.
+  bool tensorMaps = false;        ///< Its host code makes them.
   std::string ptx;
   std::string cubin; ///< What ptxas made of it, or empty.
   std::vector<KernelInfo> kernels;

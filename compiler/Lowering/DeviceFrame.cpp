@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Arguments of all launches take the same words on the stack, one after the
-// other: launch() copies them.
+// other: launch() copies them. So do tensor maps, in places of their own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +21,7 @@ using namespace mlir;
 using namespace bertc;
 
 static constexpr int64_t maxArguments = 24;
+static constexpr int64_t maxMaps = 2;
 
 static Type pointerType(KernelBuilder &k) {
   return LLVM::LLVMPointerType::get(k.b.getContext());
@@ -56,20 +57,66 @@ DeviceFrame::DeviceFrame(KernelBuilder &k, Value call) : k(k), call(call) {
   for (int64_t i = 0; i < maxArguments; ++i)
     LLVM::StoreOp::create(k.b, k.loc, slotOf(k, slots, i),
                           slotOf(k, pointers, i));
+  auto bytes = [&](int64_t size, int64_t alignment) {
+    Value count =
+        LLVM::ConstantOp::create(k.b, k.loc, i64, k.b.getI64IntegerAttr(size));
+    return LLVM::AllocaOp::create(k.b, k.loc, pointerType(k), k.b.getI8Type(),
+                                  count, alignment);
+  };
+  maps = bytes(maxMaps * BERTC_TENSOR_MAP_SIZE, BERTC_TENSOR_MAP_ALIGNMENT);
+  tensor = bytes(sizeof(bertc_tensor_desc), alignof(bertc_tensor_desc));
+}
+
+static Value byteOf(KernelBuilder &k, Value pointer, int64_t offset) {
+  return LLVM::GEPOp::create(
+      k.b, k.loc, pointerType(k), k.b.getI8Type(), pointer,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
 }
 
 Value DeviceFrame::field(int64_t byteOffset, Type type) {
-  Value address = LLVM::GEPOp::create(
-      k.b, k.loc, pointerType(k), k.b.getI8Type(), call,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(byteOffset)});
-  return LLVM::LoadOp::create(k.b, k.loc, type, address);
+  return LLVM::LoadOp::create(k.b, k.loc, type, byteOf(k, call, byteOffset));
+}
+
+Value DeviceFrame::encodeMap(int64_t number, const DeviceTensor &described) {
+  assert(number < maxMaps);
+  anyMaps = true;
+  Type i64 = k.b.getI64Type(), i32 = k.b.getI32Type(), pointer = pointerType(k);
+  auto store = [&](int64_t at, Value value) {
+    LLVM::StoreOp::create(k.b, k.loc, value, byteOf(k, tensor, at));
+  };
+  auto storeNumber = [&](int64_t at, Type type, int64_t value) {
+    store(at, LLVM::ConstantOp::create(k.b, k.loc, type,
+                                       k.b.getIntegerAttr(type, value)));
+  };
+  store(offsetof(bertc_tensor_desc, address), described.address);
+  store(offsetof(bertc_tensor_desc, rows), described.rows);
+  storeNumber(offsetof(bertc_tensor_desc, columns), i64, described.columns);
+  storeNumber(offsetof(bertc_tensor_desc, row_bytes), i64, described.rowBytes);
+  storeNumber(offsetof(bertc_tensor_desc, box_columns), i32,
+              described.boxColumns);
+  storeNumber(offsetof(bertc_tensor_desc, box_rows), i32, described.boxRows);
+  storeNumber(offsetof(bertc_tensor_desc, element), i32, described.element);
+  storeNumber(offsetof(bertc_tensor_desc, swizzle), i32, described.swizzle);
+  Value map = byteOf(k, maps, number * BERTC_TENSOR_MAP_SIZE);
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(k.b.getContext()), {pointer, pointer, pointer});
+  LLVM::CallOp::create(
+      k.b, k.loc, type,
+      ValueRange{field(offsetof(bertc_device_call, encode_map), pointer), call,
+                 tensor, map});
+  return map;
 }
 
 void DeviceFrame::launch(const DeviceKernel &kernel, std::array<Value, 3> grid,
                          ValueRange arguments) {
   assert(arguments.size() <= maxArguments);
+  // What is passed by its address must not stay for the next launch.
+  auto isMap = [](Value argument) {
+    return isa<LLVM::LLVMPointerType>(argument.getType());
+  };
   for (auto [i, argument] : llvm::enumerate(arguments))
-    LLVM::StoreOp::create(k.b, k.loc, argument, slotOf(k, slots, i));
+    LLVM::StoreOp::create(k.b, k.loc, argument,
+                          slotOf(k, isMap(argument) ? pointers : slots, i));
   Type i64 = k.b.getI64Type(), pointer = pointerType(k);
   auto type =
       LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(k.b.getContext()),
@@ -82,6 +129,10 @@ void DeviceFrame::launch(const DeviceKernel &kernel, std::array<Value, 3> grid,
     operands.push_back(toWide(blocks));
   operands.push_back(pointers);
   LLVM::CallOp::create(k.b, k.loc, type, operands);
+  for (auto [i, argument] : llvm::enumerate(arguments))
+    if (isMap(argument))
+      LLVM::StoreOp::create(k.b, k.loc, slotOf(k, slots, i),
+                            slotOf(k, pointers, i));
 }
 
 void DeviceFrame::withOutput(int64_t number,

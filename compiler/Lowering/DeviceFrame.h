@@ -18,16 +18,28 @@
 
 namespace bertc {
 
+/// Rows of memory that a tensor map describes, see bertc_tensor_desc.
+struct DeviceTensor {
+  mlir::Value address, rows; // i64
+  int64_t columns = 0, rowBytes = 0;
+  int64_t boxColumns = 0, boxRows = 0;
+  uint32_t element = 0; // BERTC_ELEMENT_*
+  int64_t swizzle = 0;  // bytes
+};
+
 class DeviceFrame {
 public:
   /// Emits the loads at the builder's insertion point, the start of a function;
   /// `call` is the !llvm.ptr to the frame.
   DeviceFrame(KernelBuilder &k, mlir::Value call);
 
-  /// `arguments` are those of the kernel: i64 (also addresses), i32 or f32.
-  /// The numbers of blocks are index values.
+  /// `arguments` are those of the kernel: i64 (also addresses), i32, f32 or
+  /// maps of encodeMap(). The numbers of blocks are index values.
   void launch(const DeviceKernel &kernel, std::array<mlir::Value, 3> grid,
               mlir::ValueRange arguments);
+  /// A tensor map, good until the next one with this number.
+  mlir::Value encodeMap(int64_t number, const DeviceTensor &tensor);
+  bool makesMaps() const { return anyMaps; }
   /// Runs `body` with the address of output `number` if it is wanted.
   void withOutput(int64_t number,
                   llvm::function_ref<void(mlir::Value address)> body);
@@ -47,6 +59,8 @@ private:
   KernelBuilder &k;
   mlir::Value call;
   mlir::Value slots, pointers; // of arguments, on the stack
+  mlir::Value maps, tensor;    // bertc_tensor_desc, there too
+  bool anyMaps = false;
 };
 
 } // namespace bertc

@@ -38,6 +38,7 @@ static LogicalResult emitModules(DeviceProgram &program, Location loc,
     return failure();
   func::ReturnOp::create(k.b, k.loc);
   result.table = program.table();
+  result.tensorMaps = frame.makesMaps();
   return success();
 }
 

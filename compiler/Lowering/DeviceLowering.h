@@ -35,6 +35,7 @@ struct LoweredDevice {
   mlir::OwningOpRef<mlir::ModuleOp> kernels; // a gpu.module
   mlir::OwningOpRef<mlir::ModuleOp> host;    // func + llvm + arith + scf
   std::string entry;                         // bertc_device_forward_fn
+  bool tensorMaps = false;                   // the host code makes some
   bertc_workspace workspace;
   std::vector<LoweredKernel> table;
   WeightLayout weights;

@@ -247,7 +247,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   appendOutputs(y, fixed);
 
   // The plan of the most rows has no splits, so what the others need is fixed.
-  DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
+  DeviceLinearPlans plans =
+      planDeviceLinear(target, shape.facts(), /*maps=*/false);
   std::vector<DeviceLinearEstimate> estimates =
       estimateDeviceLinear(target, shape.facts(), plans);
   int64_t partials = 0, tickets = 0; // bytes
@@ -268,14 +269,33 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   auto launch = [&](const DeviceLinearPlan &plan) {
     DeviceKernel kernel = linearKernel(*device, shape, plan);
     Values arguments = fixed;
+    if (plan.wgmma) {
+      auto [inputRows, weightRows] = linearBoxRows(plan);
+      auto map = [&](int64_t which, Value address, Value count, int64_t stride,
+                     int64_t boxRows) {
+        DeviceTensor tensor = {address,
+                               frame->toWide(count),
+                               shape.depth,
+                               stride * 2,
+                               plan.blockDepth,
+                               boxRows,
+                               BERTC_ELEMENT_BF16,
+                               plan.blockDepth * 2};
+        return frame->encodeMap(which, tensor);
+      };
+      arguments[0] =
+          map(0, fixed[0], k->mul(rows, planes), x.stride, inputRows);
+      arguments[2] = map(1, fixed[2], k->index(planes * shape.columns),
+                         shape.depth, weightRows);
+    }
     if (plan.splits > 1)
       arguments.append({place(0, partials), place(1, tickets)});
     arguments.push_back(frame->toInt(rows));
     DeviceGrid grid = linearGrid(shape, plan, 1);
-    frame->launch(
-        kernel,
-        {k->index(grid.x), k->ceilDiv(rows, plan.blockRows), k->index(grid.z)},
-        arguments);
+    Value blocks =
+        k->mul(k->ceilDiv(rows, plan.blockRows * plan.cluster), plan.cluster);
+    frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
+                  arguments);
     uint64_t flops = 2 * uint64_t(shape.depth) * uint64_t(shape.columns);
     work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0,
                          modelsOf(estimates, plan)};

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 5
+#define BERTC_ABI_VERSION 6
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -115,6 +115,26 @@ typedef struct bertc_output_desc {
 
 /*===--- Devices ----------------------------------------------------------===*/
 
+/* Elements of a tensor that a map describes. */
+enum { BERTC_ELEMENT_BF16 = 0, BERTC_ELEMENT_F16 = 1, BERTC_ELEMENT_F32 = 2 };
+
+/* Rows of memory of a device whose boxes a kernel copies by a tensor map (TMA).
+ * What lies outside of the tensor is zero in a box. */
+typedef struct bertc_tensor_desc {
+  uint64_t address;     /* of the first element, a multiple of 16 */
+  int64_t columns;      /* elements, one after another */
+  int64_t rows;         /* at least 1, as columns */
+  int64_t row_bytes;    /* from row to row, a multiple of 16 */
+  uint32_t box_columns; /* up to 256 */
+  uint32_t box_rows;    /* up to 256 */
+  uint32_t element;     /* BERTC_ELEMENT_* */
+  uint32_t swizzle;     /* 0, 32, 64 or 128: bytes of a box's row within
+                           which pieces of 16 are permuted */
+} bertc_tensor_desc;
+
+/* Of a tensor map, in bytes. */
+enum { BERTC_TENSOR_MAP_SIZE = 128, BERTC_TENSOR_MAP_ALIGNMENT = 128 };
+
 /* One call of the host code of a device variant. It runs on the calling thread
  * and does nothing but compute addresses and grids and launch kernels, so that
  * a call can be captured as a CUDA graph. Every uint64_t is an address on the
@@ -139,6 +159,10 @@ typedef struct bertc_device_call {
    * After an error, which the runtime keeps, it does nothing. */
   void (*launch)(const struct bertc_device_call *call, int64_t kernel,
                  int64_t grid_x, int64_t grid_y, int64_t grid_z, void **params);
+  /* Fills `map`, BERTC_TENSOR_MAP_SIZE bytes, an argument of kernels. Errors
+   * are kept as those of launches are. */
+  void (*encode_map)(const struct bertc_device_call *call,
+                     const bertc_tensor_desc *tensor, void *map);
   void *launch_state;
   /* Float rows of bertc_model_desc.outputs[i], dense; 0: not wanted. */
   uint64_t outputs[BERTC_MAX_OUTPUTS];
@@ -160,7 +184,9 @@ typedef struct bertc_kernel_desc {
 enum {
   /* Runs on devices of exactly its compute capability (sm_90a), not on later
    * ones. */
-  BERTC_DEVICE_EXACT = 1u << 0
+  BERTC_DEVICE_EXACT = 1u << 0,
+  /* Its host code calls encode_map. */
+  BERTC_DEVICE_TENSOR_MAPS = 1u << 1
 };
 
 typedef struct bertc_device_variant {

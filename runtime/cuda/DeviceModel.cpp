@@ -175,6 +175,9 @@ bertc_code openDevice(const bertc_model_desc &desc, const uint8_t *weights,
   if (code)
     return code;
   device.variant = &desc.device_variants[device.variantIndex];
+  if (bertc_code missing =
+          checkFunctions(*device.driver, *device.variant, status))
+    return missing;
   auto *made = static_cast<DeviceModel *>(malloc(sizeof(DeviceModel)));
   if (!made)
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for a model handle");

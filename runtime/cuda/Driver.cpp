@@ -125,27 +125,39 @@ bertc_code loadDriver(const char *library, Driver &driver,
                 "help: install the NVIDIA driver",
                 dlerror());
   memset(&driver, 0, sizeof(driver));
-  const char *missing = nullptr;
-  auto find = [&](const char *name) {
-    void *address = dlsym(handle, name);
-    if (!address && !missing)
-      missing = name;
-    return address;
-  };
 #define BERTC_CUDA_FIND(name, parameters)                                      \
-  driver.name = reinterpret_cast<Result(*) parameters>(find(#name));
+  driver.name = reinterpret_cast<Result(*) parameters>(dlsym(handle, #name));
   BERTC_CUDA_FUNCTIONS(BERTC_CUDA_FIND)
+  BERTC_CUDA_OPTIONAL_FUNCTIONS(BERTC_CUDA_FIND)
 #undef BERTC_CUDA_FIND
   // An old driver lacks functions, but its version says more.
   bool hasVersion = driver.cuDriverGetVersion && driver.cuGetErrorName &&
                     driver.cuGetErrorString;
   if (bertc_code code = hasVersion ? checkVersion(driver, status) : BERTC_OK)
     return code;
+  const char *missing = nullptr;
+#define BERTC_CUDA_CHECK(name, parameters)                                     \
+  if (!driver.name && !missing)                                                \
+    missing = #name;
+  BERTC_CUDA_FUNCTIONS(BERTC_CUDA_CHECK)
+#undef BERTC_CUDA_CHECK
   if (missing)
     return fail(status, BERTC_NO_DEVICE,
                 "the CUDA driver (%.100s) has no function %s\n%s", library,
                 missing, updateHelp);
   return initialise(driver, status);
+}
+
+bertc_code checkFunctions(const Driver &driver,
+                          const bertc_device_variant &variant,
+                          bertc_status *status) {
+  if (variant.flags & BERTC_DEVICE_TENSOR_MAPS &&
+      !driver.cuTensorMapEncodeTiled)
+    return fail(status, BERTC_NO_DEVICE,
+                "the CUDA driver has no function cuTensorMapEncodeTiled, which "
+                "the code of %.60s needs\n%s",
+                variant.name, updateHelp);
+  return ok(status);
 }
 
 bertc_code loadDriver(const Driver *&driver, bertc_status *status) {

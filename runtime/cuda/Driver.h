@@ -15,6 +15,7 @@
 #ifndef BERTC_RUNTIME_CUDA_DRIVER_H
 #define BERTC_RUNTIME_CUDA_DRIVER_H
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/Status.h"
 
 namespace bertc::rt::cuda {
@@ -69,6 +70,24 @@ enum : int {
   pointerMemoryType = 2,      // CU_POINTER_ATTRIBUTE_*
   pointerDeviceOrdinal = 9,
   memoryTypeDevice = 2, // CU_MEMORYTYPE_*
+};
+
+/// Of tensor maps, CU_TENSOR_MAP_*.
+enum : int {
+  mapFloat16 = 6, // DATA_TYPE_*
+  mapFloat32 = 7,
+  mapBFloat16 = 9,
+  mapNotInterleaved = 0, // INTERLEAVE_*
+  mapSwizzleNone = 0,    // SWIZZLE_*
+  mapSwizzle32 = 1,
+  mapSwizzle64 = 2,
+  mapSwizzle128 = 3,
+  mapLevelTwo128 = 2, // L2_PROMOTION_*
+  mapFillZeros = 0,   // FLOAT_OOB_FILL_*
+};
+/// CUtensorMap: the driver knows what it means, kernels get it by value.
+struct alignas(128) TensorMapBytes {
+  unsigned char bytes[128];
 };
 enum : unsigned {
   streamNonBlocking = 1, // CU_STREAM_NON_BLOCKING
@@ -131,9 +150,18 @@ enum : unsigned {
   X(cuEventSynchronize, (Event event))                                         \
   X(cuEventDestroy_v2, (Event event))
 
+/// Those that only some models need; null where the driver lacks them.
+#define BERTC_CUDA_OPTIONAL_FUNCTIONS(X)                                       \
+  X(cuTensorMapEncodeTiled,                                                    \
+    (TensorMapBytes * map, int type, unsigned rank, void *address,             \
+     const unsigned long long *sizes, const unsigned long long *strides,       \
+     const unsigned *box, const unsigned *elementStrides, int interleave,      \
+     int swizzle, int levelTwo, int fill))
+
 struct Driver {
 #define BERTC_CUDA_MEMBER(name, parameters) Result(*name) parameters;
   BERTC_CUDA_FUNCTIONS(BERTC_CUDA_MEMBER)
+  BERTC_CUDA_OPTIONAL_FUNCTIONS(BERTC_CUDA_MEMBER)
 #undef BERTC_CUDA_MEMBER
   int version; // 12040 for CUDA 12.4
 };
@@ -148,6 +176,11 @@ bertc_code loadDriver(const Driver *&driver, bertc_status *status);
 /// The same from another library, into the caller's memory; for tests.
 bertc_code loadDriver(const char *library, Driver &driver,
                       bertc_status *status);
+
+/// Fails unless the driver has all functions that the variant needs.
+bertc_code checkFunctions(const Driver &driver,
+                          const bertc_device_variant &variant,
+                          bertc_status *status);
 
 /// "CUDA_ERROR_NO_DEVICE (no CUDA-capable device is detected)".
 void describeResult(const Driver &driver, Result result, char *text,

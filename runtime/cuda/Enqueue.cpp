@@ -28,6 +28,8 @@ struct LaunchState {
   int64_t kernel; // that it is about, -1: a copy
   bool badKernel; // host code launched one that does not exist
   int64_t grid[3];
+  bool badMap; // the driver refused that of:
+  bertc_tensor_desc tensor;
 };
 
 } // namespace
@@ -75,6 +77,81 @@ static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
     state.result = device.driver->cuStreamSynchronize(state.stream);
 }
 
+/// Numbers of CUDA for what a tensor's description says; false if it is wrong.
+static bool encoding(const bertc_tensor_desc &tensor, int &type, int &swizzle) {
+  switch (tensor.element) {
+  case BERTC_ELEMENT_BF16:
+    type = mapBFloat16;
+    break;
+  case BERTC_ELEMENT_F16:
+    type = mapFloat16;
+    break;
+  case BERTC_ELEMENT_F32:
+    type = mapFloat32;
+    break;
+  default:
+    return false;
+  }
+  switch (tensor.swizzle) {
+  case 0:
+    swizzle = mapSwizzleNone;
+    return true;
+  case 32:
+    swizzle = mapSwizzle32;
+    return true;
+  case 64:
+    swizzle = mapSwizzle64;
+    return true;
+  case 128:
+    swizzle = mapSwizzle128;
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void encodeMap(const bertc_device_call *call,
+                      const bertc_tensor_desc *tensor, void *map) {
+  LaunchState &state = *static_cast<LaunchState *>(call->launch_state);
+  if (state.result || state.badKernel)
+    return;
+  const Driver &driver = *state.device->driver;
+  int type = 0, swizzle = 0;
+  if (!driver.cuTensorMapEncodeTiled || tensor->columns < 1 ||
+      tensor->rows < 1 || !encoding(*tensor, type, swizzle)) {
+    state.result = invalidValue;
+  } else {
+    const unsigned long long sizes[] = {
+        static_cast<unsigned long long>(tensor->columns),
+        static_cast<unsigned long long>(tensor->rows)};
+    const unsigned long long stride =
+        static_cast<unsigned long long>(tensor->row_bytes);
+    const unsigned box[] = {tensor->box_columns, tensor->box_rows};
+    const unsigned steps[] = {1, 1};
+    state.result = driver.cuTensorMapEncodeTiled(
+        static_cast<TensorMapBytes *>(map), type, 2,
+        reinterpret_cast<void *>(tensor->address), sizes, &stride, box, steps,
+        mapNotInterleaved, swizzle, mapLevelTwo128, mapFillZeros);
+  }
+  if (state.result) {
+    state.badMap = true;
+    state.tensor = *tensor;
+  }
+}
+
+static bertc_code failMap(const LaunchState &state, bertc_status *status) {
+  const bertc_tensor_desc &tensor = state.tensor;
+  return failCuda(
+      status, *state.device->driver, state.result,
+      "no tensor map on %s of %lld x %lld elements of kind %u at 0x%llx, rows "
+      "of %lld bytes, in boxes of %u x %u, permuted in %u bytes",
+      state.device->facts.label, static_cast<long long>(tensor.rows),
+      static_cast<long long>(tensor.columns), tensor.element,
+      static_cast<unsigned long long>(tensor.address),
+      static_cast<long long>(tensor.row_bytes), tensor.box_rows,
+      tensor.box_columns, tensor.swizzle);
+}
+
 static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
   const DeviceModel &device = *state.device;
   const char *label = device.facts.label;
@@ -84,6 +161,8 @@ static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
                 device.variant->name, static_cast<long long>(state.kernel),
                 static_cast<unsigned long long>(device.variant->kernel_count) -
                     1);
+  if (state.badMap)
+    return failMap(state, status);
   if (state.kernel < 0)
     return failCuda(status, *device.driver, state.result,
                     "cannot copy to or from %s", label);
@@ -158,6 +237,7 @@ bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
   state.wait = session.waitForKernels;
   state.kernel = -1;
   call.launch = launch;
+  call.encode_map = encodeMap;
 
   GraphCache::Entry *entry = nullptr;
   if (mayUseGraph && session.graphsWanted)

@@ -56,6 +56,18 @@ BERTC_SAME(memoryTypeDevice, CU_MEMORYTYPE_DEVICE);
 BERTC_SAME(streamNonBlocking, CU_STREAM_NON_BLOCKING);
 BERTC_SAME(eventNoTiming, CU_EVENT_DISABLE_TIMING);
 BERTC_SAME(success, CUDA_SUCCESS);
+BERTC_SAME(mapFloat16, CU_TENSOR_MAP_DATA_TYPE_FLOAT16);
+BERTC_SAME(mapFloat32, CU_TENSOR_MAP_DATA_TYPE_FLOAT32);
+BERTC_SAME(mapBFloat16, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16);
+BERTC_SAME(mapNotInterleaved, CU_TENSOR_MAP_INTERLEAVE_NONE);
+BERTC_SAME(mapSwizzleNone, CU_TENSOR_MAP_SWIZZLE_NONE);
+BERTC_SAME(mapSwizzle32, CU_TENSOR_MAP_SWIZZLE_32B);
+BERTC_SAME(mapSwizzle64, CU_TENSOR_MAP_SWIZZLE_64B);
+BERTC_SAME(mapSwizzle128, CU_TENSOR_MAP_SWIZZLE_128B);
+BERTC_SAME(mapLevelTwo128, CU_TENSOR_MAP_L2_PROMOTION_L2_128B);
+BERTC_SAME(mapFillZeros, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+static_assert(sizeof(bertc::rt::cuda::TensorMapBytes) == sizeof(CUtensorMap) &&
+              alignof(bertc::rt::cuda::TensorMapBytes) >= alignof(CUtensorMap));
 
 namespace {
 
@@ -83,3 +95,4 @@ struct SameCall<int (*)(Ours...), CUresult (*)(Theirs...)> {
   static_assert(SameCall<decltype(bertc::rt::cuda::Driver::name),              \
                          decltype(&::name)>::value());
 BERTC_CUDA_FUNCTIONS(BERTC_SAME_CALL)
+BERTC_CUDA_OPTIONAL_FUNCTIONS(BERTC_SAME_CALL)

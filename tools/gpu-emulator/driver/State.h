@@ -31,6 +31,7 @@ namespace bertc::rt::cuda {
 #define BERTC_STANDIN_DECLARE(name, parameters)                                \
   extern "C" __attribute__((visibility("default"))) Result name parameters;
 BERTC_CUDA_FUNCTIONS(BERTC_STANDIN_DECLARE)
+BERTC_CUDA_OPTIONAL_FUNCTIONS(BERTC_STANDIN_DECLARE)
 #undef BERTC_STANDIN_DECLARE
 
 /// More of CUDA_ERROR_*.
