@@ -248,7 +248,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
 
   // The plan of the most rows has no splits, so what the others need is fixed.
   DeviceLinearPlans plans =
-      planDeviceLinear(target, shape.facts(), /*maps=*/false);
+      planDeviceLinear(target, shape.facts(), /*maps=*/true);
   std::vector<DeviceLinearEstimate> estimates =
       estimateDeviceLinear(target, shape.facts(), plans);
   int64_t partials = 0, tickets = 0; // bytes

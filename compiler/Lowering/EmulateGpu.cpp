@@ -52,6 +52,7 @@ private:
     LLVM::LLVMFuncOp function;
     uint32_t threads = 0;
     SmallVector<int32_t> parameterBytes;
+    SmallVector<int32_t> cluster;
   };
   std::vector<Kernel> kernels;
 };
@@ -113,6 +114,9 @@ LogicalResult GpuModule::moveKernel(LLVM::LLVMFuncOp kernel) {
     return failure();
   Kernel row;
   row.threads = *threads;
+  if (auto size = kernel->getAttrOfType<DenseI32ArrayAttr>(
+          NVVM::NVVMDialect::getClusterDimAttrName()))
+    llvm::append_range(row.cluster, size.asArrayRef());
   OpBuilder &b = e.b;
   b.setInsertionPoint(host.getBody(), host.getBody()->end());
   e.loc = kernel.getLoc();
@@ -187,7 +191,8 @@ void GpuModule::defineTable() {
   e.loc = host.getLoc();
   MLIRContext *context = b.getContext();
   auto row = LLVM::LLVMStructType::getLiteral(
-      context, {e.pointer, e.pointer, e.i32, e.i32, e.pointer});
+      context, {e.pointer, e.pointer, e.i32, e.i32, e.pointer,
+                LLVM::LLVMArrayType::get(e.i32, 3)});
   auto type = LLVM::LLVMArrayType::get(row, kernels.size());
   SmallVector<LLVM::GlobalOp> names, bytes;
   for (Kernel &kernel : kernels) {
@@ -210,15 +215,22 @@ void GpuModule::defineTable() {
   Value all = LLVM::UndefOp::create(b, e.loc, type);
   for (size_t i = 0; i < kernels.size(); ++i) {
     const Kernel &kernel = kernels[i];
+    auto putAt = [&](Value value, ArrayRef<int64_t> place) {
+      all = LLVM::InsertValueOp::create(b, e.loc, all, value, place);
+    };
     auto put = [&](Value value, int64_t field) {
-      all = LLVM::InsertValueOp::create(b, e.loc, all, value,
-                                        ArrayRef<int64_t>{int64_t(i), field});
+      putAt(value, {int64_t(i), field});
     };
     put(LLVM::AddressOfOp::create(b, e.loc, names[i]), 0);
     put(LLVM::AddressOfOp::create(b, e.loc, kernel.function), 1);
     put(e.constant(kernel.threads), 2);
     put(e.constant(static_cast<uint32_t>(kernel.parameterBytes.size())), 3);
     put(LLVM::AddressOfOp::create(b, e.loc, bytes[i]), 4);
+    for (int64_t axis = 0; axis < 3; ++axis) {
+      bool known = axis < int64_t(kernel.cluster.size());
+      putAt(e.constant(known ? uint32_t(kernel.cluster[axis]) : 0),
+            {int64_t(i), 5, axis});
+    }
   }
   LLVM::ReturnOp::create(b, e.loc, all);
   define(emulator::kernelCountSymbol, e.i64,

@@ -42,6 +42,8 @@ static std::optional<emulator::Register> registerOf(Operation *op) {
       .Case([](NVVM::LaneIdOp) { return emulator::LaneId; })
       .Case([](NVVM::WarpIdOp) { return emulator::WarpId; })
       .Case([](NVVM::DynamicSmemSize) { return emulator::SharedBytes; })
+      .Case([](NVVM::ClusterId) { return emulator::ClusterRank; })
+      .Case([](NVVM::ClusterDim) { return emulator::ClusterSize; })
       .Default([](Operation *) { return std::nullopt; });
 }
 
@@ -331,16 +333,17 @@ static LogicalResult emulateArrive(GpuEmulation &e, Operation *op,
 static LogicalResult
 emulateTensorCopy(GpuEmulation &e,
                   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp op) {
-  if (op.getMode() != NVVM::TMALoadMode::TILE || op.getMulticastMask() ||
-      !op.getIm2colOffsets().empty())
-    return op.emitError("only copies of tiles to one block are emulated");
+  if (op.getMode() != NVVM::TMALoadMode::TILE || !op.getIm2colOffsets().empty())
+    return op.emitError("only copies of tiles are emulated");
+  Value mask = op.getMulticastMask();
   SmallVector<Value> operands = {op.getDstMem(), op.getTmaDescriptor(),
-                                 orOne(e, op.getPredicate()), e.constant(0),
+                                 orOne(e, op.getPredicate()), orZero(e, mask),
                                  op.getMbar()};
   llvm::append_range(operands, op.getCoordinates());
   Value site = e.site(op, 0, 1,
                       {static_cast<uint32_t>(emulator::AccessKind::Atomic),
-                       static_cast<uint32_t>(op.getCoordinates().size())});
+                       static_cast<uint32_t>(op.getCoordinates().size()),
+                       mask ? 1u : 0u});
   e.replaceWithWords(op, "copy_tensor", site, operands);
   return success();
 }
@@ -408,6 +411,21 @@ static std::optional<LogicalResult> emulateHopper(GpuEmulation &e,
       })
       .Case([&](NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp copy) {
         return emulateTensorCopy(e, copy);
+      })
+      .Case([&](NVVM::ClusterArriveOp) {
+        e.call("cluster_arrive", {e.thread, e.site(op)});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::ClusterWaitOp) {
+        e.call("cluster_wait", {e.thread, e.site(op)});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::MapaOp map) {
+        e.replaceWithWords(op, "map_shared", e.site(op),
+                           {map.getA(), map.getB()});
+        return success();
       })
       .Case([&](NVVM::WgmmaMmaAsyncOp product) {
         return emulateGroupMultiply(e, product);

@@ -37,6 +37,8 @@ enum Register : uint32_t {
   LaneId,
   WarpId,
   SharedBytes,
+  ClusterRank,
+  ClusterSize,
   RegisterCount,
 };
 
@@ -78,6 +80,7 @@ struct EmulatedKernel {
   uint32_t threads; ///< Of a block.
   uint32_t parameterCount;
   const uint32_t *parameterBytes; ///< Of each argument.
+  uint32_t cluster[3];            ///< Blocks in each dimension, or zeros.
 };
 
 /// Symbols of emulated code: the table, and a uint64_t with its length.

@@ -11,8 +11,8 @@
 // done.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/gpu-emulator/Block.h"
 #include "tools/gpu-emulator/Calls.h"
+#include "tools/gpu-emulator/Cluster.h"
 #include "tools/gpu-emulator/Ranges.h"
 #include "tools/gpu-emulator/Text.h"
 #include <cstring>
@@ -85,7 +85,8 @@ Stamp Block::stamp(const Thread &thread, const Site &site) {
   if (site.index >= shared.sites.size())
     shared.sites.resize(site.index + 1);
   shared.sites[site.index] = &site;
-  return {clocks.now(thread.index), static_cast<uint16_t>(thread.index),
+  return {cluster->clocks.now(thread.clock),
+          static_cast<uint16_t>(thread.clock),
           static_cast<uint16_t>(site.index)};
 }
 
@@ -111,9 +112,7 @@ void Block::reportFault(Thread &thread, const Site &site,
                         uint32_t size, AccessKind kind) {
   using Fault = SharedMemory::Fault;
   const std::string bytes = bytesAt(size, offset);
-  const std::string who = result.other.thread == count
-                              ? "a copy of a box"
-                              : "thread " + std::to_string(result.other.thread);
+  const std::string who = cluster->nameOf(result.other.thread);
   switch (result.fault) {
   case Fault::None:
     return;
@@ -140,7 +139,7 @@ void Block::accessShared(Thread &thread, const Site &site, const void *address,
                          uint32_t size, AccessKind kind, bool counts) {
   const uint32_t offset = shared.offsetOf(address);
   const SharedMemory::Result result =
-      shared.access(clocks, stamp(thread, site), offset, size, kind);
+      shared.access(cluster->clocks, stamp(thread, site), offset, size, kind);
   if (result.fault != SharedMemory::Fault::None)
     reportFault(thread, site, result, offset, size, kind);
   if (!counts)
@@ -195,7 +194,7 @@ void bertc_gpu_emulator_copy_async(Thread *thread, Site *site, void *to,
                       AccessKind::Load);
   const uint32_t offset = block.shared.offsetOf(to);
   const SharedMemory::Result result = block.shared.begin(
-      block.clocks, block.stamp(*thread, *site), offset, site->bytes);
+      block.cluster->clocks, block.stamp(*thread, *site), offset, site->bytes);
   if (result.fault != SharedMemory::Fault::None)
     block.reportFault(*thread, *site, result, offset, site->bytes,
                       AccessKind::Store);
@@ -219,6 +218,7 @@ void bertc_gpu_emulator_wait_group(Thread *thread, Site *site,
   ++block.report->steps;
   const Stamp now = block.stamp(*thread, *site);
   thread->copies.wait(newest, [&](const AsyncCopies::Copy &copy) {
-    block.shared.land(block.clocks, now, copy.offset, copy.data, copy.bytes);
+    block.shared.land(block.cluster->clocks, now, copy.offset, copy.data,
+                      copy.bytes);
   });
 }

@@ -6,26 +6,26 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A block that can go on nowhere while threads wait is the one sign of
-// divergence: lanes that came to different ops, or with different masks, wait
-// in different meetings, none of which becomes complete.
+// Threads of a block wait for each other at meetings of lanes and at barriers;
+// its cluster says who runs.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/gpu-emulator/Block.h"
-
+#include "tools/gpu-emulator/Cluster.h"
 #include "tools/gpu-emulator/Text.h"
 #include <cstdlib>
 
 using namespace bertc::emulator;
 
-void Block::prepare(const Launch &launch, Report &newReport) {
+void Block::prepare(const Launch &launch, Report &newReport,
+                    Cluster &newCluster, uint32_t newRank) {
+  cluster = &newCluster;
+  rank = newRank;
   report = &newReport;
   kernel = launch.kernel;
   params = launch.params;
   count = kernel->threads;
   if (threads.size() < count)
     threads = std::vector<Thread>(count);
-  ready.resize(count);
   const uint32_t warps = (count + warpSize - 1) / warpSize;
   meetings.resize(warps);
   const uint32_t groups = (count + groupSize - 1) / groupSize;
@@ -34,8 +34,6 @@ void Block::prepare(const Launch &launch, Report &newReport) {
   banks.discard();
   banks.resize(warps);
   banks.reset();
-  aborted = false;
-  reported.clear();
   shared.sites.clear();
   for (uint32_t i = 0; i < count; ++i) {
     Thread &thread = threads[i];
@@ -43,6 +41,7 @@ void Block::prepare(const Launch &launch, Report &newReport) {
     thread.index = i;
     thread.lane = i % warpSize;
     thread.warp = i / warpSize;
+    thread.clock = rank * (count + 1) + i;
     uint32_t *registers = thread.registers;
     registers[ThreadX] = i;
     registers[ThreadY] = registers[ThreadZ] = 0;
@@ -54,6 +53,8 @@ void Block::prepare(const Launch &launch, Report &newReport) {
     registers[LaneId] = thread.lane;
     registers[WarpId] = thread.warp;
     registers[SharedBytes] = launch.sharedBytes;
+    registers[ClusterRank] = rank;
+    registers[ClusterSize] = cluster->size();
   }
 }
 
@@ -63,9 +64,8 @@ void Block::threadMain(void *argument) {
   thread.block->leave(thread);
 }
 
-bool Block::run(uint32_t x, uint32_t y, uint32_t z) {
+void Block::start(uint32_t x, uint32_t y, uint32_t z) {
   shared.reset(threads[0].registers[SharedBytes]);
-  clocks.reset(count + 1); // one more for the engine that copies boxes
   for (std::vector<Meeting *> &list : meetings) {
     spare.insert(spare.end(), list.begin(), list.end());
     list.clear();
@@ -76,37 +76,46 @@ bool Block::run(uint32_t x, uint32_t y, uint32_t z) {
   for (GroupReads &reads : groupReads)
     reads.reset();
   mbarriers.clear();
-  firstReady = readyCount = 0;
+  remoteArrivals.clear();
   alive = count;
   for (uint32_t i = 0; i < count; ++i) {
     Thread &thread = threads[i];
     thread.registers[BlockX] = x;
     thread.registers[BlockY] = y;
     thread.registers[BlockZ] = z;
-    thread.finished = false;
+    thread.finished = thread.hasArrived = false;
     thread.waiting = nullptr;
     thread.copies.reset();
     thread.fiber.start(threadMain, &thread, i);
-    wake(thread);
+    cluster->wake(thread);
   }
-  current = ready[0];
-  firstReady = 1 % count;
-  --readyCount;
-  Fiber::transfer(host, current->fiber);
-  if (!aborted && alive > 0) {
-    // Who waits first stands for all.
-    for (uint32_t i = 0; i < count; ++i)
-      if (threads[i].waiting) {
-        error(threads[i], *threads[i].waiting,
-              "divergence, threads that do not come together: " + whoWaits());
-        break;
-      }
-    aborted = true;
+}
+
+// A block is there until its last thread leaves, so one thread that has seen
+// what others do to it is enough.
+void Block::checkRemoteArrivals() {
+  for (const auto &[clock, stamp] : remoteArrivals) {
+    bool wasSeen = false;
+    for (uint32_t i = 0; i < count && !wasSeen; ++i)
+      wasSeen = cluster->clocks.isBefore(stamp, threads[i].clock);
+    if (!wasSeen)
+      error(cluster->thread(clock), *shared.sites[stamp.site],
+            "no mbarrier, block " + std::to_string(rank) +
+                " of the cluster may have left the kernel");
   }
+}
+
+void Block::finish() {
+  checkRemoteArrivals();
   for (uint32_t warp = 0; warp < meetings.size(); ++warp)
-    if (!aborted)
-      banks.flush(warp);
-  return !aborted;
+    banks.flush(warp);
+}
+
+Thread *Block::firstWaiting() {
+  for (uint32_t i = 0; i < count; ++i)
+    if (threads[i].waiting)
+      return &threads[i];
+  return nullptr;
 }
 
 std::string Block::whoWaits() const {
@@ -137,7 +146,7 @@ void Block::error(const Thread &thread, const Site &site,
   const std::string kind = what.substr(0, what.find(','));
   std::string key = kind + "/" + std::to_string(site.index) + "/" +
                     std::to_string(other ? other->index : 0);
-  if (report->errors.size() >= most || !reported.insert(key).second)
+  if (report->errors.size() >= most || !cluster->isNew(key))
     return;
   const uint32_t *registers = thread.registers;
   std::string text = std::string("kernel '") + kernel->name + "', block (" +
@@ -151,38 +160,18 @@ void Block::error(const Thread &thread, const Site &site,
   report->errors.push_back(text);
 }
 
-void Block::abandon() {
-  aborted = true;
-  Fiber::transfer(current->fiber, host);
-  abort(); // an abandoned fibre is never resumed
-}
-
-void Block::wake(Thread &thread) {
-  thread.waiting = nullptr;
-  uint32_t place = firstReady + readyCount++;
-  ready[place < count ? place : place - count] = &thread;
-}
-
-void Block::next(Thread &from) {
-  if (readyCount == 0) {
-    Fiber::transfer(from.fiber, host);
-    return;
-  }
-  current = ready[firstReady];
-  firstReady = firstReady + 1 < count ? firstReady + 1 : 0;
-  --readyCount;
-  Fiber::transfer(from.fiber, current->fiber);
-}
+void Block::abandon() { cluster->abandon(); }
 
 void Block::wait(Thread &thread, const Site &site) {
   thread.waiting = &site;
-  next(thread);
+  cluster->next(thread);
 }
 
 void Block::leave(Thread &thread) {
   thread.finished = true;
   --alive;
-  next(thread);
+  cluster->leave(thread);
+  cluster->next(thread);
   abort(); // a thread that left is never resumed
 }
 
@@ -225,13 +214,13 @@ Meeting *Block::meet(Thread &thread, const Site &site, uint32_t mask,
 }
 
 void Block::dismiss(Meeting *meeting) {
-  Thread &last = *current;
+  Thread &last = cluster->running();
   std::vector<Meeting *> &list = meetings[last.warp];
   list.erase(std::find(list.begin(), list.end(), meeting));
   spare.push_back(meeting);
   for (uint32_t lane = 0; lane < warpSize; ++lane)
     if ((meeting->mask >> lane & 1) && lane != last.lane)
-      wake(threads[last.warp * warpSize + lane]);
+      cluster->wake(threads[last.warp * warpSize + lane]);
   if (meeting->mask == ~0u)
     banks.flush(last.warp);
 }
@@ -256,11 +245,12 @@ GroupMeeting *Block::meetGroup(Thread &thread, const Site &site,
 }
 
 void Block::dismissGroup(GroupMeeting *meeting) {
-  const uint32_t first = current->index / groupSize * groupSize;
+  const uint32_t last = cluster->running().index;
+  const uint32_t first = last / groupSize * groupSize;
   meeting->arrived = 0;
   for (uint32_t i = first; i < first + groupSize; ++i)
-    if (i != current->index)
-      wake(threads[i]);
+    if (i != last)
+      cluster->wake(threads[i]);
   for (uint32_t i = first; i < first + groupSize; i += warpSize)
     banks.flush(threads[i].warp);
 }
@@ -269,31 +259,32 @@ void Block::orderLanes(uint32_t warp, uint32_t lanes) {
   uint32_t list[warpSize], size = 0;
   for (uint32_t lane = 0; lane < warpSize; ++lane)
     if (lanes >> lane & 1)
-      list[size++] = warp * warpSize + lane;
-  clocks.meet(list, size);
+      list[size++] = threads[warp * warpSize + lane].clock;
+  cluster->clocks.meet(list, size);
 }
 
 //===----------------------------------------------------------------------===//
 // Barriers
 //===----------------------------------------------------------------------===//
 
-void Block::complete(Barrier &barrier) {
+void Block::complete(Barrier &barrier, const Thread &last) {
+  Clocks &clocks = cluster->clocks;
   std::vector<uint32_t> waiting;
   waiting.swap(barrier.waiting);
-  if (waiting.size() == count) {
+  if (waiting.size() == count && cluster->size() == 1) {
     clocks.meetAll();
   } else {
     for (uint32_t i : waiting)
-      clocks.release(i, barrier.seen);
+      clocks.release(threads[i].clock, barrier.seen);
     for (uint32_t i : waiting)
-      clocks.acquire(i, barrier.seen);
+      clocks.acquire(threads[i].clock, barrier.seen);
   }
   for (uint32_t i : waiting) {
     Thread &thread = threads[i];
     if (i % warpSize == 0)
       banks.flush(thread.warp);
-    if (&thread != current)
-      wake(thread);
+    if (&thread != &last)
+      cluster->wake(thread);
   }
   barrier.clear();
   waiting.clear();
@@ -325,7 +316,7 @@ void Block::barrier(Thread &thread, const Site &site, uint32_t id,
   ++barrier.arrived;
   if (!waits) {
     // What it does from here on is not ordered.
-    clocks.release(thread.index, barrier.seen);
+    cluster->clocks.release(thread.clock, barrier.seen);
   } else {
     barrier.waiting.push_back(thread.index);
     thread.waiting = &site;
@@ -340,7 +331,7 @@ void Block::barrier(Thread &thread, const Site &site, uint32_t id,
   }
   if (barrier.arrived == size) {
     thread.waiting = nullptr;
-    complete(barrier);
+    complete(barrier, thread);
     return;
   }
   if (waits)

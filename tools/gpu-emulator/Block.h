@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One block at work: its threads as fibres, who waits for whom, its shared
-// memory, and what was found wrong.
+// One block at work: its threads, who waits for whom, its shared memory, and
+// what was found wrong.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_TOOLS_GPU_EMULATOR_BLOCK_H
@@ -21,17 +21,23 @@
 #include "tools/gpu-emulator/GroupReads.h"
 #include "tools/gpu-emulator/Mbarriers.h"
 #include "tools/gpu-emulator/SharedMemory.h"
+#include <map>
+#include <memory>
 #include <set>
 
 namespace bertc::emulator {
 
 class Block;
+class Cluster;
 
 struct Thread {
   uint32_t registers[RegisterCount]; ///< Emulated code reads these.
   Block *block = nullptr;
   uint32_t index = 0, lane = 0, warp = 0;
+  uint32_t clock = 0; ///< Its number among those of the cluster.
   bool finished = false;
+  bool hasArrived = false;       ///< At the cluster's barrier, and
+  uint32_t arrivedIn = 0;        ///< in this phase of it.
   const Site *waiting = nullptr; ///< Null: it runs or could.
   AsyncCopies copies;
   Fiber fiber;
@@ -59,13 +65,21 @@ public:
   static constexpr uint32_t maxThreads = 1024;
   static constexpr uint32_t warpSize = Banks::warpSize;
 
-  /// Prepares for all blocks of a launch; errors go to `report`.
-  void prepare(const Launch &launch, Report &report);
-  /// Runs one. False if it cannot go on.
-  bool run(uint32_t x, uint32_t y, uint32_t z);
+  /// Prepares for all blocks of this `rank` in the clusters of a launch; errors
+  /// go to `report`.
+  void prepare(const Launch &launch, Report &report, Cluster &cluster,
+               uint32_t rank);
+  /// Makes the threads of one ready to run.
+  void start(uint32_t x, uint32_t y, uint32_t z);
+  /// All have left.
+  void finish();
+  bool hasLeft() const { return alive == 0; }
 
-  Thread &running() { return *current; }
   uint32_t threadCount() const { return count; }
+  /// Of the engine that copies boxes, among those of the cluster.
+  uint32_t engineClock() const { return rank * (count + 1) + count; }
+  Thread *firstWaiting();
+  std::string whoWaits() const;
   Thread &thread(uint32_t i) { return threads[i]; }
 
   /// Reports, once for each pair of sites, what `thread` did.
@@ -78,6 +92,7 @@ public:
     error(thread, site, std::string(make()));
     abandon();
   }
+  [[noreturn]] void abandon();
 
   /// Lane `thread` comes to a meeting of the lanes in `mask`. The last one gets
   /// it back, acts for all and calls `dismiss`; the others wait for that, and
@@ -91,7 +106,6 @@ public:
   void dismissGroup(GroupMeeting *meeting);
   /// Stops `thread` at `site` until someone wakes it.
   void wait(Thread &thread, const Site &site);
-  void wake(Thread &thread);
   /// Memory accesses of these lanes are ordered from here on.
   void orderLanes(uint32_t warp, uint32_t lanes);
 
@@ -113,10 +127,13 @@ public:
 
   Stamp stamp(const Thread &thread, const Site &site);
 
+  Cluster *cluster = nullptr;
+  uint32_t rank = 0; ///< In the cluster.
   SharedMemory shared;
-  Clocks clocks;
   Banks banks;
   Mbarriers mbarriers;
+  /// The last arrivals of threads of other blocks, by their clocks.
+  std::map<uint32_t, Stamp> remoteArrivals;
   std::vector<GroupReads> groupReads; ///< Of each warp group.
   std::vector<char> scratch;          ///< For one op.
   Report *report = nullptr;
@@ -135,12 +152,9 @@ private:
   };
 
   static void threadMain(void *thread);
-  [[noreturn]] void abandon();
   [[noreturn]] void leave(Thread &thread);
-  /// Goes on with the next thread that can, or with the caller of `run`.
-  void next(Thread &from);
-  void complete(Barrier &barrier);
-  std::string whoWaits() const;
+  void complete(Barrier &barrier, const Thread &last);
+  void checkRemoteArrivals();
 
   const EmulatedKernel *kernel = nullptr;
   void **params = nullptr;
@@ -151,13 +165,6 @@ private:
   std::vector<std::unique_ptr<Meeting>> made; ///< All there are.
   std::vector<GroupMeeting> groupMeetings;    ///< One of each warp group.
   Barrier barriers[16];
-  /// Threads that can go on, first come first served.
-  std::vector<Thread *> ready;
-  uint32_t firstReady = 0, readyCount = 0;
-  Thread *current = nullptr;
-  Fiber host;
-  bool aborted = false;
-  std::set<std::string> reported;
 };
 
 } // namespace bertc::emulator

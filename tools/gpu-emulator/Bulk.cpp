@@ -12,8 +12,8 @@
 // others.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/gpu-emulator/Block.h"
 #include "tools/gpu-emulator/Calls.h"
+#include "tools/gpu-emulator/Cluster.h"
 #include "tools/gpu-emulator/Ranges.h"
 #include "tools/gpu-emulator/TensorMap.h"
 #include "tools/gpu-emulator/Text.h"
@@ -52,10 +52,16 @@ std::string bertc::emulator::problemOf(const TensorMap &map) {
 // mbarriers
 //===----------------------------------------------------------------------===//
 
-/// The mbarrier at `address`, which some thread must have made.
-static Mbarrier &mbarrierAt(Thread &thread, Site &site, void *address) {
-  Block &block = *thread.block;
+/// The mbarrier at `address` of a block's shared memory, which some thread must
+/// have made.
+static Mbarrier &mbarrierAt(Block &block, Thread &thread, Site &site,
+                            void *address) {
   ++block.report->steps;
+  if (block.hasLeft())
+    block.fatal(thread, site, [&] {
+      return "no mbarrier, block " + std::to_string(block.rank) +
+             " of the cluster has left the kernel";
+    });
   block.checkShared(thread, site, address, 8, 8);
   const auto found = block.mbarriers.find(block.shared.offsetOf(address));
   if (found == block.mbarriers.end())
@@ -64,11 +70,11 @@ static Mbarrier &mbarrierAt(Thread &thread, Site &site, void *address) {
              " of shared memory";
     });
   const Stamp &made = found->second.made;
-  if (!block.clocks.isBefore(made, thread.index))
+  if (!block.cluster->clocks.isBefore(made, thread.clock))
     block.error(thread, site,
                 "race in shared memory, uses the mbarrier at offset " +
-                    std::to_string(found->first) + ", which thread " +
-                    std::to_string(made.thread) +
+                    std::to_string(found->first) + ", which " +
+                    block.cluster->nameOf(made.thread) +
                     " made without a barrier between",
                 block.shared.sites[made.site]);
   // Like other objects, it must not be read or written by plain accesses.
@@ -89,7 +95,7 @@ static void completeIfDone(Block &block, Mbarrier &barrier) {
   for (size_t i = 0; i < barrier.arriving.size(); ++i)
     barrier.complete[i] = std::max(barrier.complete[i], barrier.arriving[i]);
   for (uint32_t i : barrier.waiting)
-    block.wake(block.thread(i));
+    block.cluster->wake(block.thread(i));
   barrier.waiting.clear();
 }
 
@@ -114,7 +120,7 @@ void bertc_gpu_emulator_mbarrier_init(Thread *thread, Site *site, void *address,
 
 void bertc_gpu_emulator_mbarrier_expect(Thread *thread, Site *site,
                                         void *address, uint32_t bytes) {
-  mbarrierAt(*thread, *site, address).bytes += bytes;
+  mbarrierAt(*thread->block, *thread, *site, address).bytes += bytes;
 }
 
 void bertc_gpu_emulator_mbarrier_arrive(Thread *thread, Site *site,
@@ -122,8 +128,10 @@ void bertc_gpu_emulator_mbarrier_arrive(Thread *thread, Site *site,
                                         uint32_t bytes, uint32_t predicate) {
   if (!predicate)
     return;
-  Block &block = *thread->block;
-  Mbarrier &barrier = mbarrierAt(*thread, *site, address);
+  // It may be that of another block.
+  Block *owner = thread->block->cluster->owner(address);
+  Block &block = owner ? *owner : *thread->block;
+  Mbarrier &barrier = mbarrierAt(block, *thread, *site, address);
   if (count < 1 || count > barrier.pending)
     block.fatal(*thread, *site, [&] {
       return "bad mbarrier, " + std::to_string(count) +
@@ -131,28 +139,31 @@ void bertc_gpu_emulator_mbarrier_arrive(Thread *thread, Site *site,
     });
   barrier.bytes += bytes;
   barrier.pending -= count;
-  block.clocks.release(thread->index, barrier.arriving);
+  if (&block != thread->block)
+    block.remoteArrivals[thread->clock] = block.stamp(*thread, *site);
+  block.cluster->clocks.release(thread->clock, barrier.arriving);
   completeIfDone(block, barrier);
 }
 
 void bertc_gpu_emulator_mbarrier_wait(Thread *thread, Site *site, void *address,
                                       uint32_t parity) {
   Block &block = *thread->block;
-  Mbarrier &barrier = mbarrierAt(*thread, *site, address);
+  Clocks &clocks = block.cluster->clocks;
+  Mbarrier &barrier = mbarrierAt(block, *thread, *site, address);
   while (!barrier.hasPassed(parity)) {
     barrier.waiting.push_back(thread->index);
     block.wait(*thread, *site);
   }
   for (const BulkCopy &copy : barrier.arrived) {
-    const uint32_t engine = block.threadCount();
-    const Stamp now = {block.clocks.now(engine), static_cast<uint16_t>(engine),
+    const uint32_t engine = block.engineClock();
+    const Stamp now = {clocks.now(engine), static_cast<uint16_t>(engine),
                        copy.site};
-    block.shared.land(block.clocks, now, copy.offset, copy.data.data(),
+    block.shared.land(clocks, now, copy.offset, copy.data.data(),
                       static_cast<uint32_t>(copy.data.size()));
-    block.clocks.release(engine, barrier.complete);
+    clocks.release(engine, barrier.complete);
   }
   barrier.arrived.clear();
-  block.clocks.acquire(thread->index, barrier.complete);
+  clocks.acquire(thread->clock, barrier.complete);
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,7 +176,7 @@ struct CopyOperands {
   char *to;
   const TensorMap *map;
   int32_t predicate;
-  int32_t unused;
+  uint32_t blocks; ///< A mask, if the site says so.
   void *barrier;
   int32_t coordinates[TensorMap::mostDimensions];
 };
@@ -209,6 +220,23 @@ static void copyBox(Thread &thread, Site &site, const TensorMap &map,
   }
 }
 
+/// Begins the copy of `data` to `offset` of a block's shared memory, which its
+/// mbarrier at offset `counter` counts.
+static void deliver(Block &block, Thread &thread, Site &site, uint32_t offset,
+                    uint32_t counter, const std::vector<char> &data) {
+  Mbarrier &barrier =
+      mbarrierAt(block, thread, site, block.shared.data() + counter);
+  const Stamp stamp = block.stamp(thread, site);
+  const auto bytes = static_cast<uint32_t>(data.size());
+  const SharedMemory::Result result =
+      block.shared.begin(block.cluster->clocks, stamp, offset, bytes);
+  if (result.fault != SharedMemory::Fault::None)
+    block.reportFault(thread, site, result, offset, bytes, AccessKind::Store);
+  barrier.copies.push_back({stamp.site, offset, data});
+  barrier.bytes -= bytes;
+  completeIfDone(block, barrier);
+}
+
 void bertc_gpu_emulator_copy_tensor(Thread *thread, Site *site,
                                     const uint32_t *in, uint32_t *) {
   Block &block = *thread->block;
@@ -235,19 +263,23 @@ void bertc_gpu_emulator_copy_tensor(Thread *thread, Site *site,
   const uint32_t alignment =
       map.swizzle == Swizzle::None ? 128 : 128u << uint32_t(map.swizzle);
   block.checkShared(*thread, *site, operands.to, bytes, alignment);
-  Mbarrier &barrier = mbarrierAt(*thread, *site, operands.barrier);
+  const bool isMulticast = site->parameters[2];
+  const uint32_t blocks = isMulticast ? operands.blocks : 1u << block.rank;
+  if (blocks == 0 || blocks >> block.cluster->size() != 0)
+    block.fatal(*thread, *site, [&] {
+      return "no such block, a copy to those of the mask " +
+             hexadecimal(blocks) + " of a cluster of " +
+             std::to_string(block.cluster->size());
+    });
+  block.checkShared(*thread, *site, operands.barrier, 8, 8);
   const uint32_t offset = block.shared.offsetOf(operands.to);
-  const Stamp stamp = block.stamp(*thread, *site);
   block.scratch.resize(bytes);
   // The permutation is that of addresses, and the memory begins at a multiple
   // of the largest.
   copyBox(*thread, *site, map, operands.coordinates, offset,
           block.scratch.data());
-  const SharedMemory::Result result =
-      block.shared.begin(block.clocks, stamp, offset, bytes);
-  if (result.fault != SharedMemory::Fault::None)
-    block.reportFault(*thread, *site, result, offset, bytes, AccessKind::Store);
-  barrier.copies.push_back({stamp.site, offset, block.scratch});
-  barrier.bytes -= bytes;
-  completeIfDone(block, barrier);
+  for (uint32_t rank = 0; rank < block.cluster->size(); ++rank)
+    if (blocks >> rank & 1)
+      deliver(block.cluster->block(rank), *thread, *site, offset,
+              block.shared.offsetOf(operands.barrier), block.scratch);
 }

@@ -18,7 +18,7 @@
 //   load_matrix            matrices, whether transposed
 //   store_matrix           matrices, whether transposed
 //   mbarrier_*             AccessKind
-//   copy_tensor            AccessKind, dimensions
+//   copy_tensor            AccessKind, dimensions, whether to several blocks
 //   group_multiply         n, MatrixType, whether c is added, whether negated
 //   group_wait             groups that may be on their way
 //   multiply               m, n, k, MatrixType of a, MatrixType of b
@@ -57,8 +57,13 @@
   X(mbarrier_arrive, (void *address, uint32_t count, uint32_t bytes,           \
                       uint32_t predicate))                                     \
   X(mbarrier_wait, (void *address, uint32_t parity))                           \
-  /* TMA: destination, map, predicate, 0, mbarrier, coordinates. */            \
+  /* TMA: destination, map, predicate, mask of blocks, mbarrier,               \
+     coordinates. */                                                           \
   X(copy_tensor, (const uint32_t *in, uint32_t *out))                          \
+  /* Clusters. mapa: address, block. */                                        \
+  X(cluster_arrive, ())                                                        \
+  X(cluster_wait, ())                                                          \
+  X(map_shared, (const uint32_t *in, uint32_t *out))                           \
   /* wgmma: descriptors of a and b, c. */                                      \
   X(group_multiply, (const uint32_t *in, uint32_t *out))                       \
   X(group_commit, (const uint32_t *in, uint32_t *out))                         \

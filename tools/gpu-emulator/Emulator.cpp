@@ -6,14 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One launch runs at a time in a process: it uses one block's stacks and shared
-// memory again and again.
+// One launch runs at a time in a process: it uses one cluster's stacks and
+// shared memory again and again.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/gpu-emulator/Emulator.h"
 
-#include "tools/gpu-emulator/Block.h"
 #include "tools/gpu-emulator/Calls.h"
+#include "tools/gpu-emulator/Cluster.h"
 #include "tools/gpu-emulator/Ranges.h"
 #include <dlfcn.h>
 #include <mutex>
@@ -26,12 +26,12 @@ static std::mutex &oneAtATime() {
   return mutex;
 }
 
-static Block &theBlock() {
-  static Block block;
-  return block;
+static Cluster &theCluster() {
+  static Cluster cluster;
+  return cluster;
 }
 
-Thread *bertc_gpu_emulator_thread() { return &theBlock().running(); }
+Thread *bertc_gpu_emulator_thread() { return &theCluster().running(); }
 
 void *bertc_gpu_emulator_shared(Thread *thread) {
   return thread->block->shared.data();
@@ -75,6 +75,18 @@ static std::string whyNot(const Launch &launch) {
       return kernel + "' has a grid of " + std::to_string(launch.grid[0]) +
              " x " + std::to_string(launch.grid[1]) + " x " +
              std::to_string(launch.grid[2]) + " blocks";
+  uint32_t blocks = 1;
+  for (int i = 0; i < 3; ++i) {
+    const uint32_t size = clusterBlocks(*launch.kernel, i);
+    blocks *= size;
+    if (launch.grid[i] % size != 0)
+      return kernel + "' has clusters of " + std::to_string(size) +
+             " blocks and a grid of " + std::to_string(launch.grid[i]) +
+             ", no multiple of it";
+  }
+  if (blocks > Cluster::mostBlocks)
+    return kernel + "' has clusters of " + std::to_string(blocks) +
+           " blocks, " + std::to_string(Cluster::mostBlocks) + " is the most";
   return "";
 }
 
@@ -89,19 +101,12 @@ Report bertc::emulator::launch(const Launch &launch) {
   constexpr unsigned defaults = 0x1f80;
   const unsigned mode = _mm_getcsr();
   _mm_setcsr(defaults);
-  Block &block = theBlock();
-  block.prepare(launch, report);
-  const uint64_t x = launch.grid[0], y = launch.grid[1];
-  const uint64_t count = x * y * launch.grid[2];
-  for (uint64_t n = 0; n < count; ++n) {
-    const uint64_t i = launch.order ? launch.order(n) : n;
-    if (!block.run(static_cast<uint32_t>(i % x),
-                   static_cast<uint32_t>(i / x % y),
-                   static_cast<uint32_t>(i / x / y)))
+  Cluster &cluster = theCluster();
+  cluster.prepare(launch, report);
+  for (uint64_t n = 0; n < cluster.count(); ++n)
+    if (!cluster.run(launch.order ? launch.order(n) : n))
       break;
-  }
-  report.bankConflicts = block.banks.conflicts;
-  report.transactions = block.banks.transactions;
+  cluster.finish();
   _mm_setcsr(mode);
   return report;
 }

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Runs emulated GPU kernels and watches them: for tests and for a stand-in of
-// the CUDA driver. Device memory is host memory that was registered; blocks run
-// one after another on the calling thread.
+// the CUDA driver. Device memory is host memory that was registered; blocks, or
+// clusters of them, run one after another on the calling thread.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_TOOLS_GPU_EMULATOR_EMULATOR_H
@@ -29,13 +29,20 @@ bool registerMemory(const void *start, size_t bytes, std::string name = "",
 /// Forgets the range that begins at `start`; false if there is none.
 bool unregisterMemory(const void *start);
 
+/// Blocks of a cluster of `kernel` in a dimension; 1 without clusters.
+inline uint32_t clusterBlocks(const EmulatedKernel &kernel, int dimension) {
+  const uint32_t blocks = kernel.cluster[dimension];
+  return blocks == 0 ? 1 : blocks;
+}
+
 struct Launch {
   const EmulatedKernel *kernel = nullptr;
   uint32_t grid[3] = {1, 1, 1};
   uint32_t threads = 0; ///< Of a block, which must be the kernel's; 0: those.
   uint32_t sharedBytes = 0;
   void **params = nullptr;
-  /// The number of the block (x fastest) that runs as the n-th. Default: n.
+  /// The number of the cluster, or block without clusters (x fastest), that
+  /// runs as the n-th. Default: n.
   std::function<uint64_t(uint64_t n)> order;
 };
 

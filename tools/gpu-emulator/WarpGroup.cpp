@@ -11,8 +11,8 @@
 // who writes there before is found.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/gpu-emulator/Block.h"
 #include "tools/gpu-emulator/Calls.h"
+#include "tools/gpu-emulator/Cluster.h"
 #include "tools/gpu-emulator/Numbers.h"
 #include "tools/gpu-emulator/TensorMap.h"
 #include "tools/gpu-emulator/Text.h"
@@ -151,8 +151,9 @@ void bertc_gpu_emulator_group_wait(Thread *thread, Site *site,
       });
   // Whoever of the group goes on has seen that the reads are done.
   Clocks::Row row;
-  block.clocks.release(reader.index, row);
+  Clocks &clocks = block.cluster->clocks;
+  clocks.release(reader.clock, row);
   for (uint32_t i = 1; i < Block::groupSize; ++i)
-    block.clocks.acquireOne(reader.index + i, reader.index, row);
+    clocks.acquireOne(reader.clock + i, reader.clock, row);
   block.dismissGroup(meeting);
 }

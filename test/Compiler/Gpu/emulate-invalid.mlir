@@ -241,9 +241,9 @@ gpu.module @kernels {
 
 module {
 gpu.module @kernels {
-  llvm.func @multicast(%bar: !llvm.ptr<3>, %map: !llvm.ptr, %to: !llvm.ptr<7>, %x: i32, %mask: i16) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 32, 1, 1>} {
-    // expected-error@+1 {{only copies of tiles to one block are emulated}}
-    nvvm.cp.async.bulk.tensor.shared.cluster.global %to, %map, %bar, box[%x, %x] multicast_mask = %mask : !llvm.ptr<7>, !llvm.ptr
+  llvm.func @im2col(%bar: !llvm.ptr<3>, %map: !llvm.ptr, %to: !llvm.ptr<7>, %x: i32, %offset: i16) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 32, 1, 1>} {
+    // expected-error@+1 {{only copies of tiles are emulated}}
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %to, %map, %bar, box[%x, %x, %x] im2col[%offset] {mode = #nvvm.tma_load_mode<im2col>} : !llvm.ptr<7>, !llvm.ptr
     llvm.return
   }
 }

@@ -69,7 +69,7 @@ gpu.module @kernels {
 // The table: names, entries, threads, arguments.
 // TABLE:      llvm.mlir.global internal constant @bertc_emulated_parameters_plain(dense<[8, 4]> : tensor<2xi32>)
 // TABLE:      llvm.mlir.global external constant @bertc_emulated_kernels()
-// TABLE-SAME: !llvm.array<2 x struct<(ptr, ptr, i32, i32, ptr)>>
+// TABLE-SAME: !llvm.array<2 x struct<(ptr, ptr, i32, i32, ptr, array<3 x i32>)>>
 // TABLE:      llvm.mlir.constant(64 : i32)
 // TABLE:      llvm.mlir.constant(32 : i32)
 // TABLE:      llvm.mlir.global external constant @bertc_emulated_kernel_count(2 : i64)

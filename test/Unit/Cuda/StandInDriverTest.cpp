@@ -238,6 +238,10 @@ TEST_F(StandInDriver, KernelsOfAnotherModel) {
                  ".u64 a, .param .u64 b,\n.param .f64 c, .param .align 4 .b8 "
                  "d[8])\n.reqntid 128, 1, 1\n{ }"),
             "the emulated kernel pool has blocks of 32 threads, expected 128");
+  EXPECT_EQ(load(".version 8.0\n.target sm_80\n.entry embed(.param .u64 a, "
+                 ".param .u64 b, .param .u32 c)\n.reqntid 32, 1, 1\n"
+                 ".explicitcluster\n.reqnctapercluster 1, 2, 1\n{ }"),
+            "the emulated kernel embed has clusters of 1 blocks, expected 2");
   EXPECT_THAT(load(".version 8.0\n.target sm_80\n.visible .entry other()\n{ }"),
               HasSubstr("has no kernel other"));
   EXPECT_THAT(load(".version 8.0 /* no target */"),

@@ -251,6 +251,66 @@ std::vector<Mutant> hopperMutants() {
   };
 }
 
+/// Of blocks in clusters.
+std::vector<Mutant> clusterMutants() {
+  using Arrive = NVVM::ClusterArriveOp;
+  using Wait = NVVM::ClusterWaitOp;
+  using Copy = NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp;
+  return {
+      {"blocks do not wait for each other's barriers",
+       [](ModuleOp m) { return drop<Arrive>(m, 0) && drop<Wait>(m, 0); }},
+      {"blocks leave while others arrive at their barriers",
+       [](ModuleOp m) { return drop<Arrive>(m, -1) && drop<Wait>(m, -1); }},
+      {"weights go to one block",
+       [](ModuleOp m) {
+         auto copy = find<Copy>(m, 1);
+         if (copy)
+           copy.getMulticastMaskMutable().clear();
+         return bool(copy);
+       }},
+      {"x goes to all blocks",
+       [](ModuleOp m) {
+         auto first = find<Copy>(m, 0), second = find<Copy>(m, 1);
+         if (!second)
+           return false;
+         OpBuilder b(first);
+         first.getMulticastMaskMutable().assign(LLVM::ConstantOp::create(
+             b, first.getLoc(), b.getI16IntegerAttr(3)));
+         return true;
+       }},
+      {"stages are given back to the own block only",
+       [](ModuleOp m) {
+         auto map = find<NVVM::MapaOp>(m, 0);
+         if (!map)
+           return false;
+         OpBuilder b(map);
+         map.replaceAllUsesWith(LLVM::AddrSpaceCastOp::create(
+                                    b, map.getLoc(), map.getType(), map.getA())
+                                    .getResult());
+         return true;
+       }},
+      {"stages are empty when one block has read them",
+       [](ModuleOp m) {
+         // The second barrier of a stage waits for the warps of all blocks.
+         bool any = false;
+         m.walk([&](NVVM::MBarrierInitOp init) {
+           auto count = init.getCount().getDefiningOp<LLVM::ConstantOp>();
+           if (!count)
+             return;
+           auto value = cast<IntegerAttr>(count.getValue()).getInt();
+           if (value == 1)
+             return;
+           OpBuilder b(init);
+           init.getCountMutable().assign(LLVM::ConstantOp::create(
+               b, init.getLoc(),
+               b.getI32IntegerAttr(static_cast<int32_t>(value / 2))));
+           any = true;
+         });
+         return any;
+       }},
+  };
+}
+
 void expectSeen(const std::vector<Mutant> &mutants,
                 const DeviceLinearPlan &usual) {
   // Tails in rows, columns and depth, and more steps than stages.
@@ -286,6 +346,13 @@ TEST(DeviceLinearMutants, OfWarpGroupsAreSeen) {
   DeviceLinearPlan plan = makePlan(64, 64, 64, 1, 1, 2);
   plan.wgmma = true;
   expectSeen(hopperMutants(), plan);
+}
+
+TEST(DeviceLinearMutants, OfClustersAreSeen) {
+  DeviceLinearPlan plan = makePlan(64, 64, 64, 1, 1, 2);
+  plan.wgmma = true;
+  plan.cluster = 2;
+  expectSeen(clusterMutants(), plan);
 }
 
 } // namespace

@@ -299,7 +299,8 @@ LinearResult LinearProgram::run(const LinearData &data) {
   DeviceGrid grid = linearGrid(shape, plan, data.rows);
   if (rowBlocks)
     grid.y = rowBlocks;
-  const uint64_t blocks = grid.x * grid.y * grid.z;
+  // Those of a cluster run together.
+  const uint64_t blocks = grid.x * grid.y * grid.z / plan.cluster;
   program->order = {};
   if (reversed)
     program->order = [blocks](uint64_t n) { return blocks - 1 - n; };

@@ -160,10 +160,11 @@ TEST(DeviceLinear, SameBits) {
   }
 }
 
-DeviceLinearPlan makeWgmmaPlan(int64_t columns, int64_t groups,
-                               int64_t stages) {
+DeviceLinearPlan makeWgmmaPlan(int64_t columns, int64_t groups, int64_t stages,
+                               int64_t cluster = 1) {
   DeviceLinearPlan plan = makePlan(64 * groups, columns, 64, groups, 1, stages);
   plan.wgmma = true;
+  plan.cluster = cluster;
   return plan;
 }
 
@@ -183,15 +184,41 @@ TEST(DeviceLinear, WarpGroups) {
   }
 }
 
-// One block along the rows computes all of them.
+// Blocks copy parts of the weights for each other; some have no row.
+TEST(DeviceLinear, Clusters) {
+  for (int64_t rows : {1, 65, 128, 200, 257})
+    expectRight(makeShape(304, 80), makeWgmmaPlan(64, 1, 3, 2), rows);
+  for (int64_t rows : {70, 256, 300})
+    expectRight(makeShape(208, 112), makeWgmmaPlan(96, 1, 2, 4), rows);
+  expectRight(makeShape(192, 272), makeWgmmaPlan(256, 2, 4, 4), 129);
+  expectRight(makeShape(128, 192), makeWgmmaPlan(192, 3, 4, 2), 200);
+  DeviceLinearShape shape = makeShape(208, 80, 3);
+  shape.residual = true;
+  shape.activation = ActivationFunction::Gelu;
+  expectRight(shape, makeWgmmaPlan(64, 1, 3, 2), 70);
+}
+
+// The first blocks along the rows compute all of them.
 TEST(DeviceLinear, BlocksThatStay) {
   DeviceLinearShape shape = makeShape(176, 144);
   LinearData data(shape, 300);
-  LinearProgram program(shape, makeWgmmaPlan(64, 1, 3));
-  program.rowBlocks = 1;
-  LinearResult result = program.run(data);
-  EXPECT_CLEAN(result.report);
-  EXPECT_LE(worstError(result.f32, data.expected, data.scale), sumTolerance);
+  std::vector<float> first;
+  for (int64_t cluster : {1, 2, 4}) {
+    LinearProgram program(shape, makeWgmmaPlan(64, 1, 3, cluster));
+    program.rowBlocks = cluster;
+    LinearResult result = program.run(data);
+    EXPECT_CLEAN(result.report);
+    EXPECT_LE(worstError(result.f32, data.expected, data.scale), sumTolerance);
+    // And with other tiles, backwards, it has the same bits.
+    program.rowBlocks = 0;
+    program.reversed = true;
+    LinearResult backwards = program.run(data);
+    EXPECT_CLEAN(backwards.report);
+    EXPECT_EQ(result.f32, backwards.f32);
+    if (cluster == 1)
+      first = result.f32;
+    EXPECT_EQ(result.f32, first);
+  }
 }
 
 } // namespace

@@ -129,9 +129,15 @@ static bool readPtx(const char *text, Image &image, std::string &error) {
         readParameters(tokens, kernel);
         next = tokens.next();
       }
-      for (; !next.empty() && next != "{"; next = tokens.next())
+      int axis = 3; // of .reqnctapercluster that comes next
+      for (; !next.empty() && next != "{"; next = tokens.next()) {
         if (next == ".reqntid")
           kernel.threads = uint32_t(atoi(tokens.next().c_str()));
+        else if (next == ".reqnctapercluster")
+          axis = 0;
+        else if (isdigit(static_cast<unsigned char>(next[0])) && axis < 3)
+          kernel.cluster[axis++] = uint32_t(atoi(next.c_str()));
+      }
       if (next.empty()) {
         error = "the text ends before the body of " + kernel.name;
         return false;

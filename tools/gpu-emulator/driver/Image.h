@@ -23,7 +23,8 @@ struct ImageKernel {
   std::string name;
   bool knowsParameters = false; ///< PTX does.
   std::vector<uint32_t> parameterBytes;
-  uint32_t threads = 0; ///< Of a block, 0: any.
+  uint32_t threads = 0;            ///< Of a block, 0: any.
+  uint32_t cluster[3] = {1, 1, 1}; ///< Blocks, if parameters are known.
 };
 
 struct Image {

@@ -27,6 +27,9 @@ static const char *whyNot(const FunctionHandle &function, const unsigned *grid,
     return "its grid is empty";
   if (grid[0] > 0x7fffffffu || grid[1] > 65535 || grid[2] > 65535)
     return "its grid is too large";
+  for (int i = 0; i < 3; ++i)
+    if (grid[i] % emulator::clusterBlocks(*function.kernel, i))
+      return "its grid is no multiple of its clusters";
   if (block[1] != 1 || block[2] != 1 || block[0] != function.kernel->threads)
     return "its blocks have another number of threads than .reqntid says";
   if (sharedBytes > unsigned(function.maxDynamicShared))

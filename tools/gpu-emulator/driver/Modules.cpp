@@ -51,6 +51,15 @@ static Result checkTarget(const Image &image, int capability,
   return noBinaryForGpu;
 }
 
+/// The first dimension in which clusters differ, or -1.
+static int otherCluster(const ImageKernel &wanted,
+                        const emulator::EmulatedKernel &found) {
+  for (int axis = 0; axis < 3 && wanted.knowsParameters; ++axis)
+    if (wanted.cluster[axis] != emulator::clusterBlocks(found, axis))
+      return axis;
+  return -1;
+}
+
 static bool matches(const ImageKernel &wanted,
                     const emulator::EmulatedKernel &found, std::string &error) {
   std::vector<uint32_t> bytes(found.parameterBytes,
@@ -61,6 +70,10 @@ static bool matches(const ImageKernel &wanted,
     error = "the emulated kernel " + wanted.name + " has blocks of " +
             std::to_string(found.threads) + " threads, expected " +
             std::to_string(wanted.threads);
+  else if (int axis = otherCluster(wanted, found); axis >= 0)
+    error = "the emulated kernel " + wanted.name + " has clusters of " +
+            std::to_string(emulator::clusterBlocks(found, axis)) +
+            " blocks, expected " + std::to_string(wanted.cluster[axis]);
   else
     return true;
   return false;
