@@ -54,6 +54,14 @@ static void forward(const bertc_device_call *call, const char *variant) {
   uint32_t tokens = uint32_t(call->tokens);
   if (seen.fault == Fault::OutOfBounds)
     ids += 1 << 20;
+  if (seen.map.wanted) {
+    alignas(BERTC_TENSOR_MAP_ALIGNMENT) decltype(seen.map.map) made = {};
+    bertc_tensor_desc tensor = seen.map.tensor;
+    tensor.address += call->weights;
+    call->encode_map(call, &tensor, made.data());
+    seen.map.map = made;
+    seen.map.address = call->weights;
+  }
   if (seen.fault == Fault::NoSuchKernel)
     launch(3, 1, ids);
   launch(0, seen.fault == Fault::EmptyGrid ? 0 : (tokens + 31) / 32, ids,

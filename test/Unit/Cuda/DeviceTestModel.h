@@ -16,26 +16,36 @@
 #include "runtime/abi/abi.h"
 #include "runtime/cuda/Driver.h"
 #include "test/Unit/Runtime/FakeModel.h"
+#include <array>
 #include <memory>
 
 namespace bertc::test {
-
-/// What the host code does wrong.
-enum class Fault { None, NoSuchKernel, EmptyGrid, OutOfBounds };
-
-struct DeviceObserved {
-  int forwards = 0;
-  int64_t tokens = 0, sequences = 0, longest = 0, multiprocessors = 0;
-  const char *variant = "";
-  Fault fault = Fault::None;
-};
-extern DeviceObserved deviceObserved;
 
 /// Outputs of the device model:
 ///   last_hidden_state  per token, 4 wide: see deviceRow
 ///   pooler_output      per sequence: length, sum of ids
 constexpr int deviceWidth = 4, devicePoolerWidth = 2;
 float deviceRow(int64_t id, int64_t type, int64_t position, int64_t column);
+
+/// What the host code does wrong.
+enum class Fault { None, NoSuchKernel, EmptyGrid, OutOfBounds };
+
+/// Told to make a map, the host code makes that of its weights.
+struct MapWanted {
+  bool wanted = false;
+  bertc_tensor_desc tensor = {0, deviceWidth, 5, 16, 4, 2, 2, 0};
+  std::array<unsigned char, BERTC_TENSOR_MAP_SIZE> map = {}; ///< What came.
+  uint64_t address = 0; ///< Of the weights.
+};
+
+struct DeviceObserved {
+  int forwards = 0;
+  int64_t tokens = 0, sequences = 0, longest = 0, multiprocessors = 0;
+  const char *variant = "";
+  Fault fault = Fault::None;
+  MapWanted map;
+};
+extern DeviceObserved deviceObserved;
 
 /// With variants cuda:sm_80 and cuda:sm_90a, and none for processors.
 bertc_model_desc deviceModel();
