@@ -129,9 +129,13 @@ llvm::Error Compilation::checkTraining() {
     return makeUsageError(
         "expected --activation-memory to be at least 0, got " +
         llvm::Twine(options.activationMemory));
-  if (options.train && options.precision != Precision::F32 &&
-      options.precision != Precision::BF16)
-    return makeUsageError("--train is for --precision=f32 or bf16, got " +
+  bool trains =
+      options.precision == Precision::F32 ||
+      options.precision == Precision::BF16 ||
+      (options.precision == Precision::F32Fast && targets.processors.empty());
+  if (options.train && !trains)
+    return makeUsageError("--train is for --precision=f32 or bf16, and on GPUs "
+                          "f32-fast, got " +
                               precisionName(options.precision),
                           "train in f32 or bf16, and compile what was saved");
   if (options.isTraining() && options.emit <= Stage::Backward &&
@@ -169,9 +173,6 @@ llvm::Error Compilation::checkDevices() {
     return makeUsageError("--precision=" + precisionName(options.precision) +
                               " is not yet available for " + name,
                           "use --precision=bf16, f32-fast or f32");
-  if (options.train)
-    return makeUsageError("--train is not yet available for " + name,
-                          "leave the target out, or train on the processor");
   return llvm::Error::success();
 }
 
@@ -307,7 +308,9 @@ llvm::Error Compilation::finish(Variants variants) {
       return error;
   LibraryInputs inputs;
   inputs.config = model.config;
-  inputs.precision = options.precisions().inference;
+  inputs.precision = targets.processors.empty()
+                         ? options.precision
+                         : options.precisions().inference;
   inputs.calibration = options.calibration;
   inputs.outputs = std::move(variants.outputs);
   inputs.variants = std::move(variants.code);
@@ -390,9 +393,9 @@ llvm::Expected<CompileResult> Compilation::run() {
                       options.emit, times, problems.text);
     if (!variants)
       return variants.takeError();
-    if (llvm::Error failed = lowerDevices(
-            *module, targets.devices, options.precisions().inference,
-            options.emit, times, problems.text, *variants))
+    if (llvm::Error failed =
+            lowerDevices(*module, targets.devices, options.precision,
+                         options.emit, times, problems.text, *variants))
       return failed;
     error = options.emit == Stage::Library ? finish(std::move(*variants))
                                            : writeArtefact(variants->artefact);

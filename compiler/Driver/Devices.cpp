@@ -74,6 +74,20 @@ static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
   return std::move(code);
 }
 
+/// What a trainer knows, of the first that trains; others agree with it.
+static llvm::Error placeTraining(const LoweredDeviceTraining &lowered,
+                                 Variants &variants, DeviceVariantCode &code) {
+  code.training = {lowered.entry, lowered.refreshEntry, lowered.workspace,
+                   lowered.sumOfSquares, lowered.adamW};
+  if (variants.training)
+    return sameTraining(lowered, *variants.training);
+  variants.training = trainingInputs(lowered);
+  variants.training->parametersSize = lowered.weights.size;
+  variants.parameters = lowered.weights;
+  variants.layout = lowered.weights;
+  return llvm::Error::success();
+}
+
 /// The weights of `added` from a new page on; those of all devices are the
 /// same.
 static llvm::Error placeWeights(const WeightLayout &added, Variants &variants,
@@ -103,7 +117,9 @@ llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
     mlir::FailureOr<LoweredDevice> lowered = mlir::failure();
     {
       PhaseTimes::Scope scope(times, "kernels " + target->name.str());
-      lowered = lowerDevice(fused, *target, planesOf(precision));
+      lowered =
+          lowerDevice(fused, *target, planesOf(precision),
+                      variants.parameters ? &*variants.parameters : nullptr);
       if (mlir::failed(lowered))
         return stageFailed(target->name, "kernels", problems);
     }
@@ -134,6 +150,10 @@ llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
     }
     if (variants.outputs.empty())
       variants.outputs = outputInfos(lowered->outputs);
+    if (lowered->training)
+      if (llvm::Error error =
+              placeTraining(*lowered->training, variants, *code))
+        return error;
     if (llvm::Error error = placeWeights(lowered->weights, variants, *code))
       return error;
     variants.deviceCode.push_back(std::move(*code));

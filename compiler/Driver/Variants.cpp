@@ -107,24 +107,29 @@ bertc::outputInfos(llvm::ArrayRef<LoweredOutput> lowered) {
   return outputs;
 }
 
+TrainingInputs bertc::trainingInputs(const LoweredTraining &lowered) {
+  TrainingInputs training;
+  training.outputs = outputInfos(lowered.outputs);
+  training.parameters = lowered.parameters;
+  training.gradientsSize = lowered.gradientsSize;
+  training.frozenOutput = lowered.frozenOutput;
+  return training;
+}
+
 static void takeShared(Kernels &kernels, Variants &result) {
   result.layout = std::move(kernels.weights);
   result.outputs = outputInfos(kernels.outputs);
   if (!kernels.training)
     return;
-  TrainingInputs &training = result.training.emplace();
-  training.outputs = outputInfos(kernels.training->outputs);
-  training.parameters = kernels.training->parameters;
-  training.gradientsSize = kernels.training->gradientsSize;
-  training.frozenOutput = kernels.training->frozenOutput;
+  result.training = trainingInputs(*kernels.training);
+  result.training->parametersSize = result.layout.size;
+  result.parameters = result.layout;
 }
 
-static llvm::Error sameTraining(const Kernels &kernels,
-                                const Variants &result) {
-  if (!kernels.training ||
-      (kernels.training->parameters == result.training->parameters &&
-       kernels.training->gradientsSize ==
-           int64_t(result.training->gradientsSize)))
+llvm::Error bertc::sameTraining(const LoweredTraining &lowered,
+                                const TrainingInputs &known) {
+  if (lowered.parameters == known.parameters &&
+      lowered.gradientsSize == int64_t(known.gradientsSize))
     return llvm::Error::success();
   return llvm::createStringError(
       "two variants want different layouts of the same gradients");
@@ -184,8 +189,9 @@ lower(mlir::ModuleOp fused, const TargetInfo &target, Precisions precision,
     takeShared(*kernels, result);
   } else if (llvm::Error error = sameLayout(result.layout, kernels->weights)) {
     return error;
-  } else if (llvm::Error error = sameTraining(*kernels, result)) {
-    return error;
+  } else if (kernels->training) {
+    if (llvm::Error error = sameTraining(*kernels->training, *result.training))
+      return error;
   }
   if (stage == Stage::LLVM) {
     std::string text;

@@ -36,6 +36,8 @@ struct Variants {
   std::optional<WeightLayout> deviceLayout; ///< Its part for devices, from 0.
   std::vector<OutputInfo> outputs;
   std::optional<TrainingInputs> training; ///< As the lowering knows it.
+  /// With `training`: weights as a trainer keeps them, the first of `layout`.
+  std::optional<WeightLayout> parameters;
   std::vector<std::string> passes;
 };
 
@@ -48,6 +50,11 @@ void appendArtefact(std::string &artefact, llvm::StringRef text,
 std::string printModule(mlir::ModuleOp module);
 std::vector<OutputInfo> outputInfos(llvm::ArrayRef<LoweredOutput> lowered);
 llvm::Error sameLayout(const WeightLayout &a, const WeightLayout &b);
+
+TrainingInputs trainingInputs(const LoweredTraining &lowered);
+/// The error if another variant has other parameters or gradients.
+llvm::Error sameTraining(const LoweredTraining &lowered,
+                         const TrainingInputs &known);
 
 /// Lowers `fused` up to `stage`. Fails with what `problems` collected from
 /// MLIR's diagnostics.

@@ -184,7 +184,25 @@ static Constant *buildOutputs(Builder &b, llvm::ArrayRef<OutputInfo> outputs) {
   return b.array("outputs", records);
 }
 
+static Constant *buildDeviceTrainVariants(Builder &b,
+                                          const LibraryInputs &inputs) {
+  if (inputs.deviceVariants.empty())
+    return b.null();
+  std::vector<Constant *> records;
+  for (const DeviceVariantCode &variant : inputs.deviceVariants) {
+    const DeviceTrainingCode &code = variant.training;
+    records.push_back(
+        b.record({b.function(code.entry), b.function(code.refreshEntry),
+                  buildWorkspace(b, code.workspace), b.i64(code.sumOfSquares),
+                  b.i64(code.adamW)},
+                 sizeof(bertc_device_train_variant)));
+  }
+  return b.array("device_train_variants", records);
+}
+
 static Constant *buildTrainVariants(Builder &b, const LibraryInputs &inputs) {
+  if (inputs.variants.empty())
+    return b.null();
   std::vector<Constant *> records;
   for (const VariantCode &variant : inputs.variants) {
     const TrainingCode &code = variant.training;
@@ -236,7 +254,8 @@ static Constant *buildTraining(Builder &b, const LibraryInputs &inputs) {
        b.i64(training.gradientsSize), b.f32(inputs.config.initializerRange),
        b.i32(0), b.array("files", files), b.i64(files.size()),
        training.frozenOutput.empty() ? b.null()
-                                     : b.string(training.frozenOutput)},
+                                     : b.string(training.frozenOutput),
+       buildDeviceTrainVariants(b, inputs), b.i64(training.parametersSize)},
       sizeof(bertc_train_desc));
   return b.global("training", record, 8);
 }

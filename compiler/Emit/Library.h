@@ -52,6 +52,7 @@ struct TrainingInputs {
   std::vector<OutputInfo> outputs;
   std::vector<LoweredParameter> parameters;
   std::vector<uint32_t> flags; ///< BERTC_PARAMETER_* of each parameter.
+  uint64_t parametersSize = 0; ///< Bytes of the segment, from its begin.
   uint64_t gradientsSize = 0;
   std::string frozenOutput; ///< That training may begin with, or empty.
   /// Names and bytes of files that a trained model needs.
@@ -86,6 +87,13 @@ struct KernelInfo {
   std::vector<KernelModel> models; ///< Of linear layers.
 };
 
+/// The training functions of a device; no entry: there are none.
+struct DeviceTrainingCode {
+  std::string entry, refreshEntry; ///< A bertc_device_train_fn each.
+  bertc_workspace workspace = {};
+  int64_t sumOfSquares = 0, adamW = 0; ///< Kernels of the variant.
+};
+
 /// The code for one kind of GPU.
 struct DeviceVariantCode {
   std::string name;               ///< "cuda:sm_90a".
@@ -99,6 +107,7 @@ struct DeviceVariantCode {
   bertc_workspace workspace = {};
   uint64_t weightsOffset = 0; ///< The part of the packed weights that the
   uint64_t weightsSize = 0;   ///< device needs, in bytes; 0: all from there on.
+  DeviceTrainingCode training;
   std::string object;         ///< ELF, relocatable: the code of the host.
 };
 

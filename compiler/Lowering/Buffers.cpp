@@ -66,48 +66,94 @@ static bool staysBF16(Value value, const Grouping &columns) {
          });
 }
 
-/// What reads `value`, through loops that carry it on.
-static void collectUses(Value value, SmallVectorImpl<OpOperand *> &uses,
-                        llvm::SmallDenseSet<Value> &seen) {
+namespace {
+/// What reads a value, through loops that carry it on and stacks that it is
+/// saved in.
+struct Readers {
+  SmallVector<OpOperand *> uses;
+  llvm::SmallDenseSet<Value> seen;
+  bool carried = false;
+
+  void collect(Value value);
+
+private:
+  void collectCarried(Operation *loop) {
+    carried = true;
+    collect(loop->getRegion(0).front().getArgument(0));
+    collect(loop->getResult(0));
+  }
+};
+} // namespace
+
+void Readers::collect(Value value) {
   if (!seen.insert(value).second)
     return;
-  if (isa<BlockArgument>(value))
-    if (auto layers =
-            dyn_cast<enc::LayersOp>(value.getParentBlock()->getParentOp()))
-      collectUses(layers.getResult(0), uses, seen);
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    if (Operation *loop = value.getParentBlock()->getParentOp();
+        isa<enc::LayersOp, enc::LayersBackwardOp>(loop) &&
+        argument.getArgNumber() == 0)
+      collectCarried(loop);
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
-    if (isa<enc::YieldOp>(user))
-      user = user->getParentOp();
-    if (auto layers = dyn_cast<enc::LayersOp>(user)) {
-      collectUses(layers.getBody().front().getArgument(0), uses, seen);
-      collectUses(layers.getResult(0), uses, seen);
+    unsigned number = use.getOperandNumber();
+    if (isa<enc::YieldOp>(user)) {
+      Operation *loop = user->getParentOp();
+      if (number == 0)
+        collectCarried(loop);
+      else
+        collect(cast<enc::LayersOp>(loop).getStacks()[number - 1]);
+    } else if (auto backward = dyn_cast<enc::LayersBackwardOp>(user);
+               backward && number > 0) {
+      collect(backward.getBody().getArgument(number));
+    } else if (isa<enc::LayersOp, enc::LayersBackwardOp>(user)) {
+      collectCarried(user);
     } else {
       uses.push_back(&use);
     }
   }
 }
 
+/// Whether a matrix product of a device reads the operand.
+static bool isOfProduct(OpOperand &use) {
+  Operation *user = use.getOwner();
+  if (isa<enc::FusedQKVOp, enc::LinearOp, enc::FusedAttentionOp,
+          enc::FusedLinearAddNormOp, enc::FusedFeedForwardOp,
+          enc::LinearInputGradientOp, enc::FusedQKVInputGradientOp,
+          enc::FusedActivationGradientOp>(user))
+    return use.getOperandNumber() == 0;
+  if (auto gradient = dyn_cast<enc::AttentionGradientOp>(user))
+    return use.get() != gradient.getLogSumExp();
+  if (auto gradient = dyn_cast<enc::LinearWeightGradientOp>(user))
+    return gradient.getInput() != nullptr;
+  if (auto gradient = dyn_cast<enc::FusedQKVWeightGradientOp>(user))
+    return gradient.getInput() != nullptr;
+  return false;
+}
+
+/// Whether the op reads float32 of the operand, too: a residual, or sums of the
+/// columns of a gradient.
+static bool isReadTwice(OpOperand &use) {
+  return isa<enc::FusedFeedForwardOp>(use.getOwner()) ||
+         (isa<enc::LinearWeightGradientOp, enc::FusedQKVWeightGradientOp>(
+              use.getOwner()) &&
+          use.getOperandNumber() == 0);
+}
+
 /// Matrix products read planes, all else reads float32. What is normalised
 /// behind a product is float32 on the way, and a carried value in both forms,
 /// which keeps those of its producers equal.
 void BufferAssignment::setForms(Value value, Buffer &buffer) const {
-  SmallVector<OpOperand *> uses;
-  llvm::SmallDenseSet<Value> seen;
-  collectUses(value, uses, seen);
+  Readers readers;
+  readers.collect(value);
   buffer.f32 =
       isa_and_nonnull<enc::FusedLinearAddNormOp, enc::FusedFeedForwardOp>(
           value.getDefiningOp()) ||
-      seen.size() > 1;
-  for (OpOperand *use : uses) {
-    Operation *user = use->getOwner();
-    bool product =
-        isa<enc::FusedQKVOp, enc::LinearOp, enc::FusedAttentionOp,
-            enc::FusedLinearAddNormOp, enc::FusedFeedForwardOp>(user) &&
-        use->getOperandNumber() == 0;
+      readers.carried;
+  for (OpOperand *use : readers.uses) {
+    bool product = isOfProduct(*use);
     if (product)
       buffer.planes = planes;
-    buffer.f32 |= !product || isa<enc::FusedFeedForwardOp>(user);
+    buffer.f32 |= !product || isReadTwice(*use);
   }
   // What nothing reads is written nevertheless.
   buffer.f32 |= !buffer.planes;
@@ -253,7 +299,7 @@ void BufferAssignment::acquire(Buffer &buffer, int64_t copies) {
     buffer.slot = workspace.acquire(buffer.extent, copies * buffer.stride);
   if (buffer.planes)
     buffer.planesSlot = workspace.acquire(
-        buffer.extent, planesWords(buffer.planes, buffer.stride));
+        buffer.extent, copies * planesWords(buffer.planes, buffer.stride));
 }
 
 void BufferAssignment::release(const Buffer &buffer) {

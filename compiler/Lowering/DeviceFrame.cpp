@@ -135,16 +135,19 @@ void DeviceFrame::launch(const DeviceKernel &kernel, std::array<Value, 3> grid,
                             slotOf(k, pointers, i));
 }
 
+static Value isAddress(KernelBuilder &k, Value address) {
+  Value zero = LLVM::ConstantOp::create(k.b, k.loc, k.b.getI64Type(),
+                                        k.b.getI64IntegerAttr(0));
+  return LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, address,
+                              zero);
+}
+
 void DeviceFrame::withOutput(int64_t number,
                              llvm::function_ref<void(Value)> body) {
   Type i64 = k.b.getI64Type();
   Value output = field(
       offsetof(bertc_device_call, outputs) + number * sizeof(uint64_t), i64);
-  Value zero =
-      LLVM::ConstantOp::create(k.b, k.loc, i64, k.b.getI64IntegerAttr(0));
-  Value wanted =
-      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, output, zero);
-  k.ifThen(wanted, [&] { body(output); });
+  k.ifThen(isAddress(k, output), [&] { body(output); });
 }
 
 Value DeviceFrame::address(Value base, Value words) {
@@ -156,4 +159,22 @@ Value DeviceFrame::toInt(Value index) {
 }
 Value DeviceFrame::toWide(Value index) {
   return arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), index);
+}
+
+DeviceTrainFrame::DeviceTrainFrame(KernelBuilder &k, Value call)
+    : DeviceFrame(k, call) {
+  auto number = [&](int64_t at) { return field(at, k.b.getI64Type()); };
+  parameters = number(offsetof(bertc_device_train_call, parameters));
+  gradients = number(offsetof(bertc_device_train_call, gradients));
+  labels = number(offsetof(bertc_device_train_call, labels));
+  loss = number(offsetof(bertc_device_train_call, loss));
+  seed = number(offsetof(bertc_device_train_call, seed));
+  step = number(offsetof(bertc_device_train_call, step));
+}
+
+void DeviceTrainFrame::withFrozen(llvm::function_ref<void(Value)> given,
+                                  llvm::function_ref<void()> otherwise) {
+  Value rows =
+      field(offsetof(bertc_device_train_call, frozen), k.b.getI64Type());
+  k.ifThen(isAddress(k, rows), [&] { given(rows); }, otherwise);
 }

@@ -53,14 +53,31 @@ public:
   mlir::Value weights, workspace;         // i64, addresses, as all below
   mlir::Value inputIds, tokenTypeIds, positionIds, offsets, outputRows;
 
-private:
+protected:
   mlir::Value field(int64_t byteOffset, mlir::Type type);
 
   KernelBuilder &k;
+
+private:
   mlir::Value call;
   mlir::Value slots, pointers; // of arguments, on the stack
   mlir::Value maps, tensor;    // bertc_tensor_desc, there too
   bool anyMaps = false;
+};
+
+/// The same of a bertc_device_train_call, which begins with a
+/// bertc_device_call.
+class DeviceTrainFrame : public DeviceFrame {
+public:
+  DeviceTrainFrame(KernelBuilder &k, mlir::Value call);
+
+  /// Runs `given` with the address of the rows of the frozen output, or
+  /// `otherwise` if the caller has none.
+  void withFrozen(llvm::function_ref<void(mlir::Value address)> given,
+                  llvm::function_ref<void()> otherwise);
+
+  mlir::Value parameters, gradients, labels, loss; // i64, addresses
+  mlir::Value seed, step;                          // i64
 };
 
 } // namespace bertc

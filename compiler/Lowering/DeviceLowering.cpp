@@ -12,7 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/DeviceLowering.h"
-#include "compiler/Lowering/DeviceProgram.h"
+#include "compiler/Kernels/GPU/Optimizer.h"
+#include "compiler/Lowering/DeviceTrainProgram.h"
 #include "compiler/Lowering/ForwardLowering.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Verifier.h"
@@ -20,31 +21,106 @@
 using namespace mlir;
 using namespace bertc;
 
-/// Emits the host function and the kernels of `program` into two modules.
-static LogicalResult emitModules(DeviceProgram &program, Location loc,
-                                 StringRef entry, LoweredDevice &result) {
+namespace {
+/// The training function of a module, if it has one.
+struct DeviceTraining {
+  explicit DeviceTraining(ModuleOp module)
+      : function(module.lookupSymbol<func::FuncOp>("train")) {}
+
+  LogicalResult assign(const DeviceTarget &target, int64_t planes,
+                       WeightLayoutBuilder &weights,
+                       WeightLayoutBuilder *parameters) {
+    if (!function)
+      return success();
+    FailureOr<std::vector<LoweredOutput>> outputs = verifyTraining(function);
+    if (failed(outputs))
+      return failure();
+    lowered.outputs = std::move(*outputs);
+    lowered.frozenOutput = frozenPrefix(function).output;
+    gradients.add(function);
+    program.emplace(function, target, planes, weights, parameters, gradients);
+    return success();
+  }
+
+  func::FuncOp function;
+  GradientLayout gradients;
+  std::optional<DeviceTrainProgram> program;
+  LoweredDeviceTraining lowered;
+};
+
+/// All that is emitted, twice.
+struct DeviceModule {
+  Location loc;
+  DeviceProgram &forward;
+  DeviceTraining &training;
+  const WeightLayout *weights; // null in the first emission
+  LoweredDevice &result;
+
+  LogicalResult emit();
+
+private:
+  LogicalResult emitTraining(KernelBuilder &k, GpuBuilder &device);
+};
+} // namespace
+
+/// A function of a call.
+static void emitEntry(KernelBuilder &k, StringRef name,
+                      llvm::function_ref<void(Value)> body) {
+  k.b.setInsertionPointToEnd(k.module.getBody());
+  Type pointer = LLVM::LLVMPointerType::get(k.b.getContext());
+  auto function = func::FuncOp::create(k.b, k.loc, name,
+                                       k.b.getFunctionType({pointer}, {}));
+  Block *block = function.addEntryBlock();
+  k.b.setInsertionPointToStart(block);
+  body(block->getArgument(0));
+  func::ReturnOp::create(k.b, k.loc);
+}
+
+LogicalResult DeviceModule::emitTraining(KernelBuilder &k, GpuBuilder &device) {
+  LoweredDeviceTraining &lowered = training.lowered;
+  LogicalResult valid = success();
+  emitEntry(k, lowered.entry, [&](Value call) {
+    DeviceTrainFrame frame(k, call);
+    valid = training.program->emit(k, frame, device);
+    result.tensorMaps |= frame.makesMaps();
+  });
+  if (failed(valid) || !weights)
+    return valid;
+  emitEntry(k, lowered.refreshEntry, [&](Value call) {
+    DeviceTrainFrame frame(k, call);
+    training.program->emitRefresh(k, frame, device, *weights);
+  });
+  lowered.sumOfSquares = sumOfSquaresKernel(device).number;
+  lowered.adamW = adamWKernel(device).number;
+  return success();
+}
+
+LogicalResult DeviceModule::emit() {
   result.kernels = ModuleOp::create(loc);
   result.host = ModuleOp::create(loc);
   GpuBuilder device(*result.kernels);
   KernelBuilder k(*result.host);
-  k.b.setInsertionPointToEnd(result.host->getBody());
-  Type pointer = LLVM::LLVMPointerType::get(k.b.getContext());
-  auto function = func::FuncOp::create(k.b, k.loc, entry,
-                                       k.b.getFunctionType({pointer}, {}));
-  Block *block = function.addEntryBlock();
-  k.b.setInsertionPointToStart(block);
-  DeviceFrame frame(k, block->getArgument(0));
-  if (failed(program.emit(k, frame, device)))
+  LogicalResult valid = success();
+  emitEntry(k, result.entry, [&](Value call) {
+    DeviceFrame frame(k, call);
+    valid = forward.emit(k, frame, device);
+    result.tensorMaps = frame.makesMaps();
+  });
+  if (failed(valid) || (training.function && failed(emitTraining(k, device))))
     return failure();
-  func::ReturnOp::create(k.b, k.loc);
-  result.table = program.table();
-  result.tensorMaps = frame.makesMaps();
+  result.table.clear();
+  for (const DeviceKernel &kernel : device.kernels())
+    result.table.push_back({kernel.name, kernel.threads, kernel.sharedBytes});
+  forward.describe(result.table);
+  if (training.program)
+    training.program->describe(result.table);
   return success();
 }
 
 FailureOr<LoweredDevice> bertc::lowerDevice(ModuleOp module,
                                             const DeviceTarget &target,
-                                            int64_t planes) {
+                                            int64_t planes,
+                                            const WeightLayout *parameters) {
   auto forward = module.lookupSymbol<func::FuncOp>("forward");
   if (!forward)
     return module.emitError("has no function @forward");
@@ -53,18 +129,42 @@ FailureOr<LoweredDevice> bertc::lowerDevice(ModuleOp module,
   if (failed(outputs))
     return failure();
   result.outputs = std::move(*outputs);
-  result.entry = "bertc_forward_" + target.name.str();
-  llvm::replace(result.entry, ':', '_');
+  std::string suffix = target.name.str();
+  llvm::replace(suffix, ':', '_');
+  result.entry = "bertc_forward_" + suffix;
 
-  WeightLayoutBuilder weights;
-  DeviceProgram program(forward, target, planes, weights);
-  if (failed(emitModules(program, module.getLoc(), result.entry, result)))
+  WeightLayoutBuilder weights, trained;
+  DeviceTraining training(module);
+  bool isOwn = training.function && !parameters;
+  WeightLayoutBuilder *own = isOwn ? &trained : nullptr;
+  DeviceProgram program(forward, target, planes, weights, own);
+  if (failed(training.assign(target, planes, weights, own)))
+    return failure();
+  training.lowered.entry = "bertc_train_" + suffix;
+  training.lowered.refreshEntry = "bertc_refresh_" + suffix;
+  DeviceModule first{module.getLoc(), program, training, nullptr, result};
+  if (failed(first.emit()))
     return failure();
   weights.finish();
-  if (failed(emitModules(program, module.getLoc(), result.entry, result)))
-    return failure();
   result.weights = weights.layout();
+  if (training.function) {
+    trained.finish();
+    LoweredDeviceTraining &lowered = training.lowered;
+    lowered.weights = isOwn ? trained.layout() : *parameters;
+    if (failed(training.gradients.finish(module, lowered.weights)))
+      return failure();
+    lowered.parameters = training.gradients.parameters();
+    lowered.gradientsSize = training.gradients.size();
+  }
+  DeviceModule second{module.getLoc(), program, training, &result.weights,
+                      result};
+  if (failed(second.emit()))
+    return failure();
   result.workspace = program.workspaceFormula();
+  if (training.function) {
+    training.lowered.workspace = training.program->workspaceFormula();
+    result.training = std::move(training.lowered);
+  }
   if (failed(verify(*result.kernels)) || failed(verify(*result.host)))
     return failure();
   return result;

@@ -17,6 +17,7 @@
 #include "compiler/Lowering/LoweredTraining.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include <optional>
 
 namespace bertc {
 
@@ -31,6 +32,15 @@ struct LoweredKernel {
   std::vector<KernelModel> models; // of linear layers
 };
 
+/// The training code of a device. Phases are none, `entry` is a
+/// bertc_device_train_fn.
+struct LoweredDeviceTraining : LoweredTraining {
+  std::string refreshEntry;            // bertc_device_train_fn
+  int64_t sumOfSquares = 0, adamW = 0; // kernels
+  /// Weights as a trainer keeps them.
+  WeightLayout weights;
+};
+
 struct LoweredDevice {
   mlir::OwningOpRef<mlir::ModuleOp> kernels; // a gpu.module
   mlir::OwningOpRef<mlir::ModuleOp> host;    // func + llvm + arith + scf
@@ -40,13 +50,18 @@ struct LoweredDevice {
   std::vector<LoweredKernel> table;
   WeightLayout weights;
   std::vector<LoweredOutput> outputs;
+  std::optional<LoweredDeviceTraining> training;
 };
 
-/// Lowers @forward of `module`, which must be fused. `planes` is what matrix
-/// products read of each value, see Kernels/GPU/DeviceRows.h. Errors are
-/// reported at the op that has no kernel.
-mlir::FailureOr<LoweredDevice>
-lowerDevice(mlir::ModuleOp module, const DeviceTarget &target, int64_t planes);
+/// Lowers @forward and, if there is one, @train of `module`, which must be
+/// fused. `planes` is what matrix products read of each value, see
+/// Kernels/GPU/DeviceRows.h. `parameters` is the layout of weights as a trainer
+/// keeps them, if something trains on processors, too. Errors are reported at
+/// the op that has no kernel.
+mlir::FailureOr<LoweredDevice> lowerDevice(mlir::ModuleOp module,
+                                           const DeviceTarget &target,
+                                           int64_t planes,
+                                           const WeightLayout *parameters);
 
 } // namespace bertc
 

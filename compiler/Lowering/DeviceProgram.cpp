@@ -13,7 +13,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/DeviceProgram.h"
-#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/GPU/Rows.h"
 #include "compiler/Lowering/ProgramEmission.h"
@@ -25,9 +24,10 @@ using namespace mlir;
 using namespace bertc;
 
 DeviceProgram::DeviceProgram(func::FuncOp forward, const DeviceTarget &target,
-                             int64_t planes, WeightLayoutBuilder &weights)
+                             int64_t planes, WeightLayoutBuilder &weights,
+                             WeightLayoutBuilder *parameters)
     : forward(forward), target(target), planes(planes), weights(weights),
-      buffers(forward, workspace, planes) {}
+      parameters(parameters), buffers(forward, workspace, planes) {}
 
 LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
                                   GpuBuilder &kernels) {
@@ -38,16 +38,16 @@ LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
   return emitBlock(forward.getBody().front());
 }
 
-std::vector<LoweredKernel> DeviceProgram::table() const {
-  std::vector<LoweredKernel> result;
-  for (const DeviceKernel &kernel : device->kernels()) {
+void DeviceProgram::describe(std::vector<LoweredKernel> &kernels) const {
+  for (LoweredKernel &kernel : kernels) {
     auto known = work.find(kernel.name);
-    Work done = known == work.end() ? Work() : known->second;
-    result.push_back({kernel.name, kernel.threads, kernel.sharedBytes,
-                      done.perToken, done.perSequence, done.perPair,
-                      done.models});
+    if (known == work.end())
+      continue;
+    kernel.flopsPerToken = known->second.perToken;
+    kernel.flopsPerSequence = known->second.perSequence;
+    kernel.flopsPerPair = known->second.perPair;
+    kernel.models = known->second.models;
   }
-  return result;
 }
 
 LogicalResult DeviceProgram::emitBlock(Block &block) {
@@ -97,15 +97,19 @@ DeviceForms DeviceProgram::formsOf(const Buffer &buffer) const {
 Value DeviceProgram::rowsOf(const Buffer &buffer) const {
   return buffer.extent == Extent::PerToken ? frame->tokens : frame->sequences;
 }
+Value DeviceProgram::slotOf(const Buffer &buffer, int64_t slot, int64_t words) {
+  Value offset = workspace.offset(*k, frame->tokens, frame->sequences, slot);
+  if (buffer.stacked)
+    offset = k->add(offset, k->mul(k->mul(rowsOf(buffer), words),
+                                   k->sub(layer, k->index(buffer.firstTrip))));
+  return frame->address(frame->workspace, offset);
+}
 Value DeviceProgram::f32Of(const Buffer &buffer) {
-  return frame->address(
-      frame->workspace,
-      workspace.offset(*k, frame->tokens, frame->sequences, buffer.slot));
+  return slotOf(buffer, buffer.slot, buffer.stride);
 }
 Value DeviceProgram::planesOf(const Buffer &buffer) {
-  return frame->address(
-      frame->workspace,
-      workspace.offset(*k, frame->tokens, frame->sequences, buffer.planesSlot));
+  return slotOf(buffer, buffer.planesSlot,
+                planesWords(buffer.planes, buffer.stride));
 }
 Value DeviceProgram::planeStride(const Buffer &buffer) {
   return frame->toWide(k->mul(rowsOf(buffer), buffer.stride));
@@ -124,11 +128,30 @@ int64_t DeviceProgram::reserved(Operation *op, int64_t number, Extent extent,
   return entry->second;
 }
 
+Value DeviceProgram::idsOf(Value argument) const {
+  switch (cast<BlockArgument>(argument).getArgNumber()) {
+  case 0:
+    return frame->inputIds;
+  case 1:
+    return frame->tokenTypeIds;
+  default:
+    return frame->positionIds;
+  }
+}
+
 enc::WeightOp DeviceProgram::weightOp(StringAttr symbol) {
   return SymbolTable::lookupNearestSymbolFrom<enc::WeightOp>(forward, symbol);
 }
 Value DeviceProgram::weight(PackedWeight packed, StringAttr symbol) {
   packed.layers = weightOp(symbol).getLayers().value_or(1);
+  if (parameters) {
+    PackedWeight parameter = packed;
+    if (packed.layout == PackedWeight::Layout::Planes)
+      parameter.layout = PackedWeight::Layout::Panels16;
+    parameter.element = PackedWeight::Element::F32;
+    parameter.planes = 1;
+    parameters->add(std::move(parameter));
+  }
   int64_t index = weights.add(std::move(packed));
   return frame->address(frame->weights, weights.offset(*k, index, layer));
 }
@@ -169,7 +192,7 @@ Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
 // Shared launches
 //===----------------------------------------------------------------------===//
 
-static DeviceRows shapeOf(const Buffer &buffer) {
+DeviceRows DeviceProgram::shapeOf(const Buffer &buffer) {
   RowShape shape = buffer.rows();
   return {shape.width, shape.stride};
 }
@@ -205,18 +228,6 @@ static std::vector<KernelModel> modelsOf(ArrayRef<DeviceLinearEstimate> all,
                         e.report.occupancy, e.report.waves, e.report.seconds,
                         e.report.fraction()});
   return models;
-}
-
-/// Runs `launch` of the plan for `rows`, each in a branch of its own.
-template <typename Plan>
-static void chooseByRows(KernelBuilder &k,
-                         ArrayRef<std::pair<int64_t, Plan>> plans, Value rows,
-                         llvm::function_ref<void(const Plan &)> launch) {
-  if (plans.size() == 1)
-    return launch(plans[0].second);
-  k.ifThen(
-      k.less(rows, k.index(plans[1].first)), [&] { launch(plans[0].second); },
-      [&] { chooseByRows(k, plans.drop_front(), rows, launch); });
 }
 
 void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
@@ -265,7 +276,6 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   };
 
   Value rows = rowsOf(y);
-  bool perToken = y.extent == Extent::PerToken;
   auto launch = [&](const DeviceLinearPlan &plan) {
     DeviceKernel kernel = linearKernel(*device, shape, plan);
     Values arguments = fixed;
@@ -296,9 +306,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
         k->mul(k->ceilDiv(rows, plan.blockRows * plan.cluster), plan.cluster);
     frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
                   arguments);
-    uint64_t flops = 2 * uint64_t(shape.depth) * uint64_t(shape.columns);
-    work[kernel.name] = {perToken ? flops : 0, perToken ? 0 : flops, 0,
-                         modelsOf(estimates, plan)};
+    noteWork(kernel, y, shape.depth * shape.columns).models =
+        modelsOf(estimates, plan);
   };
 
   chooseByRows<DeviceLinearPlan>(*k, plans, rows, launch);
@@ -315,13 +324,34 @@ void DeviceProgram::normalize(Value from, Value to, double epsilon,
              arguments);
 }
 
+void DeviceProgram::map(ActivationFunction activation, Value from,
+                        const Buffer &x, const Buffer &y) {
+  Values arguments = {from};
+  appendOutputs(y, arguments);
+  launchColumns(
+      activationKernel(*device, activation, shapeOf(x), formsOf(y), y.stride),
+      y, y.columns.padded(), arguments);
+}
+
 void DeviceProgram::copyRows(Value from, Value to) {
   const Buffer &in = bufferOf(from), &out = bufferOf(to);
-  Values arguments = {f32Of(in)};
-  appendOutputs(out, arguments);
-  launchColumns(activationKernel(*device, ActivationFunction::None, shapeOf(in),
-                                 formsOf(out), out.stride),
-                out, out.columns.padded(), arguments);
+  map(ActivationFunction::None, f32Of(in), in, out);
+}
+
+void DeviceProgram::embed(Value ids, StringAttr symbol, const Buffer &y) {
+  Values arguments = {idsOf(ids), table(symbol)};
+  appendOutputs(y, arguments);
+  arguments.push_back(frame->toInt(frame->tokens));
+  launchRows(embedKernel(*device, shapeOf(y), formsOf(y)), y, arguments);
+}
+
+DeviceProgram::Work &DeviceProgram::noteWork(const DeviceKernel &kernel,
+                                             const Buffer &rows,
+                                             int64_t products) {
+  Work &done = work[kernel.name];
+  (rows.extent == Extent::PerToken ? done.perToken : done.perSequence) =
+      2 * uint64_t(products);
+  return done;
 }
 
 //===----------------------------------------------------------------------===//
@@ -346,6 +376,11 @@ LogicalResult DeviceProgram::emitLayers(enc::LayersOp op) {
     layer = trip;
     for (int64_t i = first; i < trips; ++i)
       collect(layer, i);
+    // Other values are saved where they are made.
+    auto yield = cast<enc::YieldOp>(body.getTerminator());
+    for (auto [value, stack] : llvm::zip(yield.getSaved(), op.getStacks()))
+      if (value == carried)
+        copyRows(carried, stack);
     result = emitBlock(body);
     if (buffers.needsCopy(op))
       copyRows(next, carried);
@@ -356,10 +391,13 @@ LogicalResult DeviceProgram::emitLayers(enc::LayersOp op) {
 }
 
 LogicalResult DeviceProgram::emitReturn(Operation *op) {
-  for (auto [i, value] : llvm::enumerate(op->getOperands())) {
+  int64_t number = 0;
+  for (Value value : op->getOperands()) {
+    if (isa<enc::ScalarType>(value.getType()))
+      continue; // a loss, which has a place of its own
     const Buffer &buffer = bufferOf(value);
     bool mapped = buffer.extent == Extent::PerToken;
-    frame->withOutput(i, [&](Value address) {
+    frame->withOutput(number++, [&](Value address) {
       Values arguments = {f32Of(buffer)};
       if (mapped)
         arguments.push_back(frame->outputRows);
@@ -380,23 +418,11 @@ static StringAttr symbolOf(FlatSymbolRefAttr symbol) {
   return symbol.getAttr();
 }
 
-/// The caller's array behind an id argument of the forward function.
-static Value idsOf(DeviceFrame &frame, Value argument) {
-  switch (cast<BlockArgument>(argument).getArgNumber()) {
-  case 0:
-    return frame.inputIds;
-  case 1:
-    return frame.tokenTypeIds;
-  default:
-    return frame.positionIds;
-  }
-}
-
 LogicalResult DeviceProgram::emitEmbedNorm(enc::FusedEmbedNormOp op) {
   const Buffer &out = bufferOf(op.getResult());
   Values arguments;
   for (Value ids : {op.getIds(), op.getTypes(), op.getPositions()})
-    arguments.push_back(idsOf(*frame, ids));
+    arguments.push_back(idsOf(ids));
   for (FlatSymbolRefAttr symbol : {op.getWordTableAttr(), op.getTypeTableAttr(),
                                    op.getPositionTableAttr()})
     arguments.push_back(table(symbolOf(symbol)));
@@ -411,12 +437,7 @@ LogicalResult DeviceProgram::emitEmbedNorm(enc::FusedEmbedNormOp op) {
 }
 
 LogicalResult DeviceProgram::emitEmbed(enc::EmbedOp op) {
-  const Buffer &out = bufferOf(op.getResult());
-  Values arguments = {idsOf(*frame, op.getIds()),
-                      table(symbolOf(op.getTableAttr()))};
-  appendOutputs(out, arguments);
-  arguments.push_back(frame->toInt(frame->tokens));
-  launchRows(embedKernel(*device, shapeOf(out), formsOf(out)), out, arguments);
+  embed(op.getIds(), symbolOf(op.getTableAttr()), bufferOf(op.getResult()));
   return success();
 }
 
@@ -430,7 +451,8 @@ LogicalResult DeviceProgram::emitQKV(enc::FusedQKVOp op) {
   return success();
 }
 
-LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
+DeviceAttentionShape
+DeviceProgram::attentionShape(enc::FusedAttentionOp op) const {
   const Buffer &in = bufferOf(op.getQkv()), &out = bufferOf(op.getResult());
   DeviceAttentionShape shape;
   shape.heads = out.columns.count;
@@ -441,10 +463,17 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   shape.scale = op.getScale().convertToDouble();
   shape.outputs = formsOf(out);
   shape.outputStride = out.stride;
+  return shape;
+}
+
+void DeviceProgram::attention(enc::FusedAttentionOp op,
+                              DeviceAttentionShape shape, ValueRange more) {
+  const Buffer &in = bufferOf(op.getQkv()), &out = bufferOf(op.getResult());
   auto launch = [&](const DeviceAttentionPlan &plan) {
     DeviceKernel kernel = attentionKernel(*device, shape, plan);
     Values arguments = {planesOf(in), planeStride(in), frame->offsets};
     appendOutputs(out, arguments);
+    llvm::append_range(arguments, more);
     arguments.push_back(frame->toInt(frame->longest));
     frame->launch(kernel,
                   {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
@@ -456,6 +485,10 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   chooseByRows<DeviceAttentionPlan>(
       *k, planDeviceAttention(target, shape.heads, shape.headStride, planes),
       frame->tokens, launch);
+}
+
+LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
+  attention(op, attentionShape(op), {});
   return success();
 }
 
@@ -480,8 +513,7 @@ LogicalResult DeviceProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
   return success();
 }
 
-LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
-  const Buffer &in = bufferOf(op.getInput());
+Buffer DeviceProgram::middleOf(enc::FusedFeedForwardOp op) {
   Buffer middle;
   middle.columns = plainColumns(
       cast<RankedTensorType>(weightOp(symbolOf(op.getUpAttr())).getType())
@@ -491,6 +523,12 @@ LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
   middle.planes = planes;
   middle.planesSlot =
       reserved(op, -1, Extent::PerToken, planesWords(planes, middle.stride));
+  return middle;
+}
+
+LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
+  const Buffer &in = bufferOf(op.getInput());
+  Buffer middle = middleOf(op);
   Buffer sum = bufferOf(op.getResult());
   sum.planes = 0;
   linear(op, 0, in, middle, {symbolOf(op.getUpAttr())},

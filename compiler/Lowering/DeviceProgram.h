@@ -13,6 +13,7 @@
 #ifndef BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
 #define BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
 
+#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/DeviceRows.h"
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Lowering/Buffers.h"
@@ -25,25 +26,33 @@ namespace bertc {
 
 class DeviceProgram {
 public:
+  /// `parameters`, which may be null, learns of all weights as a trainer keeps
+  /// them: matrices are float32 panels.
   DeviceProgram(mlir::func::FuncOp forward, const DeviceTarget &target,
-                int64_t planes, WeightLayoutBuilder &weights);
+                int64_t planes, WeightLayoutBuilder &weights,
+                WeightLayoutBuilder *parameters = nullptr);
+  virtual ~DeviceProgram() = default;
 
   /// Emits at the host builder's insertion point; kernels go to `device`.
   mlir::LogicalResult emit(KernelBuilder &host, DeviceFrame &frame,
                            GpuBuilder &device);
   bertc_workspace workspaceFormula() const { return workspace.formula(); }
-  /// Of the last emit().
-  std::vector<LoweredKernel> table() const;
+  /// Fills in what kernels of the last emit() do.
+  void describe(std::vector<LoweredKernel> &kernels) const;
 
-private:
-  mlir::LogicalResult emitBlock(mlir::Block &block);
-  mlir::LogicalResult emitOp(mlir::Operation *op);
+protected:
+  virtual mlir::LogicalResult emitBlock(mlir::Block &block);
+  virtual mlir::LogicalResult emitOp(mlir::Operation *op);
   mlir::LogicalResult emitLayers(mlir::enc::LayersOp op);
   mlir::LogicalResult emitReturn(mlir::Operation *op);
   mlir::LogicalResult emitEmbedNorm(mlir::enc::FusedEmbedNormOp op);
   mlir::LogicalResult emitEmbed(mlir::enc::EmbedOp op);
   mlir::LogicalResult emitQKV(mlir::enc::FusedQKVOp op);
   mlir::LogicalResult emitAttention(mlir::enc::FusedAttentionOp op);
+  /// With what `more` gives as arguments before the longest length.
+  void attention(mlir::enc::FusedAttentionOp op, DeviceAttentionShape shape,
+                 mlir::ValueRange more);
+  DeviceAttentionShape attentionShape(mlir::enc::FusedAttentionOp op) const;
   mlir::LogicalResult emitLinear(mlir::enc::LinearOp op);
   mlir::LogicalResult emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
   mlir::LogicalResult emitFeedForward(mlir::enc::FusedFeedForwardOp op);
@@ -54,6 +63,10 @@ private:
 
   // Shared by several ops.
   using Values = llvm::SmallVector<mlir::Value>;
+  struct Work {
+    uint64_t perToken = 0, perSequence = 0, perPair = 0;
+    std::vector<KernelModel> models;
+  };
   struct Residual {
     mlir::Value address;
     int64_t stride;
@@ -68,17 +81,30 @@ private:
   void normalize(mlir::Value from, mlir::Value to, double epsilon,
                  mlir::StringAttr gain, mlir::StringAttr bias);
   void copyRows(mlir::Value from, mlir::Value to);
+  /// All forms of `y` of the float32 rows at `from`, laid out as `x`.
+  void map(ActivationFunction activation, mlir::Value from, const Buffer &x,
+           const Buffer &y);
+  void embed(mlir::Value ids, mlir::StringAttr table, const Buffer &y);
+  /// Says of a kernel how many products of matrices it does for each row.
+  Work &noteWork(const DeviceKernel &kernel, const Buffer &rows,
+                 int64_t products);
   void launchRows(const DeviceKernel &kernel, const Buffer &rows,
                   mlir::ValueRange arguments); // a warp for each row
   void launchColumns(const DeviceKernel &kernel, const Buffer &rows,
                      int64_t columns, mlir::ValueRange arguments);
   mlir::LogicalResult verifyPlain(mlir::Operation *op, mlir::Value value);
+  /// The intermediate of a feed-forward block, for matrix products only.
+  Buffer middleOf(mlir::enc::FusedFeedForwardOp op);
 
   // Values and where they are.
+  static DeviceRows shapeOf(const Buffer &buffer);
   const Buffer &bufferOf(mlir::Value value) const { return buffers[value]; }
   DeviceForms formsOf(const Buffer &buffer) const;
   mlir::Value rowsOf(const Buffer &buffer) const; // index
-  mlir::Value f32Of(const Buffer &buffer);        // addresses
+  /// The caller's array behind an id argument of the function.
+  mlir::Value idsOf(mlir::Value argument) const;
+  mlir::Value slotOf(const Buffer &buffer, int64_t slot, int64_t words);
+  mlir::Value f32Of(const Buffer &buffer); // addresses
   mlir::Value planesOf(const Buffer &buffer);
   mlir::Value planeStride(const Buffer &buffer); // i64
   void appendOutputs(const Buffer &buffer, Values &arguments);
@@ -99,21 +125,31 @@ private:
   const DeviceTarget &target;
   int64_t planes;
   WeightLayoutBuilder &weights;
+  WeightLayoutBuilder *parameters;
   Workspace workspace;
   BufferAssignment buffers;
   std::map<std::pair<mlir::Operation *, int64_t>, int64_t> slots;
 
   // While emitting.
-  struct Work {
-    uint64_t perToken = 0, perSequence = 0, perPair = 0;
-    std::vector<KernelModel> models;
-  };
   std::map<std::string, Work> work; // by kernel
   KernelBuilder *k = nullptr;
   DeviceFrame *frame = nullptr;
   GpuBuilder *device = nullptr;
   mlir::Value layer; // index; null outside of enc.layers
 };
+
+/// Runs `launch` of the plan for `rows`, each in a branch of its own.
+template <typename Plan>
+void chooseByRows(KernelBuilder &k,
+                  llvm::ArrayRef<std::pair<int64_t, Plan>> plans,
+                  mlir::Value rows,
+                  llvm::function_ref<void(const Plan &)> launch) {
+  if (plans.size() == 1)
+    return launch(plans[0].second);
+  k.ifThen(
+      k.less(rows, k.index(plans[1].first)), [&] { launch(plans[0].second); },
+      [&] { chooseByRows(k, plans.drop_front(), rows, launch); });
+}
 
 } // namespace bertc
 

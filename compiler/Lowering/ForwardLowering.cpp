@@ -77,6 +77,13 @@ bertc::verifyForward(func::FuncOp forward) {
   return outputsOf(forward);
 }
 
+FailureOr<std::vector<LoweredOutput>>
+bertc::verifyTraining(func::FuncOp train) {
+  if (failed(verifyArguments(train, true)))
+    return failure();
+  return outputsOf(train);
+}
+
 namespace {
 /// The training function of a module, if it has one.
 struct Training {
@@ -86,11 +93,12 @@ struct Training {
   LogicalResult assign(WeightLayoutBuilder &weights) {
     if (!function)
       return success();
-    FailureOr<std::vector<LoweredOutput>> outputs = outputsOf(function);
-    if (failed(outputs) || failed(verifyArguments(function, true)))
+    FailureOr<std::vector<LoweredOutput>> outputs = verifyTraining(function);
+    if (failed(outputs))
       return failure();
     lowered.outputs = std::move(*outputs);
     lowered.frozenOutput = frozenPrefix(function).output;
+    gradients.add(function);
     program.emplace(function, weights, gradients);
     return program->assign();
   }

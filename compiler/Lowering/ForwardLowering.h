@@ -39,6 +39,10 @@ struct LoweredForward {
 mlir::FailureOr<std::vector<LoweredOutput>>
 verifyForward(mlir::func::FuncOp forward);
 
+/// The same of a training function, whose loss is no output.
+mlir::FailureOr<std::vector<LoweredOutput>>
+verifyTraining(mlir::func::FuncOp train);
+
 /// Lowers @forward and, if there is one, @train of `module`, which must be
 /// fused and carry the plans of one target. Errors are reported at the op that
 /// has no lowering.

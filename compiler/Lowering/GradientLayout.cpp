@@ -27,6 +27,19 @@ void GradientLayout::add(Operation *op, StringAttr weight, int64_t first,
   range.layers += end - first;
 }
 
+void GradientLayout::add(func::FuncOp train) {
+  train.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    auto into = op->getAttrOfType<ArrayAttr>("into");
+    if (!into)
+      return;
+    auto loop = op->getParentOfType<enc::LayersBackwardOp>();
+    int64_t first = loop ? loop.getFirstTrip() : 0;
+    int64_t end = loop ? loop.getEndTrip() : 1;
+    for (auto weight : into.getAsRange<FlatSymbolRefAttr>())
+      add(op, weight.getAttr(), first, end);
+  });
+}
+
 /// The trips in which a weight learns follow one another.
 LogicalResult GradientLayout::check(Operation *module) {
   for (auto &[weight, range] : learning) {
@@ -124,4 +137,9 @@ Place GradientLayout::place(KernelBuilder &k, Value gradients,
     offset = k.add(offset, k.mul(k.sub(layer, k.index(parameter.firstTrained)),
                                  parameter.gradientStride / 4));
   return {gradients, offset};
+}
+
+StringAttr bertc::wantedGradient(ArrayAttr into, FlatSymbolRefAttr weight) {
+  return weight && llvm::is_contained(into, weight) ? weight.getAttr()
+                                                    : StringAttr();
 }

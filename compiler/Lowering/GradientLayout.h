@@ -17,6 +17,7 @@
 
 #include "compiler/Lowering/LoweredTraining.h"
 #include "compiler/Lowering/WeightLayoutBuilder.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/MapVector.h"
@@ -25,10 +26,8 @@ namespace bertc {
 
 class GradientLayout {
 public:
-  /// `op` adds to the gradient of `weight` in the trips [first, end) of its
-  /// loop, or once.
-  void add(mlir::Operation *op, mlir::StringAttr weight, int64_t first,
-           int64_t end);
+  /// Learns what the ops of a training function add to.
+  void add(mlir::func::FuncOp train);
   /// Places all gradients, and says what each weight of `weights` is. Errors
   /// are reported at the op that adds to the gradient.
   mlir::LogicalResult finish(mlir::Operation *module,
@@ -39,6 +38,10 @@ public:
               mlir::Value layer) const;
 
   const std::vector<LoweredParameter> &parameters() const { return all; }
+  const LoweredParameter &operator[](mlir::StringAttr weight) const {
+    return all[numbers.lookup(weight)];
+  }
+  bool isPlaced() const { return !all.empty(); }
   int64_t size() const { return bytes; }
 
 private:
@@ -46,6 +49,10 @@ private:
     mlir::Operation *op;
     int64_t layers = 0, first = 0, end = 0; // learning trips, as counted so far
   };
+  /// `op` adds to the gradient of `weight` in the trips [first, end) of its
+  /// loop, or once.
+  void add(mlir::Operation *op, mlir::StringAttr weight, int64_t first,
+           int64_t end);
   mlir::LogicalResult check(mlir::Operation *module);
 
   llvm::MapVector<mlir::StringAttr, Range> learning;
@@ -53,6 +60,10 @@ private:
   std::vector<LoweredParameter> all;
   int64_t bytes = 0;
 };
+
+/// The weight, if its gradient is wanted.
+mlir::StringAttr wantedGradient(mlir::ArrayAttr into,
+                                mlir::FlatSymbolRefAttr weight);
 
 } // namespace bertc
 

@@ -33,12 +33,6 @@ using namespace bertc;
 // Shared
 //===----------------------------------------------------------------------===//
 
-/// The weight, if its gradient is wanted.
-static StringAttr ifWanted(ArrayAttr into, FlatSymbolRefAttr weight) {
-  return weight && llvm::is_contained(into, weight) ? weight.getAttr()
-                                                    : StringAttr();
-}
-
 Value TrainProgram::count(const Buffer &buffer) {
   return buffer.extent == Extent::PerToken ? e->frame.tokens
                                            : e->frame.sequences;
@@ -254,8 +248,8 @@ void TrainProgram::emitLinearWeight(enc::LinearWeightGradientOp op) {
   WeightGradient g;
   g.dy = op.getGradient();
   g.x = op.getInput();
-  g.weight = ifWanted(op.getInto(), op.getWeightAttr());
-  g.bias = ifWanted(op.getInto(), op.getBiasAttr());
+  g.weight = wantedGradient(op.getInto(), op.getWeightAttr());
+  g.bias = wantedGradient(op.getInto(), op.getBiasAttr());
   if (g.x)
     describeGradient(op.getWeightAttr().getAttr(), "weight_gradient",
                      (*buffers)[g.x], (*buffers)[g.dy]);
@@ -273,8 +267,8 @@ void TrainProgram::emitQKVWeight(enc::FusedQKVWeightGradientOp op) {
     WeightGradient g;
     g.dy = op.getGradient();
     g.x = op.getInput();
-    g.weight = ifWanted(op.getInto(), names.first);
-    g.bias = ifWanted(op.getInto(), names.second);
+    g.weight = wantedGradient(op.getInto(), names.first);
+    g.bias = wantedGradient(op.getInto(), names.second);
     g.part = number;
     g.parts = 3;
     if (!g.weight && !g.bias)
@@ -369,7 +363,8 @@ void TrainProgram::normGradientPhases(const NormGradient &g) {
                   o.rows = k.sub(e->tokenEnd, e->tokenBegin);
                   callLayerNormGradient(k, dy.rows(), g.epsilon, o);
                 });
-  StringAttr gain = ifWanted(g.into, g.gain), bias = ifWanted(g.into, g.bias);
+  StringAttr gain = wantedGradient(g.into, g.gain),
+             bias = wantedGradient(g.into, g.bias);
   if (!gain && !bias)
     return;
   describe("norm_weight_gradient");
@@ -435,12 +430,12 @@ void TrainProgram::emitEmbedNormGradient(enc::FusedEmbedNormGradientOp op) {
                       op.getBiasAttr(), op.getEpsilon().convertToDouble(),
                       op.getInto()});
   for (auto [from, table] : parts)
-    if (StringAttr wanted = ifWanted(op.getInto(), table))
+    if (StringAttr wanted = wantedGradient(op.getInto(), table))
       tableGradientPhase(ids(from), dx, dy, wanted);
 }
 
 void TrainProgram::emitEmbedGradient(enc::EmbedGradientOp op) {
-  if (StringAttr table = ifWanted(op.getInto(), op.getTableAttr()))
+  if (StringAttr table = wantedGradient(op.getInto(), op.getTableAttr()))
     tableGradientPhase(ids(op.getIds()), slotOf(op.getGradient()),
                        (*buffers)[op.getGradient()], table);
 }

@@ -33,20 +33,6 @@ TrainProgram::TrainProgram(func::FuncOp train, WeightLayoutBuilder &weights,
 // First walk
 //===----------------------------------------------------------------------===//
 
-/// The trips in which `op` runs.
-static std::pair<int64_t, int64_t> tripsOf(Operation *op) {
-  if (auto loop = op->getParentOfType<enc::LayersBackwardOp>())
-    return {loop.getFirstTrip(), loop.getEndTrip()};
-  return {0, 1};
-}
-
-LogicalResult TrainProgram::addGradients(Operation *op, ArrayAttr into) {
-  auto [first, end] = tripsOf(op);
-  for (auto weight : into.getAsRange<FlatSymbolRefAttr>())
-    gradients.add(op, weight.getAttr(), first, end);
-  return success();
-}
-
 LogicalResult TrainProgram::needInputGradientScratch(Operation *op) {
   FailureOr<LinearPlan> plan = linearPlan(op);
   if (failed(plan))
@@ -165,8 +151,6 @@ LogicalResult TrainProgram::prepareGradient(Operation *op) {
           [&](auto) { return needInputGradientScratch(op); })
       .Case<enc::LinearWeightGradientOp, enc::FusedQKVWeightGradientOp>(
           [&](auto o) {
-            if (failed(addGradients(op, o.getInto())))
-              return failure();
             return o.getInput() ? needWeightGradientScratch(op) : success();
           })
       .Case([&](enc::AttentionGradientOp o) -> LogicalResult {
@@ -182,8 +166,6 @@ LogicalResult TrainProgram::prepareGradient(Operation *op) {
         if (b[o.getInput()].extent != Extent::PerToken)
           return op->emitOpError("has no kernel for rows of sequences");
         needMoments();
-        if (failed(addGradients(op, o.getInto())))
-          return failure();
         return verifyPlain(op, b[o.getInput()]);
       })
       .Case([&](enc::FusedEmbedNormGradientOp o) {
@@ -191,10 +173,8 @@ LogicalResult TrainProgram::prepareGradient(Operation *op) {
         int64_t stride = b[o.getGradient()].stride;
         sumsSlot = workspace.reserve(Extent::PerToken, stride);
         inputSlot = workspace.reserve(Extent::PerToken, stride);
-        return addGradients(op, o.getInto());
+        return success();
       })
-      .Case(
-          [&](enc::EmbedGradientOp o) { return addGradients(op, o.getInto()); })
       .Case([&](enc::LayersBackwardOp o) {
         Value next = o.getBody().front().getTerminator()->getOperand(0);
         return success(succeeded(verifyPlain(op, b[o.getInit()])) &&

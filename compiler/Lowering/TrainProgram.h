@@ -44,7 +44,6 @@ private:
   // First walk.
   mlir::LogicalResult prepareGradient(mlir::Operation *op);
   mlir::LogicalResult prepareForward(mlir::Operation *op);
-  mlir::LogicalResult addGradients(mlir::Operation *op, mlir::ArrayAttr into);
   mlir::LogicalResult needInputGradientScratch(mlir::Operation *op);
   mlir::LogicalResult needWeightGradientScratch(mlir::Operation *op);
   AttentionShape gradientShape(mlir::enc::AttentionGradientOp op) const;

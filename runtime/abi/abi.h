@@ -299,6 +299,35 @@ typedef struct bertc_train_variant {
   uint64_t phase_count;
 } bertc_train_variant;
 
+/* The same on a device: addresses are the device's, and launches go in stream
+ * order, as with bertc_device_call. */
+typedef struct bertc_device_train_call {
+  /* `weights` is memory of the trainer, in the layout of the variant's part of
+   * the segment; outputs[i] is bertc_train_desc.outputs[i]. */
+  bertc_device_call call;
+  uint64_t parameters; /* weights as bertc_parameter_desc has them */
+  uint64_t gradients;  /* as of bertc_train_call, as is all below */
+  uint64_t labels;
+  uint64_t loss;
+  uint64_t frozen; /* or 0 */
+  uint64_t seed, step;
+} bertc_device_train_call;
+
+typedef void (*bertc_device_train_fn)(const bertc_device_train_call *call);
+
+typedef struct bertc_device_train_variant {
+  bertc_device_train_fn train;
+  /* Makes call.weights of `parameters`: after each change of them. */
+  bertc_device_train_fn refresh;
+  bertc_workspace workspace; /* as that of bertc_device_variant */
+  /* Kernels of the optimizer, block b has chunk b. Arguments of the first:
+   * gradients, chunks, and a float64 for each chunk, which becomes the sum of
+   * the squares; of the second: weights, gradients, first and second moments,
+   * chunks, and the floats of an update (runtime/train/AdamW.h). */
+  int64_t sum_of_squares;
+  int64_t adam_w;
+} bertc_device_train_variant;
+
 typedef struct bertc_train_desc {
   uint32_t struct_size;
   uint32_t label_kind;  /* BERTC_LABEL_* */
@@ -316,6 +345,9 @@ typedef struct bertc_train_desc {
   /* The output of the model, by name, up to which nothing is trained, or NULL
    * if there is none; see bertc_train_call.frozen. */
   const char *frozen_output;
+  /* One for each of the model's variants for devices. */
+  const bertc_device_train_variant *device_variants;
+  uint64_t parameters_size; /* bytes, from the begin of the segment */
 } bertc_train_desc;
 
 /* The one symbol that links the runtime to a compiled model, declared below. */

@@ -61,6 +61,8 @@ bertc_code createDeviceSession(DeviceModel &device,
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for a session handle");
   auto *made = new (memory) DeviceSession{};
   made->device = &device;
+  made->weights = device.weights;
+  made->fixedBytes = device.variant->workspace.fixed;
   made->waitForKernels = level >= LogLevel::Debug;
   made->graphsWanted =
       !(options.flags & BERTC_SESSION_NO_GRAPHS) && !made->waitForKernels;
@@ -144,7 +146,7 @@ bertc_code reserveMemory(DeviceSession &session, size_t bytes,
   if (result == outOfMemory)
     return failMemory(device, wanted, "a run", status);
   // Counters of kernels lie in the fixed part, and begin with zero.
-  uint64_t fixed = device.variant->workspace.fixed;
+  uint64_t fixed = session.fixedBytes;
   if (!result && fixed)
     result = driver.cuMemsetD8Async(session.memory, 0, fixed, session.stream);
   if (!result && fixed)

@@ -20,6 +20,8 @@ namespace bertc::rt::cuda {
 
 struct DeviceSession {
   DeviceModel *device;
+  DeviceAddress weights; // those of the model, unless a trainer has others
+  uint64_t fixedBytes;   // of the workspace, zero before the first run
   Stream stream;
   bool graphsWanted;
   bool waitForKernels; // BERTC_LOG=debug: so that an error names its kernel

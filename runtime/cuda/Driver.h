@@ -122,6 +122,7 @@ enum : unsigned {
   X(cuMemHostAlloc, (void **memory, size_t bytes, unsigned flags))             \
   X(cuMemFreeHost, (void *memory))                                             \
   X(cuMemcpyHtoD_v2, (DeviceAddress to, const void *from, size_t bytes))       \
+  X(cuMemcpyDtoH_v2, (void *to, DeviceAddress from, size_t bytes))             \
   X(cuMemcpyHtoDAsync_v2,                                                      \
     (DeviceAddress to, const void *from, size_t bytes, Stream stream))         \
   X(cuMemcpyDtoHAsync_v2,                                                      \

@@ -37,7 +37,7 @@ struct LaunchState {
 bertc_device_call makeCall(const DeviceSession &session, const Shape &shape) {
   bertc_device_call call;
   memset(&call, 0, sizeof(call));
-  call.weights = session.device->weights;
+  call.weights = session.weights;
   call.workspace = session.memory;
   call.output_rows = session.constants;
   call.tokens = shape.tokens;
@@ -226,18 +226,34 @@ static bertc_code capture(DeviceSession &session, LaunchState state,
   return code;
 }
 
-bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
-                   const StagedCopies *copies, Stream stream, bool mayUseGraph,
-                   bertc_status *status) {
-  const DeviceModel &device = *session.device;
-  const Driver &driver = *device.driver;
+static LaunchState makeState(const DeviceSession &session, Stream stream,
+                             bertc_device_call &call) {
   LaunchState state = {};
-  state.device = &device;
+  state.device = session.device;
   state.stream = stream;
   state.wait = session.waitForKernels;
   state.kernel = -1;
   call.launch = launch;
   call.encode_map = encodeMap;
+  return state;
+}
+
+bertc_code launchKernels(DeviceSession &session, bertc_device_call &call,
+                         void (*enter)(const bertc_device_call *, void *),
+                         void *argument, bertc_status *status) {
+  LaunchState state = makeState(session, session.stream, call);
+  call.launch_state = &state;
+  enter(&call, argument);
+  return state.result || state.badKernel ? failLaunch(state, status)
+                                         : ok(status);
+}
+
+bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
+                   const StagedCopies *copies, Stream stream, bool mayUseGraph,
+                   bertc_status *status) {
+  const DeviceModel &device = *session.device;
+  const Driver &driver = *device.driver;
+  LaunchState state = makeState(session, stream, call);
 
   GraphCache::Entry *entry = nullptr;
   if (mayUseGraph && session.graphsWanted)

@@ -29,6 +29,12 @@ struct StagedCopies {
   Copy outputs[BERTC_MAX_OUTPUTS];
 };
 
+/// Puts what `enter(call, argument)` launches into the session's stream; sets
+/// the launch of `call`.
+bertc_code launchKernels(DeviceSession &session, bertc_device_call &call,
+                         void (*enter)(const bertc_device_call *, void *),
+                         void *argument, bertc_status *status);
+
 /// The frame of a run, but for inputs, outputs and launch.
 bertc_device_call makeCall(const DeviceSession &session, const Shape &shape);
 

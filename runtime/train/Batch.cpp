@@ -154,6 +154,8 @@ bertc_code packLabels(bertc_trainer &trainer, const Run &run,
   if (!trainer.labels.reserve(heapAllocator(), size_t(count) * sizeof(float)))
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for %lld labels",
                 static_cast<long long>(count));
+  trainer.labels.size =
+      size_t(kind == BERTC_LABEL_TOKEN ? shape.tokens : count) * sizeof(float);
   Labels labels = {trainer, run, batch.labels, dtype, seq, status};
   bertc_code code = BERTC_OK;
   switch (kind) {
@@ -199,6 +201,7 @@ bertc_code packFrozen(bertc_trainer &trainer, const Run &run,
   if (!trainer.frozen.reserve(heapAllocator(), rows * stride))
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for %zu frozen rows",
                 rows);
+  trainer.frozen.size = rows * stride;
   for (size_t row = 0; row < rows; ++row) {
     float *to = trainer.frozen.data + row * stride;
     memcpy(to, batch.frozen + row * width, width * sizeof(float));

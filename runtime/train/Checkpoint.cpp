@@ -169,7 +169,9 @@ bertc_code saveCheckpoint(bertc_trainer *trainer, const char *directory,
                 trainer->accumulated);
   const bertc_train_desc &desc = *trainer->desc;
   Path target, scratch;
-  bertc_code code = siblingPath(target, directory, "", status);
+  bertc_code code = updateHost(*trainer, status);
+  if (!code)
+    code = siblingPath(target, directory, "", status);
   if (!code)
     code = siblingPath(scratch, directory, ".tmp", status);
   if (!code)
@@ -314,8 +316,8 @@ bertc_code loadCheckpoint(bertc_trainer *trainer, const char *directory,
     memcpy(userData, user.data(), user.size());
   trainer->globalStep = state.globalStep;
   trainer->batches = state.batches;
-  dropGradients(*trainer);
-  return ok(status);
+  noteHostChange(*trainer);
+  return dropGradients(*trainer, status);
 }
 
 } // namespace bertc::rt

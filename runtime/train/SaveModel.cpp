@@ -117,7 +117,9 @@ bertc_code saveModel(bertc_trainer *trainer, const char *directory,
   if (!records)
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory to save a model");
   DirectoryWriter writer(directory, /*inUse=*/true);
-  bertc_code code = makeDirectory(directory, status);
+  bertc_code code = updateHost(*trainer, status);
+  if (!code)
+    code = makeDirectory(directory, status);
   if (!code)
     code = writeModelFiles(*trainer, writer, records, status);
   if (!code)

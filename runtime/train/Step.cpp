@@ -16,6 +16,7 @@
 #include "runtime/core/Structs.h"
 #include "runtime/train/AdamW.h"
 #include "runtime/train/Batch.h"
+#include "runtime/train/DeviceTrainer.h"
 #include "runtime/train/Real.h"
 #include "runtime/train/Schedule.h"
 
@@ -48,6 +49,20 @@ static bertc_code read(const bertc_padded_inputs *from,
   return readStruct(from, inputs, "bertc_padded_inputs", status);
 }
 
+static bertc_code runDevice(bertc_trainer &trainer, const Run &prepared,
+                            bool frozen, float &mean, bertc_status *status) {
+  if (bertc_code code = copyToDevice(*trainer.device, trainer.memory, status))
+    return code;
+  DeviceBatch batch = {&prepared,
+                       trainer.labels.data,
+                       trainer.labels.size,
+                       frozen ? trainer.frozen.data : nullptr,
+                       trainer.frozen.size * sizeof(float),
+                       trainer.options.seed,
+                       uint64_t(trainer.batches)};
+  return trainOnDevice(*trainer.device, batch, mean, status);
+}
+
 template <typename Inputs>
 static bertc_code run(bertc_trainer &trainer, const bertc_train_batch &batch,
                       const Inputs *given, double &loss, bertc_status *status) {
@@ -56,9 +71,12 @@ static bertc_code run(bertc_trainer &trainer, const bertc_train_batch &batch,
     return code;
   bertc_session &session = *trainer.session;
   const bertc_train_desc &desc = *trainer.desc;
-  const bertc_train_variant &variant = desc.variants[session.model->variant];
-  Program program = {enterTraining, &variant.workspace, desc.outputs,
-                     desc.output_count,
+  const bertc_train_variant *variant =
+      trainer.device ? nullptr : &desc.variants[session.model->variant];
+  // A device has its workspace for itself; what is packed here is copied there.
+  bertc_workspace none = {};
+  Program program = {enterTraining, variant ? &variant->workspace : &none,
+                     desc.outputs, desc.output_count,
                      reinterpret_cast<uint8_t *>(trainer.memory.weights)};
   bertc_output logits = {desc.outputs[0].name, batch.logits, batch.logits_size};
   TrainRun training = {};
@@ -74,19 +92,23 @@ static bertc_code run(bertc_trainer &trainer, const bertc_train_batch &batch,
   if (code)
     return code;
   float mean = 0;
-  training.train = variant.train;
-  training.call.gradients =
-      reinterpret_cast<uint8_t *>(trainer.memory.gradients);
-  training.call.labels = trainer.labels.data;
-  training.call.frozen = batch.frozen ? trainer.frozen.data : nullptr;
-  training.call.loss = &mean;
-  training.call.seed = trainer.options.seed;
-  training.call.step = uint64_t(trainer.batches);
-  code = enterRun(prepared, status);
+  if (trainer.device) {
+    code = runDevice(trainer, prepared, batch.frozen != nullptr, mean, status);
+  } else {
+    training.train = variant->train;
+    training.call.gradients =
+        reinterpret_cast<uint8_t *>(trainer.memory.gradients);
+    training.call.labels = trainer.labels.data;
+    training.call.frozen = batch.frozen ? trainer.frozen.data : nullptr;
+    training.call.loss = &mean;
+    training.call.seed = trainer.options.seed;
+    training.call.step = uint64_t(trainer.batches);
+    code = enterRun(prepared, status);
+  }
   ++trainer.batches;
   ++trainer.accumulated;
   if (code)
-    dropGradients(trainer);
+    dropGradients(trainer, nullptr);
   loss = double(mean);
   return code;
 }
@@ -110,7 +132,7 @@ static bertc_code backward(bertc_trainer &trainer,
                         : run(trainer, batch, batch.padded, loss, status);
   if (code || isFinite(loss))
     return code;
-  dropGradients(trainer);
+  dropGradients(trainer, nullptr);
   return fail(status, BERTC_NOT_FINITE,
               "the loss of batch %lld (after %lld updates) is %g, expected a "
               "finite number; parameters are unchanged\n"
@@ -146,7 +168,7 @@ namespace {
 struct SumOfSquares {
   static void chunk(Pass &pass, uint64_t index) {
     bertc_trainer &t = pass.trainer;
-    const Chunk &c = t.chunks.data[index];
+    const bertc_parameter_chunk &c = t.chunks.data[index];
     t.sums.data[index] =
         pass.code.sumOfSquares(t.memory.gradients + c.gradient, c.count);
   }
@@ -155,7 +177,7 @@ struct SumOfSquares {
 struct Advance {
   static void chunk(Pass &pass, uint64_t index) {
     bertc_trainer &t = pass.trainer;
-    const Chunk &c = t.chunks.data[index];
+    const bertc_parameter_chunk &c = t.chunks.data[index];
     pass.code.adamW(pass.step, c.decays, t.memory.weights + c.weight,
                     t.memory.gradients + c.gradient,
                     t.memory.firstMoments + c.gradient,
@@ -172,14 +194,21 @@ static bertc_code update(bertc_trainer &trainer, bertc_step_result &result,
                 "before");
   FloatMode mode;
   Pass pass = {trainer, optimizerCode(trainer.session->model->cpu.bits), {}};
-  eachChunk<SumOfSquares>(pass);
+  if (trainer.device) {
+    bertc_code code =
+        sumSquaresOnDevice(*trainer.device, trainer.sums.data, status);
+    if (code)
+      return code;
+  } else {
+    eachChunk<SumOfSquares>(pass);
+  }
   double sum = 0;
   for (size_t i = 0; i < trainer.chunks.size; ++i)
     sum += trainer.sums.data[i];
   double norm = squareRoot(sum) / trainer.accumulated;
   result.grad_norm = norm;
   if (!isFinite(norm)) {
-    dropGradients(trainer);
+    dropGradients(trainer, nullptr);
     return fail(status, BERTC_NOT_FINITE,
                 "the norm of the gradients of update %lld is %g, expected a "
                 "finite number; parameters are unchanged\n"
@@ -192,7 +221,12 @@ static bertc_code update(bertc_trainer &trainer, bertc_step_result &result,
   pass.step = makeAdamWStep(rate, o.adam_beta1, o.adam_beta2, o.adam_epsilon,
                             o.weight_decay, uint64_t(trainer.globalStep) + 1,
                             trainer.accumulated, clip < 1 ? clip : 1);
-  eachChunk<Advance>(pass);
+  if (trainer.device) {
+    if (bertc_code code = updateOnDevice(*trainer.device, pass.step, status))
+      return code;
+  } else {
+    eachChunk<Advance>(pass);
+  }
   result.updated = 1;
   result.accumulated = trainer.accumulated;
   result.learning_rate = rate;
@@ -260,8 +294,7 @@ bertc_code zeroGradients(bertc_trainer *trainer, bertc_status *status) {
   TrainerLock lock(trainer, status);
   if (lock.code())
     return lock.code();
-  dropGradients(*trainer);
-  return ok(status);
+  return dropGradients(*trainer, status);
 }
 
 template <typename Inputs>
@@ -277,6 +310,12 @@ bertc_code evaluate(bertc_trainer *trainer, const Inputs *inputs,
   Inputs given;
   if (bertc_code code = read(inputs, given, status))
     return code;
+  if (trainer->device) {
+    if (bertc_code code =
+            copyToDevice(*trainer->device, trainer->memory, status))
+      return code;
+    return runSession(*trainer->session, given, outputs, outputCount, status);
+  }
   Program program = forwardProgram(*trainer->session->model);
   program.weights = reinterpret_cast<uint8_t *>(trainer->memory.weights);
   return runSession(*trainer->session, given, outputs, outputCount, status,

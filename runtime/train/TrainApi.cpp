@@ -90,6 +90,8 @@ static bertc_code readParameter(bertc_trainer *trainer, uint32_t index,
   if (bertc_code code =
           findPart(*trainer, index, part, data, size, packed, status))
     return code;
+  if (bertc_code code = updateHost(*trainer, status))
+    return code;
   const bertc_parameter_desc &desc = *trainer->parameters[index].desc;
   unpackRows(desc, packed, 0, desc.rows, data);
   if (part == BERTC_PART_GRADIENT && trainer->accumulated > 1) {
@@ -120,8 +122,11 @@ static bertc_code writeParameter(bertc_trainer *trainer, uint32_t index,
       return fail(status, BERTC_BAD_INPUT,
                   "data[%zu] is %g, expected a finite number", i,
                   double(data[i]));
+  if (bertc_code code = updateHost(*trainer, status))
+    return code;
   const bertc_parameter_desc &desc = *trainer->parameters[index].desc;
   packRows(desc, packed, 0, desc.rows, data);
+  noteHostChange(*trainer);
   return ok(status);
 }
 
@@ -129,10 +134,8 @@ static bertc_code trainPhaseInfo(const bertc_trainer *trainer, uint32_t index,
                                  bertc_phase_info *info, bertc_status *status) {
   if (bertc_code code = checkTrainer(trainer, status))
     return code;
-  const bertc_train_variant &variant =
-      trainer->desc->variants[trainer->session->model->variant];
-  return describePhase(variant.phases, variant.phase_count, index, info,
-                       status);
+  TrainPhases phases = trainPhases(*trainer);
+  return describePhase(phases.list, phases.count, index, info, status);
 }
 
 static bertc_code profile(bertc_trainer *trainer,

@@ -14,6 +14,7 @@
 #include "runtime/core/FloatMode.h"
 #include "runtime/core/HugePages.h"
 #include "runtime/core/Structs.h"
+#include "runtime/train/DeviceTrainer.h"
 #include "runtime/train/Options.h"
 #include "runtime/train/Schedule.h"
 
@@ -46,9 +47,10 @@ static bertc_code listChunks(bertc_trainer &trainer, bertc_status *status) {
       continue;
     for (uint64_t at = 0; at < p.desc->packed_size; at += chunkSize) {
       uint64_t left = p.desc->packed_size - at;
-      Chunk chunk = {p.weight + at, p.gradient + at,
-                     left < chunkSize ? uint32_t(left) : chunkSize,
-                     (p.desc->flags & BERTC_PARAMETER_DECAYS) != 0};
+      bertc_parameter_chunk chunk = {
+          p.weight + at, p.gradient + at,
+          left < chunkSize ? uint32_t(left) : chunkSize,
+          (p.desc->flags & BERTC_PARAMETER_DECAYS) != 0};
       if (!trainer.chunks.push(allocator, chunk))
         return fail(status, BERTC_OUT_OF_MEMORY, "no memory for a trainer");
     }
@@ -62,7 +64,7 @@ static bertc_code listChunks(bertc_trainer &trainer, bertc_status *status) {
 static bertc_code takeMemory(bertc_trainer &trainer, const bertc_model &model,
                              bertc_status *status) {
   uint64_t gradients = trainer.desc->gradients_size;
-  trainer.weightsSize = model.desc->weights_size;
+  trainer.weightsSize = trainer.desc->parameters_size;
   TrainMemory &memory = trainer.memory;
   memory = {allocate(trainer.weightsSize), allocate(gradients),
             allocate(gradients), allocate(gradients)};
@@ -99,7 +101,9 @@ bertc_code checkTrainable(const bertc_model *model, bertc_status *status) {
                 "expected %zu\nhelp: compile and link with the same bertc",
                 train->struct_size, sizeof(bertc_train_desc));
   if (!train->output_count || train->output_count > BERTC_MAX_OUTPUTS ||
-      !train->outputs || !train->variants ||
+      !train->outputs || (!train->variants && model->desc->variant_count) ||
+      (!train->device_variants && model->desc->device_variant_count) ||
+      train->parameters_size > model->desc->weights_size ||
       train->label_kind > BERTC_LABEL_SPAN || !train->label_width)
     return fail(status, BERTC_CORRUPT,
                 "the model's description of its training is damaged\n"
@@ -122,6 +126,7 @@ const bertc_output_desc *frozenOutput(const bertc_model_desc &desc) {
 
 static void freeTrainer(bertc_trainer *trainer) {
   TextAllocator allocator = heapAllocator();
+  destroyDeviceTrainer(trainer->device);
   free(trainer->memory.weights);
   free(trainer->memory.gradients);
   free(trainer->memory.firstMoments);
@@ -145,11 +150,6 @@ bertc_code createTrainer(bertc_model *model,
   *trainer = nullptr;
   bertc_trainer_options given;
   bertc_code code = checkTrainable(model, status);
-  if (!code && model->device)
-    code = fail(status, BERTC_NO_DEVICE,
-                "the model is open on %s, and training runs on the processor\n"
-                "help: open it with device cpu",
-                deviceLabel(*model));
   if (!code)
     code = readStruct(options, given, "bertc_trainer_options", status);
   if (!code)
@@ -168,11 +168,14 @@ bertc_code createTrainer(bertc_model *model,
   code = createSession(model, &session, &made->session, status);
   if (!code)
     code =
-        made->parameters.open(*made->desc, model->desc->weights_size, status);
+        made->parameters.open(*made->desc, made->desc->parameters_size, status);
   if (!code)
     code = listChunks(*made, status);
   if (!code)
     code = takeMemory(*made, *model, status);
+  if (!code && model->device)
+    code = createDeviceTrainer(*made->session, *made->desc, made->chunks.data,
+                               made->chunks.size, made->device, status);
   if (code) {
     freeTrainer(made);
     return code;
@@ -246,9 +249,10 @@ bertc_code trainerInfo(const bertc_trainer *trainer, bertc_trainer_info *info,
   known.parameter_bytes = trainer->weightsSize;
   known.gradient_bytes = desc.gradients_size;
   known.optimizer_bytes = 2 * desc.gradients_size;
-  known.activation_bytes = trainer->session->workspace.size();
-  known.phase_count =
-      uint32_t(desc.variants[trainer->session->model->variant].phase_count);
+  known.activation_bytes = trainer->device
+                               ? trainer->device->session->memorySize
+                               : trainer->session->workspace.size();
+  known.phase_count = uint32_t(trainPhases(*trainer).count);
   return fillStruct(known, info, "bertc_trainer_info", status);
 }
 
@@ -286,7 +290,27 @@ TrainerLock::~TrainerLock() {
     __atomic_store_n(&trainer->busy, 0, __ATOMIC_RELEASE);
 }
 
-void dropGradients(bertc_trainer &trainer) {
+TrainPhases trainPhases(const bertc_trainer &trainer) {
+  if (trainer.device)
+    return {nullptr, 0};
+  const bertc_train_variant &variant =
+      trainer.desc->variants[trainer.session->model->variant];
+  return {variant.phases, variant.phase_count};
+}
+
+bertc_code updateHost(bertc_trainer &trainer, bertc_status *status) {
+  return trainer.device ? copyToHost(*trainer.device, trainer.memory, status)
+                        : ok(status);
+}
+
+void noteHostChange(bertc_trainer &trainer) {
+  if (!trainer.device)
+    return;
+  trainer.device->hostChanged = true;
+  trainer.device->deviceChanged = false;
+}
+
+bertc_code dropGradients(bertc_trainer &trainer, bertc_status *status) {
   trainer.session->pool.run(
       [](void *argument, int64_t tid) {
         bertc_trainer &t = *static_cast<bertc_trainer *>(argument);
@@ -302,6 +326,8 @@ void dropGradients(bertc_trainer &trainer) {
       },
       &trainer);
   trainer.accumulated = 0;
+  return trainer.device ? clearGradientsOnDevice(*trainer.device, status)
+                        : ok(status);
 }
 
 } // namespace bertc::rt

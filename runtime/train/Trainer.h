@@ -18,7 +18,7 @@
 
 namespace bertc::rt {
 
-using Chunk = bertc_parameter_chunk;
+struct DeviceTrainer;
 
 } // namespace bertc::rt
 
@@ -30,8 +30,11 @@ struct bertc_trainer {
   bertc_trainer_options options; // resolved
   bertc::rt::Parameters parameters;
   bertc::rt::TrainMemory memory;
-  uint64_t weightsSize; // bytes
-  bertc::rt::Buffer<bertc::rt::Chunk> chunks;
+  uint64_t weightsSize;             // bytes
+  bertc::rt::DeviceTrainer *device; // null on the processor
+  /// Pieces of the packed ranges of parameters. Sums are formed by chunk and
+  /// then over the chunks, so that they do not depend on who computes which.
+  bertc::rt::Buffer<bertc_parameter_chunk> chunks;
   bertc::rt::Buffer<double> sums;    // one for each chunk
   bertc::rt::Buffer<uint8_t> labels; // of a batch, packed
   bertc::rt::Buffer<float> frozen;   // of a batch, rows with padding
@@ -78,8 +81,20 @@ private:
   bertc_code result;
 };
 
+/// Of training code; on a device there are none.
+struct TrainPhases {
+  const bertc_phase_desc *list;
+  uint64_t count;
+};
+TrainPhases trainPhases(const bertc_trainer &trainer);
+
 /// Clears the gradients that wait, and forgets their batches.
-void dropGradients(bertc_trainer &trainer);
+bertc_code dropGradients(bertc_trainer &trainer, bertc_status *status);
+
+/// Before trainer.memory is read, and before a part of it is written.
+bertc_code updateHost(bertc_trainer &trainer, bertc_status *status);
+/// After it was written.
+void noteHostChange(bertc_trainer &trainer);
 
 } // namespace bertc::rt
 

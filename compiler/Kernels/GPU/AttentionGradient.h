@@ -44,6 +44,8 @@ struct DeviceAttentionGradientShape {
 DeviceKernel
 attentionGradientSumsKernel(GpuBuilder &k,
                             const DeviceAttentionGradientShape &shape);
+/// Sums, of a head of a row each, of a block.
+int64_t attentionSumsOfBlock(const DeviceAttentionGradientShape &shape);
 int64_t attentionGradientSumsBlocks(const DeviceAttentionGradientShape &shape,
                                     int64_t rows);
 

@@ -27,14 +27,15 @@ static int64_t lanesOfHead(const DeviceAttentionGradientShape &shape) {
   return llvm::bit_floor(
       static_cast<uint64_t>(shape.headStride / chunkElements));
 }
-static int64_t headsOfBlock(const DeviceAttentionGradientShape &shape) {
+int64_t
+bertc::attentionSumsOfBlock(const DeviceAttentionGradientShape &shape) {
   return blockThreads / lanesOfHead(shape);
 }
 
 int64_t
 bertc::attentionGradientSumsBlocks(const DeviceAttentionGradientShape &shape,
                                    int64_t rows) {
-  int64_t heads = headsOfBlock(shape);
+  int64_t heads = attentionSumsOfBlock(shape);
   return (rows * shape.heads + heads - 1) / heads;
 }
 
@@ -69,7 +70,7 @@ static void emitSums(GpuBuilder &k, const DeviceAttentionGradientShape &shape,
   int64_t chunks = shape.headStride / chunkElements;
   Type element = k.half(shape.type);
 
-  Value number = k.add(k.mul(k.blockId(), headsOfBlock(shape)),
+  Value number = k.add(k.mul(k.blockId(), attentionSumsOfBlock(shape)),
                        k.div(k.threadId(), group));
   Value count = k.mul(rows, shape.heads);
   // Lanes behind the last head meet the others at shuffles.

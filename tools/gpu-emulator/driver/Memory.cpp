@@ -166,6 +166,19 @@ Result cuMemcpyHtoDAsync_v2(DeviceAddress to, const void *from, size_t bytes,
                    stream);
 }
 
+Result cuMemcpyDtoH_v2(void *to, DeviceAddress from, size_t bytes) {
+  BERTC_STANDIN_ENTER(cuMemcpyDtoH_v2, NoCapture)
+  if (!isDevice(from, bytes))
+    return refuse(invalidValue,
+                  "cuMemcpyDtoH of %zu bytes from 0x%llx, which "
+                  "is not all memory of the device",
+                  bytes, from);
+  Result result = drain(entered.context->legacy);
+  if (!result)
+    memcpy(to, reinterpret_cast<const void *>(from), bytes);
+  return result;
+}
+
 Result cuMemcpyDtoHAsync_v2(void *to, DeviceAddress from, size_t bytes,
                             Stream stream) {
   BERTC_STANDIN_ENTER(cuMemcpyDtoHAsync_v2, Context)

@@ -1,0 +1,298 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The walk, forward ops that leave more behind than in inference, and losses.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Lowering/DeviceTrainProgram.h"
+#include "compiler/Kernels/CPU/Dropout.h"
+#include "compiler/Kernels/GPU/Dropout.h"
+#include "compiler/Kernels/GPU/Loss.h"
+#include "compiler/Kernels/GPU/Optimizer.h"
+#include "compiler/Kernels/GPU/Rows.h"
+#include "compiler/Lowering/ProgramEmission.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace bertc;
+
+DeviceTrainProgram::DeviceTrainProgram(func::FuncOp train,
+                                       const DeviceTarget &target,
+                                       int64_t planes,
+                                       WeightLayoutBuilder &weights,
+                                       WeightLayoutBuilder *parameters,
+                                       GradientLayout &gradients)
+    : DeviceProgram(train, target, planes, weights, parameters),
+      gradients(gradients), frozen(frozenPrefix(train)) {}
+
+LogicalResult DeviceTrainProgram::emit(KernelBuilder &host,
+                                       DeviceTrainFrame &trainFrame,
+                                       GpuBuilder &device) {
+  own = &trainFrame;
+  return DeviceProgram::emit(host, trainFrame, device);
+}
+
+LogicalResult DeviceTrainProgram::emitBlock(Block &block) {
+  if (!frozen.last || &block != frozen.last->getBlock())
+    return DeviceProgram::emitBlock(block);
+  auto end = std::next(frozen.last->getIterator());
+  bool valid = true;
+  auto emitRange = [&](Block::iterator first, Block::iterator last) {
+    for (Operation &op : llvm::make_range(first, last))
+      valid = valid && succeeded(emitOp(&op));
+  };
+  const Buffer &rows = bufferOf(frozen.rows);
+  own->withFrozen(
+      [&](Value address) {
+        Buffer given = rows; // dense up to the padding
+        given.stride = roundUp(rows.columns.real(), lanes);
+        map(ActivationFunction::None, address, given, rows);
+      },
+      [&] { emitRange(block.begin(), end); });
+  emitRange(end, block.end());
+  return success(valid);
+}
+
+LogicalResult DeviceTrainProgram::emitOp(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](enc::FusedAttentionOp o) { return emitTrainAttention(o); })
+      .Case([&](enc::FusedLinearAddNormOp o) { return emitTrainAddNorm(o); })
+      .Case([&](enc::FusedFeedForwardOp o) { return emitTrainFeedForward(o); })
+      .Case([&](enc::DropoutOp o) { return emitDropout(o); })
+      .Case([&](enc::LayersBackwardOp o) { return emitLayersBackward(o); })
+      .Case([&](enc::LinearInputGradientOp o) { return emitLinearInput(o); })
+      .Case([&](enc::LinearWeightGradientOp o) { return emitLinearWeight(o); })
+      .Case([&](enc::FusedQKVInputGradientOp o) { return emitQKVInput(o); })
+      .Case([&](enc::FusedQKVWeightGradientOp o) { return emitQKVWeight(o); })
+      .Case([&](enc::FusedActivationGradientOp o) {
+        return emitFusedActivation(o);
+      })
+      .Case(
+          [&](enc::AttentionGradientOp o) { return emitAttentionGradient(o); })
+      .Case(
+          [&](enc::LayerNormGradientOp o) { return emitLayerNormGradient(o); })
+      .Case([&](enc::FusedEmbedNormGradientOp o) {
+        return emitEmbedNormGradient(o);
+      })
+      .Case([&](enc::EmbedGradientOp o) { return emitEmbedGradient(o); })
+      .Case([&](enc::ActivationGradientOp o) {
+        return emitActivationGradient(o);
+      })
+      .Case([&](enc::PoolGradientOp o) { return emitPoolGradient(o); })
+      .Case(
+          [&](enc::NormalizeGradientOp o) { return emitNormalizeGradient(o); })
+      .Case<enc::CrossEntropyGradientOp, enc::MseGradientOp,
+            enc::BinaryCrossEntropyGradientOp, enc::SpanLossGradientOp>(
+          [&](Operation *o) { return emitLoss(o); })
+      // The kernel of its gradient computes it, too.
+      .Case<enc::CrossEntropyOp, enc::MseOp, enc::BinaryCrossEntropyOp,
+            enc::SpanLossOp>([](Operation *) { return success(); })
+      .Default([&](Operation *o) { return DeviceProgram::emitOp(o); });
+}
+
+//===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+DeviceProgram::Values DeviceTrainProgram::dropoutArguments(IntegerAttr site,
+                                                           FloatAttr rate) {
+  DropoutOperands o = makeDropout(*k, own->seed, own->step, site.getInt(),
+                                  layer, rate.getValueAsDouble());
+  Values arguments;
+  for (Value *wide :
+       {&o.seedLow, &o.seedHigh, &o.step, &o.stream, &o.threshold})
+    arguments.push_back(
+        arith::TruncIOp::create(k->b, k->loc, k->b.getI32Type(), *wide));
+  arguments.push_back(o.scale);
+  return arguments;
+}
+
+void DeviceTrainProgram::dropout(const Buffer &x, const Buffer *plus,
+                                 const Buffer &y, ValueRange random) {
+  Values arguments = {f32Of(x)};
+  if (plus)
+    arguments.push_back(f32Of(*plus));
+  appendOutputs(y, arguments);
+  llvm::append_range(arguments, random);
+  launchColumns(dropoutKernel(*device, shapeOf(y), formsOf(y), plus != nullptr),
+                y, y.columns.padded(), arguments);
+}
+
+LogicalResult DeviceTrainProgram::emitDropout(enc::DropoutOp op) {
+  dropout(bufferOf(op.getInput()), nullptr, bufferOf(op.getResult()),
+          dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
+  return verifyPlain(op, op.getInput());
+}
+
+//===----------------------------------------------------------------------===//
+// Forward
+//===----------------------------------------------------------------------===//
+
+LogicalResult DeviceTrainProgram::emitTrainAttention(enc::FusedAttentionOp op) {
+  DeviceAttentionShape shape = attentionShape(op);
+  Values more;
+  if (op.getLogSumExp()) {
+    shape.logSumExp = true;
+    more.push_back(f32Of(bufferOf(op.getLogSumExp())));
+  }
+  if (op.getRandom()) {
+    return op.emitOpError("has no kernel for a GPU with dropout");
+    llvm::append_range(more,
+                       dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
+  }
+  attention(op, shape, more);
+  return success();
+}
+
+/// The float32 rows of `value`.
+static Buffer asF32(Buffer buffer) {
+  buffer.planes = 0;
+  return buffer;
+}
+
+LogicalResult
+DeviceTrainProgram::emitTrainAddNorm(enc::FusedLinearAddNormOp op) {
+  Value sumValue = op.getSum() ? op.getSum() : op.getResult();
+  const Buffer &residual = bufferOf(op.getResidual());
+  const Buffer sum = asF32(bufferOf(sumValue));
+  std::optional<Residual> added;
+  if (!op.getRandom())
+    added = Residual{f32Of(residual), residual.stride};
+  linear(op, 0, bufferOf(op.getInput()), sum, {op.getWeightAttr().getAttr()},
+         {op.getBiasAttr().getAttr()}, ActivationFunction::None, added);
+  if (op.getRandom())
+    dropout(sum, &residual, sum,
+            dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
+  normalize(sumValue, op.getResult(), op.getEpsilon().convertToDouble(),
+            op.getGainAttr().getAttr(), op.getNormBiasAttr().getAttr());
+  return success();
+}
+
+LogicalResult
+DeviceTrainProgram::emitTrainFeedForward(enc::FusedFeedForwardOp op) {
+  Value sumValue = op.getSum() ? op.getSum() : op.getResult();
+  const Buffer &in = bufferOf(op.getInput());
+  const Buffer sum = asF32(bufferOf(sumValue));
+  ActivationFunction activation = activationOf(op.getActivation());
+  Buffer middle = middleOf(op);
+  StringAttr up = op.getUpAttr().getAttr(),
+             upBias = op.getUpBiasAttr().getAttr();
+  if (op.getUpResult()) {
+    const Buffer &before = bufferOf(op.getUpResult());
+    linear(op, 0, in, before, {up}, {upBias}, ActivationFunction::None);
+    map(activation, f32Of(before), before, middle);
+  } else {
+    linear(op, 0, in, middle, {up}, {upBias}, activation);
+  }
+  std::optional<Residual> added;
+  if (!op.getRandom())
+    added = Residual{f32Of(in), in.stride};
+  linear(op, 2, middle, sum, {op.getDownAttr().getAttr()},
+         {op.getDownBiasAttr().getAttr()}, ActivationFunction::None, added);
+  if (op.getRandom())
+    dropout(sum, &in, sum,
+            dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
+  normalize(sumValue, op.getResult(), op.getEpsilon().convertToDouble(),
+            op.getGainAttr().getAttr(), op.getNormBiasAttr().getAttr());
+  return success();
+}
+
+/// One block computes the loss and its gradient.
+LogicalResult DeviceTrainProgram::emitLoss(Operation *op) {
+  const Buffer &x = bufferOf(op->getOperand(0));
+  const Buffer &dx = bufferOf(op->getResult(0));
+  if (x.stride != dx.stride)
+    return op->emitOpError("has no kernel for rows of different strides");
+  DeviceRows shape = shapeOf(x);
+  DeviceForms forms = formsOf(dx);
+  Values arguments = {f32Of(x), own->labels};
+  Value rows = rowsOf(x);
+  DeviceKernel kernel =
+      llvm::TypeSwitch<Operation *, DeviceKernel>(op)
+          .Case([&](enc::CrossEntropyGradientOp) {
+            return crossEntropyKernel(*device, shape, forms);
+          })
+          .Case([&](enc::MseGradientOp) {
+            return meanSquaredErrorKernel(*device, shape, forms);
+          })
+          .Case([&](enc::BinaryCrossEntropyGradientOp) {
+            return binaryCrossEntropyKernel(*device, shape, forms);
+          })
+          .Case([&](enc::SpanLossGradientOp) {
+            arguments.push_back(frame->offsets);
+            rows = frame->sequences;
+            return spanLossKernel(*device, shape, forms);
+          });
+  arguments.push_back(own->loss);
+  appendOutputs(dx, arguments);
+  arguments.push_back(frame->toInt(rows));
+  Value one = k->index(1);
+  frame->launch(kernel, {one, one, one}, arguments);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Weights of the device from those of the trainer
+//===----------------------------------------------------------------------===//
+
+Value DeviceTrainProgram::parameterOf(const LoweredParameter &parameter,
+                                      Value trip) {
+  Value offset = k->add(k->mul(trip, parameter.weightStride / 4),
+                        parameter.weightOffset / 4);
+  return frame->address(own->parameters, offset);
+}
+
+void DeviceTrainProgram::emitRefresh(KernelBuilder &host,
+                                     DeviceTrainFrame &trainFrame,
+                                     GpuBuilder &kernels,
+                                     const WeightLayout &layout) {
+  k = &host;
+  frame = own = &trainFrame;
+  device = &kernels;
+  for (size_t index = 0; index < layout.weights.size(); ++index) {
+    const PackedWeight &packed = layout.weights[index];
+    k->forLoop(k->index(0), k->index(packed.layers), 1, [&](Value trip) {
+      for (int64_t part = 0; part < int64_t(packed.sources.size()); ++part)
+        refresh(packed, part, weights.offset(*k, index, trip), trip);
+    });
+  }
+}
+
+/// One source of a weight whose words begin at `offset`.
+void DeviceTrainProgram::refresh(const PackedWeight &packed, int64_t part,
+                                 Value offset, Value trip) {
+  auto symbol = StringAttr::get(k->b.getContext(), packed.sources[part]);
+  Value from = parameterOf(gradients[symbol], trip);
+  int64_t columns = packed.columns.padded();
+  if (packed.layout != PackedWeight::Layout::Planes) {
+    DeviceRows shape = {columns, columns};
+    DeviceForms forms;
+    forms.f32 = true;
+    Value to = frame->address(frame->weights, k->add(offset, part * columns));
+    frame->launch(activationKernel(*device, ActivationFunction::None, shape,
+                                   forms, columns),
+                  {k->index(packed.rows), k->index(blocksOfColumns(columns)),
+                   k->index(1)},
+                  {from, to});
+    return;
+  }
+  int64_t depth = packed.depth.padded();
+  int64_t elements = columns * depth;
+  // Two elements of a plane are a word.
+  Value to =
+      frame->address(frame->weights, k->add(offset, part * elements / 2));
+  Value stride =
+      frame->toWide(k->index(elements * int64_t(packed.sources.size())));
+  DeviceKernel kernel =
+      planesKernel(*device, columns, depth, packed.planes, HalfType::BF16);
+  auto [x, y] = planesGrid(columns, depth);
+  frame->launch(kernel, {k->index(x), k->index(y), k->index(1)},
+                {from, to, stride});
+}

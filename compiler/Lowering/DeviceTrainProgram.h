@@ -1,0 +1,109 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The launches of a training function: forward ops with what they leave for the
+// backward pass, and gradients. Sums have an order that depends on the sizes of
+// a batch only, so a step gives the same bits each time.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BERTC_COMPILER_LOWERING_DEVICETRAINPROGRAM_H
+#define BERTC_COMPILER_LOWERING_DEVICETRAINPROGRAM_H
+
+#include "compiler/Kernels/GPU/ColumnSums.h"
+#include "compiler/Lowering/DeviceProgram.h"
+#include "compiler/Lowering/FrozenPrefix.h"
+#include "compiler/Lowering/GradientLayout.h"
+
+namespace bertc {
+
+class DeviceTrainProgram : public DeviceProgram {
+public:
+  DeviceTrainProgram(mlir::func::FuncOp train, const DeviceTarget &target,
+                     int64_t planes, WeightLayoutBuilder &weights,
+                     WeightLayoutBuilder *parameters,
+                     GradientLayout &gradients);
+
+  mlir::LogicalResult emit(KernelBuilder &host, DeviceTrainFrame &frame,
+                           GpuBuilder &device);
+  /// Emits what makes the weights of the device of the trainer's: `weights` is
+  /// the finished layout.
+  void emitRefresh(KernelBuilder &host, DeviceTrainFrame &frame,
+                   GpuBuilder &device, const WeightLayout &weights);
+
+protected:
+  mlir::LogicalResult emitBlock(mlir::Block &block) override;
+  mlir::LogicalResult emitOp(mlir::Operation *op) override;
+
+private:
+  // Forward.
+  mlir::LogicalResult emitTrainAttention(mlir::enc::FusedAttentionOp op);
+  mlir::LogicalResult emitTrainAddNorm(mlir::enc::FusedLinearAddNormOp op);
+  mlir::LogicalResult emitTrainFeedForward(mlir::enc::FusedFeedForwardOp op);
+  mlir::LogicalResult emitDropout(mlir::enc::DropoutOp op);
+  mlir::LogicalResult emitLoss(mlir::Operation *op);
+  // Backward.
+  mlir::LogicalResult emitLayersBackward(mlir::enc::LayersBackwardOp op);
+  mlir::LogicalResult emitLinearInput(mlir::enc::LinearInputGradientOp op);
+  mlir::LogicalResult emitLinearWeight(mlir::enc::LinearWeightGradientOp op);
+  mlir::LogicalResult emitQKVInput(mlir::enc::FusedQKVInputGradientOp op);
+  mlir::LogicalResult emitQKVWeight(mlir::enc::FusedQKVWeightGradientOp op);
+  mlir::LogicalResult
+  emitFusedActivation(mlir::enc::FusedActivationGradientOp op);
+  mlir::LogicalResult emitAttentionGradient(mlir::enc::AttentionGradientOp op);
+  mlir::LogicalResult emitLayerNormGradient(mlir::enc::LayerNormGradientOp op);
+  mlir::LogicalResult
+  emitEmbedNormGradient(mlir::enc::FusedEmbedNormGradientOp op);
+  mlir::LogicalResult emitEmbedGradient(mlir::enc::EmbedGradientOp op);
+  mlir::LogicalResult
+  emitActivationGradient(mlir::enc::ActivationGradientOp op);
+  mlir::LogicalResult emitPoolGradient(mlir::enc::PoolGradientOp op);
+  mlir::LogicalResult emitNormalizeGradient(mlir::enc::NormalizeGradientOp op);
+
+  // Shared.
+  struct InputGradient {
+    mlir::Value dx, plus, before, activated;
+    ActivationFunction activation = ActivationFunction::None;
+  };
+  /// The gradient of the result is the op's first operand.
+  mlir::LogicalResult inputGradient(mlir::Operation *op,
+                                    llvm::ArrayRef<mlir::StringAttr> weights,
+                                    const InputGradient &gradient);
+  /// Of part `part` of `parts` of the columns of dy; null: does not learn.
+  void weightGradient(mlir::Value dy, mlir::Value x, mlir::StringAttr weight,
+                      mlir::StringAttr bias, int64_t part = 0,
+                      int64_t parts = 1);
+  struct NormGradient {
+    const Buffer &x, &dy, &dx;
+    mlir::FlatSymbolRefAttr gain, bias;
+    double epsilon;
+    mlir::ArrayAttr into;
+  };
+  void normGradient(mlir::Operation *op, const NormGradient &gradient);
+  void embedGradient(mlir::Value ids, const Buffer &dy, mlir::StringAttr table);
+  /// y = dropout(x), or dropout(x) + plus, of float32 rows.
+  void dropout(const Buffer &x, const Buffer *plus, const Buffer &y,
+               mlir::ValueRange arguments);
+  /// Arguments of a kernel: DeviceDropout.
+  Values dropoutArguments(mlir::IntegerAttr site, mlir::FloatAttr rate);
+  void launchSums(const ColumnSums &sums, mlir::ValueRange arguments);
+  /// float32 rows of the op's own, like `like`.
+  Buffer scratchRows(mlir::Operation *op, int64_t number, const Buffer &like);
+  mlir::Value gradientOf(mlir::StringAttr weight); // address
+  void refresh(const PackedWeight &packed, int64_t part, mlir::Value offset,
+               mlir::Value trip);
+  /// Float32 of a weight as the trainer keeps it.
+  mlir::Value parameterOf(const LoweredParameter &parameter, mlir::Value layer);
+
+  GradientLayout &gradients;
+  FrozenPrefix frozen; // skipped by callers that have its rows
+  DeviceTrainFrame *own = nullptr;
+};
+
+} // namespace bertc
+
+#endif // BERTC_COMPILER_LOWERING_DEVICETRAINPROGRAM_H
