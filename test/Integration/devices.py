@@ -21,25 +21,28 @@ PRECISIONS = ("bf16", "f32-fast", "f32")
 LEAST = {**COSINE, "f32": 0.9999999}
 
 
-@functools.lru_cache(None)
-def compiled(name, precision, target="cuda:sm_80", outputs=None):
+def emulation(folder, stem, *options):
     """A library for a GPU, and the environment in which it runs."""
-    folder = harness.model(name)
-    outputs = outputs or harness.OUTPUTS + (
-        ",pooler_output" if harness.has_pooler(name) else "")
-    stem = f"{name}-{precision}-{target.replace(':', '-')}"
     library, kernels, emulated = (harness.WORK / (stem + suffix) for suffix in
                                   (".so", ".mlir", ".emulated.so"))
-    options = [f"--target={target}", f"--precision={precision}",
-               f"--outputs={outputs}"]
     harness.bertc("compile", folder, "-o", library, *options)
     harness.bertc("compile", folder, "-o", kernels, "--emit=llvm", *options)
     harness.tool("bertc-gpu-emulate", kernels, "-o", emulated)
+    target = next(o for o in options if o.startswith("--target="))
     return library, {
         "LD_LIBRARY_PATH": str(harness.BUILD / "lib" / "stand-in-driver"),
         "BERTC_GPU_EMULATED": str(emulated),
         "BERTC_EMULATED_GPU": target.split(":")[1].rstrip("a"),
         "BERTC_DEVICE": "cuda:0"}
+
+
+@functools.lru_cache(None)
+def compiled(name, precision, target="cuda:sm_80", outputs=None):
+    outputs = outputs or harness.OUTPUTS + (
+        ",pooler_output" if harness.has_pooler(name) else "")
+    stem = f"{name}-{precision}-{target.replace(':', '-')}"
+    return emulation(harness.model(name), stem, f"--target={target}",
+                     f"--precision={precision}", f"--outputs={outputs}")
 
 
 class Outputs(unittest.TestCase):
@@ -150,8 +153,9 @@ class Refused(unittest.TestCase):
                     words=["--precision=int8", "cuda:sm_80", "f32-fast"])
 
     def test_training(self):
-        self.refuse("--target=cuda:sm_80", "--train", "--head=classify:2",
-                    words=["--train", "cuda:sm_80"])
+        self.refuse("--target=cuda:sm_80,x86-64-v3", "--train",
+                    "--head=classify:2", "--precision=f32-fast",
+                    words=["--train", "f32-fast", "f32 or bf16"])
 
     def test_unknown_gpu(self):
         self.refuse("--target=cuda:sm_70",

@@ -23,7 +23,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ["tokenizer", "accuracy", "invariance", "artefact", "bad-model",
          "bad-input", "c-example", "emulated", "devices", "gradients",
-         "training", "finetune",
+         "training", "device-training", "finetune",
          "benchmarks"]
 
 

@@ -1,0 +1,145 @@
+#===----------------------------------------------------------------------===#
+#
+# Part of bertc, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#===----------------------------------------------------------------------===#
+"""Training on a GPU, which the emulator and the stand-in for the CUDA driver
+are: gradients against transformers' in float64, steps against PyTorch's and the
+processor's."""
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import gradients
+import harness
+import numpy as np
+import training
+from devices import emulation
+from safetensors.numpy import load_file
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Relative to the size of a gradient, see gradients.py. bfloat16 has 8 bits, two
+# of them 16; what cancels in a softmax loses more.
+TOLERANCE = {"f32": 1e-5, "f32-fast": 2e-4, "bf16": 2e-2}
+
+
+@functools.lru_cache(None)
+def compiled(head, precision, target, *options):
+    stem = "-".join((head, precision, target) + options)
+    return emulation(gradients.FOLDER, stem.replace(":", "").replace("/", "_"),
+                     "--train", f"--head={head}", f"--precision={precision}",
+                     f"--target={target}", *options)
+
+
+def steps(library, environment, *arguments):
+    out = harness.WORK / "device-steps.safetensors"
+    out.unlink(missing_ok=True)
+    subprocess.run(
+        [sys.executable, HERE / "device-steps.py", library, out,
+         *map(str, arguments)], check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path),
+             **environment})
+    return load_file(out)
+
+
+class Gradients(gradients.Gradients):
+    """Every parameter's, of every head."""
+
+    def check_device(self, case, precision, target, *options):
+        golden, _ = harness.golden(f"training/{case}.safetensors")
+        found = steps(*compiled(gradients.HEADS[case.split(".")[0]], precision,
+                                target, *options), case)
+        self.assertAlmostEqual(found["loss"][0], golden["loss"][0],
+                               delta=TOLERANCE[precision])
+        named = lambda values: {
+            name.removeprefix("gradient."): value
+            for name, value in values.items() if name.startswith("gradient.")}
+        self.compare(named(found), named(golden), TOLERANCE[precision])
+        return found
+
+
+for name in [n for n in dir(Gradients) if n.startswith("test_")]:
+    setattr(Gradients, name, None)  # those of processors
+
+
+def add(case, precision, target="cuda:sm_80", *options):
+    name = "_".join(("test", case, precision, target.split(":")[1]) + options)
+    setattr(Gradients, name.replace("-", "_").replace(".", "_"),
+            lambda self: self.check_device(case, precision, target, *options))
+
+
+for each in gradients.CASES:
+    add(each, "f32")
+for each in ("f32-fast", "bf16"):
+    add("classify-3.ragged", each)
+    add("classify-3.ragged", each, "cuda:sm_90a")
+add("tag-5.ragged", "f32", "cuda:sm_90a")
+add("classify-3.ragged", "f32", "cuda:sm_80", "--activation-memory=256")
+
+
+class Steps(unittest.TestCase):
+    BATCHES = ("classify-3.ragged", "classify-3.full")
+
+    def on_device(self, *arguments, precision="f32"):
+        return steps(*compiled("classify:3", precision, "cuda:sm_80"),
+                     *self.BATCHES, *arguments)
+
+    def on_processor(self, *arguments):
+        return steps(gradients.compiled("classify:3"), {"BERTC_DEVICE": "cpu"},
+                     *self.BATCHES, *arguments)
+
+    def test_follow_pytorch(self):
+        want = load_file(gradients.FOLDER / "steps.safetensors")
+        found = self.on_device("--steps=20")
+        worst = np.abs(found["losses"] - want["classify.losses"]).max()
+        print(f"largest difference of losses {worst:.1e}", end=" ")
+        self.assertLessEqual(worst, training.TOLERANCE)
+        # Steps amplify what roundings differ by, PyTorch's among them.
+        np.testing.assert_allclose(found["norms"], want["classify.norms"],
+                                   rtol=3e-4)
+
+    def test_one_step_as_on_the_processor(self):
+        here, there = self.on_processor("--steps=1"), \
+            self.on_device("--steps=1")
+        self.assertEqual(set(here), set(there))
+        np.testing.assert_allclose(there["losses"], here["losses"], rtol=1e-6)
+        np.testing.assert_allclose(there["logits"], here["logits"], atol=2e-3)
+        for name, value in here.items():
+            # A step moves a parameter by its learning rate, whatever the size
+            # of its gradient: where that is rounding alone, either way.
+            if name.startswith("state."):
+                np.testing.assert_allclose(there[name], value, atol=1e-3,
+                                           err_msg=name)
+
+    def test_steps_are_the_same_each_time(self):
+        first, second = (self.on_device("--steps=3") for _ in range(2))
+        for name, value in first.items():
+            self.assertEqual(value.tobytes(), second[name].tobytes(), name)
+
+    def test_checkpoints_go_between_devices(self):
+        """Resumed on the device, bit for bit; on the processor, nearly."""
+        folder = harness.WORK / "device-checkpoint"
+        self.on_device("--steps=3", f"--save={folder}")
+        whole = self.on_device("--steps=5")
+        resumed = self.on_device("--steps=2", f"--load={folder}")
+        for name, value in whole.items():
+            if name.startswith("state.") or name == "logits":
+                self.assertEqual(value.tobytes(), resumed[name].tobytes(), name)
+        moved = self.on_processor("--steps=2", f"--load={folder}")
+        np.testing.assert_allclose(moved["losses"], resumed["losses"],
+                                   rtol=1e-4)
+
+    def test_bfloat16_learns(self):
+        found = self.on_device("--steps=20", precision="bf16")
+        want = load_file(gradients.FOLDER / "steps.safetensors")
+        np.testing.assert_allclose(found["losses"], want["classify.losses"],
+                                   atol=0.05)
+
+
+if __name__ == "__main__":
+    unittest.main()
