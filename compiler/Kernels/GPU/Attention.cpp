@@ -15,6 +15,7 @@
 #include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/GPU/AttentionDropout.h"
 #include "compiler/Kernels/GPU/AttentionMma.h"
 #include "compiler/Kernels/GPU/AttentionTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,6 +23,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <limits>
+#include <optional>
 
 using namespace mlir;
 using namespace bertc;
@@ -77,6 +79,9 @@ private:
   /// The weights of 16 keys as left operands: a plane each.
   SmallVector<Values> weightOperands(ArrayRef<Value> weights, State &state,
                                      int64_t rowTile);
+  /// Of 16 keys from `firstKey` on.
+  void dropWeights(SmallVector<Values> &operands, int64_t rowTile,
+                   Value firstKey);
   void addContext(ArrayRef<SmallVector<Values>> weights, Value values,
                   ArrayRef<Value> factors, State &state);
   void finish(State state);
@@ -110,6 +115,7 @@ private:
   Value qkv, planeStride, logSumExp; // arguments
   Value head, first, length;         // of this block's sequence
   Value firstQuery, laneRow, laneColumn;
+  std::optional<AttentionDropout> dropout;
   SmallVector<SmallVector<Values>> queries; // [row tile * depth tile][plane]
 };
 
@@ -126,6 +132,8 @@ std::string AttentionEmitter::name() const {
         llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
   if (shape.logSumExp)
     text += "_lse";
+  if (shape.dropout)
+    text += "_dropout";
   return text;
 }
 
@@ -134,6 +142,8 @@ DeviceKernel AttentionEmitter::kernel() {
   writer.addTypes(types);
   if (shape.logSumExp)
     types.push_back(k.global());
+  if (shape.dropout)
+    DeviceDropout::addTypes(k, types);
   types.push_back(k.i32());
   return k.kernel(name(), threads(), plan.stages * stageBytes(), types,
                   [&](ValueRange v) { emit(v); });
@@ -145,11 +155,18 @@ void AttentionEmitter::emit(ValueRange arguments) {
   Value offsets = arguments[2];
   arguments = arguments.drop_front(3);
   writer.take(arguments);
-  if (shape.logSumExp)
+  if (shape.logSumExp) {
     logSumExp = arguments[0];
+    arguments = arguments.drop_front();
+  }
 
   firstQuery = k.mul(k.blockId(0), plan.rows);
   head = k.blockId(1);
+  if (shape.dropout) {
+    DeviceDropout given;
+    given.take(arguments);
+    dropout.emplace(k, given, head);
+  }
   Value offset = k.at(offsets, k.blockId(2), k.i32());
   first = k.load(offset, k.i32());
   length = k.sub(k.load(k.at(offset, 1, k.i32()), k.i32()), first);
@@ -285,6 +302,8 @@ AttentionEmitter::State AttentionEmitter::step(Value number, State state) {
       operands.push_back(
           weightOperands(rest.take_front(blockValues), state, r));
       rest = rest.drop_front(blockValues);
+      if (dropout)
+        dropWeights(operands.back(), r, k.add(k.mul(number, plan.keys), key));
     }
   addContext(operands, values, factors, state);
   return state;
@@ -381,6 +400,28 @@ SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
   return planes;
 }
 
+// What is kept is scaled with the sums.
+void AttentionEmitter::dropWeights(SmallVector<Values> &operands,
+                                   int64_t rowTile, Value firstKey) {
+  Value query =
+      k.add(k.add(first, firstQuery),
+            k.add(k.mul(k.warpId(), rowsOfWarp()), rowTile * tileRows));
+  for (int64_t half = 0; half < 2; ++half) {
+    AttentionDropout::Kept kept =
+        dropout->keptOfQueries(query, k.add(firstKey, half * tileColumns));
+    for (int64_t pair = 0; pair < 2; ++pair) {
+      Value low = k.select(kept[2 * pair], k.index(0xffff), k.index(0));
+      Value high =
+          k.select(kept[2 * pair + 1], k.index(0xffff0000), k.index(0));
+      Value mask = arith::OrIOp::create(k.b, k.loc, low, high);
+      for (Values &plane : operands) {
+        Value &part = plane[2 * half + pair];
+        part = arith::AndIOp::create(k.b, k.loc, part, mask);
+      }
+    }
+  }
+}
+
 // Sums of a step begin at zero and are added to the rest by an fma, which
 // rounds: sums of tensor cores are cut off.
 void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
@@ -417,7 +458,7 @@ void AttentionEmitter::finish(State state) {
       Value sum = state.sum[r * 2 + half];
       for (int64_t mask : {1, 2})
         sum = k.addf(sum, k.shuffleXor(sum, mask));
-      Value inverse = k.divf(k.scalar(1), sum);
+      Value inverse = k.divf(dropout ? dropout->scale() : k.scalar(1), sum);
       Value row = k.add(k.add(firstQuery, k.mul(k.warpId(), rowsOfWarp())),
                         k.add(laneRow, r * tileRows + 8 * half));
       k.ifThen(k.less(row, length), [&] {

@@ -32,13 +32,14 @@ struct DeviceAttentionShape {
   /// Also writes log(sum of exp(scale * score)), a float for each head of a
   /// token; rows of them are `heads` rounded up to 16 apart.
   bool logSumExp = false;
+  bool dropout = false; ///< Of weights, as they meet the values.
 };
 
 /// context[t][h] = softmax(scale * q[t][h] k[..][h]^T) v[..][h] over the tokens
 /// of t's sequence. Padding columns of a head must be zero and become zero.
 /// Arguments: qkv, the elements from plane to plane (i64), offsets (of each
-/// sequence and behind the last, i32), those of `outputs`, [log-sum-exp],
-/// longest (i32).
+/// sequence and behind the last, i32), those of `outputs`, [log-sum-exp,]
+/// [those of a dropout, with the stream of head 0,] longest (i32).
 /// Grid: (attentionBlocks(plan, longest), heads, sequences).
 DeviceKernel attentionKernel(GpuBuilder &k, const DeviceAttentionShape &shape,
                              const DeviceAttentionPlan &plan);

@@ -16,6 +16,7 @@
 #include "compiler/Kernels/GPU/AttentionGradient.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/GPU/AttentionDropout.h"
 #include "compiler/Kernels/GPU/AttentionMma.h"
 #include "compiler/Kernels/GPU/AttentionTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,6 +24,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <limits>
+#include <optional>
 
 using namespace mlir;
 using namespace bertc;
@@ -111,6 +113,8 @@ private:
               llvm::function_ref<void(int64_t, int64_t, ArrayRef<Value>)> body);
   /// [row tile][column tile][4]
   Values weights(Value number, Value stage);
+  /// Which of them dropout keeps, if there is one.
+  Values keptWeights(Value number);
   Values masked(Value firstKey, Values scores);
   /// The log-sum-exp, or (1) the sum of dy * y, of the queries of a tile's four
   /// values.
@@ -154,6 +158,7 @@ private:
   Value logSumExp, outputSums; // arguments
   Value head, first, length;   // of this block's sequence
   Value firstRow, laneRow, laneColumn;
+  std::optional<AttentionDropout> dropout;
   SmallVector<Planes> resident; // [operand][row tile][depth tile]
   Values floats;                // of own queries: [2][row tile][2]
 };
@@ -174,6 +179,8 @@ std::string GradientEmitter::name() const {
   if (shape.scale != 1 / std::sqrt(static_cast<double>(shape.headSize)))
     text +=
         llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
+  if (shape.dropout)
+    text += "_dropout";
   return text;
 }
 
@@ -181,6 +188,8 @@ DeviceKernel GradientEmitter::kernel() {
   SmallVector<Type> types = {k.global(), k.i64(),    k.global(), k.i64(),
                              k.global(), k.global(), k.global()};
   writer.addTypes(types);
+  if (shape.dropout)
+    DeviceDropout::addTypes(k, types);
   types.push_back(k.i32());
   return k.kernel(name(), threads(), ownBytes() + plan.stages * stageBytes(),
                   types, [&](ValueRange v) { emit(v); });
@@ -197,6 +206,11 @@ void GradientEmitter::emit(ValueRange arguments) {
 
   firstRow = k.mul(k.blockId(0), plan.rows);
   head = k.blockId(1);
+  if (shape.dropout) {
+    DeviceDropout given;
+    given.take(arguments);
+    dropout.emplace(k, given, head);
+  }
   auto input = [&](int64_t part) {
     Value column = k.mul(k.add(head, part * shape.heads), shape.headStride);
     return Operand{k.at(qkv, column, k.half(shape.type)), planeStride,
@@ -352,28 +366,49 @@ std::array<Value, tileValues> GradientEmitter::floatsOf(int64_t which,
 
 Values GradientEmitter::step(Value number, Values sums) {
   Value stage = stageOf(number);
-  Values p = weights(number, stage);
-  auto leftOperands = [&] {
-    SmallVector<Planes> result;
-    for (int64_t r = 0; r < rowTiles(); ++r)
-      for (int64_t column = 0; column < columnTiles(); column += 2)
-        result.push_back(leftOperand(ArrayRef(p).slice(
-            (r * columnTiles() + column) * tileValues, blockValues)));
+  Values p = weights(number, stage), kept = keptWeights(number);
+  auto leftOperands = [&](ArrayRef<Value> values) {
+    SmallVector<Planes> result; // [row tile][16 columns]
+    for (; !values.empty(); values = values.drop_front(blockValues))
+      result.push_back(leftOperand(values.take_front(blockValues)));
     return result;
   };
-  if (ofKeys())
-    addResult(leftOperands(), 1, stage,
+  if (ofKeys()) {
+    Values dropped = p;
+    if (dropout)
+      for (auto [value, isKept] : llvm::zip_equal(dropped, kept))
+        value = dropout->apply(isKept, value);
+    addResult(leftOperands(dropped), 1, stage,
               MutableArrayRef(sums).take_back(sumsOfResult()));
+  }
   forProducts(1, stage, [&](int64_t r, int64_t column, ArrayRef<Value> block) {
     auto outputs = floatsOf(1, stage, r, column);
     for (int64_t j = 0; j < tileValues; ++j) {
-      Value &weight = p[(r * columnTiles() + column) * tileValues + j];
-      weight = k.mulf(weight, k.subf(block[j], outputs[j]));
+      int64_t place = (r * columnTiles() + column) * tileValues + j;
+      Value gradient =
+          dropout ? dropout->apply(kept[place], block[j]) : block[j];
+      p[place] = k.mulf(p[place], k.subf(gradient, outputs[j]));
     }
   });
-  addResult(leftOperands(), 0, stage,
+  addResult(leftOperands(p), 0, stage,
             MutableArrayRef(sums).take_front(sumsOfResult()));
   return sums;
+}
+
+Values GradientEmitter::keptWeights(Value number) {
+  if (!dropout)
+    return {};
+  Values kept;
+  Value firstOwn = k.add(firstRow, k.mul(k.warpId(), rowsOfWarp()));
+  for (int64_t r = 0; r < rowTiles(); ++r)
+    for (int64_t column = 0; column < columnTiles(); ++column) {
+      Value row = k.add(firstOwn, r * tileRows);
+      Value other = k.add(k.mul(number, plan.columns), column * tileColumns);
+      llvm::append_range(
+          kept, ofKeys() ? dropout->keptOfKeys(row, k.add(first, other))
+                         : dropout->keptOfQueries(k.add(first, row), other));
+    }
+  return kept;
 }
 
 // Operands that come from memory are read once for all columns, those in

@@ -34,7 +34,7 @@ struct DeviceAttentionGradientShape {
   double scale = 1;
   DeviceForms gradients; ///< Of dq, dk and dv: rows as those of qkv.
   int64_t gradientStride = 0;
-  bool dropout = false;
+  bool dropout = false; ///< Of p, as it met the values.
 };
 
 /// sums[t][h] = sum over the head of dy[t] * y[t]; rows of sums are `heads`
@@ -49,12 +49,12 @@ int64_t attentionSumsOfBlock(const DeviceAttentionGradientShape &shape);
 int64_t attentionGradientSumsBlocks(const DeviceAttentionGradientShape &shape,
                                     int64_t rows);
 
-// With p = exp(scale * q k^T - log-sum-exp) and ds = p (dy v^T - sums):
-// dq = scale * ds k, dk = scale * ds^T q, dv = p^T dy.
+// With p = exp(scale * q k^T - log-sum-exp) and ds = p (drop(dy v^T) - sums):
+// dq = scale * ds k, dk = scale * ds^T q, dv = drop(p)^T dy.
 // Arguments: qkv, the elements from plane to plane (i64), dy, the same of it
 // (i64), log-sum-exp and sums (rows of `heads` rounded up to 16), offsets (of
 // each sequence and behind the last, i32), those of `gradients`, [those of a
-// dropout], longest (i32).
+// dropout, with the stream of head 0,] longest (i32).
 // Grid: (attentionGradientBlocks(plan, longest), heads, sequences).
 /// Writes dq. `plan` is that of queries.
 DeviceKernel

@@ -52,6 +52,8 @@ std::string AttentionCase::name() const {
       plan.warps, plan.stages);
   for (int32_t length : lengths)
     text += " " + std::to_string(length);
+  if (shape.dropout)
+    text += ", dropout";
   return text;
 }
 
@@ -126,20 +128,18 @@ AttentionResult bertc::test::runAttention(const AttentionCase &c,
   }
   Grid grid(attentionBlocks(c.plan, c.longest()), shape.heads,
             c.lengths.size());
-  auto launch = [&](auto &&...outputs) {
-    return program.launch(kernel.name, grid, kernel.sharedBytes, qkv,
-                          int64_t(planeStride), offsets, outputs...);
-  };
-  const int32_t longest = c.longest();
-  const auto outPlanes = int64_t(outPlaneStride);
-  if (shape.outputs.f32 && shape.outputs.planes && shape.logSumExp)
-    result.report = launch(rows, planes, outPlanes, sums, longest);
-  else if (shape.outputs.f32 && shape.outputs.planes)
-    result.report = launch(rows, planes, outPlanes, longest);
-  else if (shape.outputs.f32)
-    result.report = launch(rows, longest);
-  else
-    result.report = launch(planes, outPlanes, longest);
+  Arguments arguments;
+  arguments.add(qkv).add(int64_t(planeStride)).add(offsets);
+  if (shape.outputs.f32)
+    arguments.add(rows);
+  if (shape.outputs.planes)
+    arguments.add(planes).add(int64_t(outPlaneStride));
+  if (shape.logSumExp)
+    arguments.add(sums);
+  if (shape.dropout)
+    c.dropout.add(arguments);
+  arguments.add(int32_t(c.longest()));
+  result.report = arguments.launch(program, kernel, grid);
 
   auto input = [&](size_t token, size_t part, size_t head, size_t i) {
     return sumOfPlanes(qkv, shape.planes, planeStride,
@@ -169,9 +169,13 @@ AttentionResult bertc::test::runAttention(const AttentionCase &c,
         for (double &weight : weights)
           sum += weight = std::exp(weight - highest);
         context.assign(d, 0);
-        for (size_t j = 0; j < length; ++j)
+        for (size_t j = 0; j < length; ++j) {
+          double weight = weights[j] / sum;
+          if (shape.dropout)
+            weight *= c.dropout.isKept(head, token, j) ? c.dropout.scale() : 0;
           for (size_t i = 0; i < d; ++i)
-            context[i] += weights[j] / sum * columns[j * d + i];
+            context[i] += weight * columns[j * d + i];
+        }
         for (size_t i = 0; i < d; ++i) {
           size_t place = token * outStride + head * d + i;
           double planeSum = shape.outputs.planes

@@ -14,7 +14,7 @@
 #define BERTC_TEST_UNIT_GPU_ATTENTIONCASE_H
 
 #include "compiler/Kernels/GPU/Attention.h"
-#include "test/Unit/Gpu/GpuJit.h"
+#include "test/Unit/Gpu/AttentionBits.h"
 
 namespace bertc::test {
 
@@ -22,6 +22,7 @@ struct AttentionCase {
   DeviceAttentionShape shape;
   DeviceAttentionPlan plan;
   std::vector<int32_t> lengths; ///< Of the sequences, which lie end to end.
+  AttentionBits dropout;        ///< Of shapes that have one.
 
   /// The plan of many tokens, dense rows, scale 1 / sqrt(headSize), output as
   /// f32 and as planes.

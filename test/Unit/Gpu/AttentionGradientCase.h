@@ -15,7 +15,7 @@
 #define BERTC_TEST_UNIT_GPU_ATTENTIONGRADIENTCASE_H
 
 #include "compiler/Kernels/GPU/AttentionGradient.h"
-#include "test/Unit/Gpu/GpuJit.h"
+#include "test/Unit/Gpu/AttentionBits.h"
 
 namespace bertc::test {
 
@@ -23,6 +23,7 @@ struct AttentionGradientCase {
   DeviceAttentionGradientShape shape;
   DeviceAttentionGradientPlans plans;
   std::vector<int32_t> lengths; ///< Of the sequences, which lie end to end.
+  AttentionBits dropout;        ///< Of shapes that have one.
   bool lowScores = false;       ///< About -88, in heads of 16.
 
   /// The plans of cuda:sm_80, dense rows, scale 1 / sqrt(headSize), gradients

@@ -114,3 +114,17 @@ TEST_F(GpuAttentionGradientMutants, WritesBehindTheSequence) {
             LLVM::ConstantOp::create(b, op.getLoc(), b.getBoolAttr(true)));
       });
 }
+
+TEST_F(GpuAttentionGradientMutants, LanesDoNotMeet) {
+  // One of the sums, one of each tile of queries, two of each of keys.
+  c.shape.dropout = true;
+  c.dropout.rate = 0.5;
+  EXPECT_TRUE(runAttentionGradient(c).isGood(c));
+  for (int n = 0; n < 7; ++n)
+    expectFound([&](ModuleOp module) {
+      SmallVector<NVVM::ShflOp> shuffles;
+      module.walk([&](NVVM::ShflOp op) { shuffles.push_back(op); });
+      ASSERT_EQ(shuffles.size(), 7u);
+      shuffles[n]->getResult(0).replaceAllUsesWith(shuffles[n].getVal());
+    });
+}

@@ -59,6 +59,16 @@ TEST(GpuAttentionGradient, LowScores) {
   expectGood(c);
 }
 
+TEST(GpuAttentionGradient, Dropout) {
+  for (int64_t headSize : {20, 64, 128})
+    for (int64_t planes : {1, 3}) {
+      AttentionGradientCase c(2, headSize, {70, 31}, planes);
+      c.shape.dropout = true;
+      c.dropout.rate = headSize == 64 ? 0.5 : 0.1;
+      expectGood(c);
+    }
+}
+
 TEST(GpuAttentionGradient, RowsWithRoomBehindThem) {
   AttentionGradientCase c(3, 32, {100, 31});
   c.shape.inputStride += 16;
@@ -124,7 +134,8 @@ static void expectAssembled(const AttentionGradientCase &c, bool ofKeys) {
     // The sums of two results of large heads leave registers for one plane.
     bool isFull = ofKeys && c.shape.headStride > 112 && c.shape.planes > 1;
     EXPECT_LE(assembled->spillBytes, isFull ? 384 : 48);
-    assemble(ptxOf(emit, "sm_90a"), "sm_90a");
+    if (c.shape.headSize == 64)
+      assemble(ptxOf(emit, "sm_90a"), "sm_90a");
   }
 }
 

@@ -56,6 +56,19 @@ TEST(GpuAttention, LogSumExp) {
   expectGood(c);
 }
 
+// Sums of weights are those without it.
+TEST(GpuAttention, Dropout) {
+  for (int64_t headSize : {20, 64})
+    for (int64_t planes : {1, 3})
+      for (double rate : {0.1, 0.5}) {
+        AttentionCase c(2, headSize, {100, 31}, planes);
+        c.shape.dropout = true;
+        c.shape.logSumExp = planes > 1;
+        c.dropout.rate = rate;
+        expectGood(c);
+      }
+}
+
 TEST(GpuAttention, RowsWithRoomBehindThem) {
   AttentionCase c(3, 32, {100, 31});
   c.shape.inputStride += 16;

@@ -11,7 +11,7 @@
 // with the fields of DeviceLinearShape and DeviceLinearPlan; those of the plan
 // are chosen for `tokens` (default 4096) if `block` is not given. With `heads`
 // and `head-size` it is attention, by the plan of `tokens`; with
-// gradient=queries|keys its gradient.
+// gradient=queries|keys its gradient; dropout=1 drops weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,7 +47,8 @@ static int fail(const llvm::Twine &message) {
 
 static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
                               int64_t heads, int64_t headSize,
-                              const DeviceLinearShape &forms, int64_t tokens) {
+                              const DeviceLinearShape &forms, bool dropout,
+                              int64_t tokens) {
   DeviceAttentionShape shape;
   shape.heads = heads;
   shape.headSize = headSize;
@@ -58,6 +59,7 @@ static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
   shape.type = forms.type;
   shape.outputs = forms.outputs;
   shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
+  shape.dropout = dropout;
   DeviceAttentionPlan plan;
   for (auto [from, next] :
        planDeviceAttention(target, heads, shape.headStride, shape.planes))
@@ -69,7 +71,7 @@ static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
 static DeviceKernel attentionGradient(GpuBuilder &k, const DeviceTarget &target,
                                       int64_t heads, int64_t headSize,
                                       const DeviceLinearShape &forms,
-                                      bool ofKeys) {
+                                      bool dropout, bool ofKeys) {
   DeviceAttentionGradientShape shape;
   shape.heads = heads;
   shape.headSize = headSize;
@@ -80,6 +82,7 @@ static DeviceKernel attentionGradient(GpuBuilder &k, const DeviceTarget &target,
   shape.type = forms.type;
   shape.gradients = forms.outputs;
   shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
+  shape.dropout = dropout;
   DeviceAttentionGradientPlans plans = planDeviceAttentionGradient(
       target, heads, shape.headStride, shape.planes);
   if (ofKeys)
@@ -91,7 +94,7 @@ int main(int argc, char **argv) {
   llvm::StringMap<int64_t *> fields;
   DeviceLinearShape shape;
   DeviceLinearPlan plan;
-  int64_t heads = 0, headSize = 0;
+  int64_t heads = 0, headSize = 0, dropout = 0;
   int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0, wgmma = 0;
   fields["depth"] = &shape.depth;
   fields["columns"] = &shape.columns;
@@ -102,6 +105,7 @@ int main(int argc, char **argv) {
   fields["to-planes"] = &half;
   fields["heads"] = &heads;
   fields["head-size"] = &headSize;
+  fields["dropout"] = &dropout;
   fields["tokens"] = &tokens;
   fields["rows"] = &plan.blockRows;
   fields["block-columns"] = &plan.blockColumns;
@@ -158,10 +162,10 @@ int main(int argc, char **argv) {
   if (!heads)
     kernel = linearKernel(k, shape, plan);
   else if (gradient.empty())
-    kernel = attention(k, *row, heads, headSize, shape, tokens);
+    kernel = attention(k, *row, heads, headSize, shape, dropout, tokens);
   else
-    kernel =
-        attentionGradient(k, *row, heads, headSize, shape, gradient == "keys");
+    kernel = attentionGradient(k, *row, heads, headSize, shape, dropout,
+                               gradient == "keys");
   if (failed(verify(*module)))
     return 1;
   PassManager pm(&context);

@@ -18,45 +18,9 @@
 #define BERTC_TEST_UNIT_GPU_ROWSRUN_H
 
 #include "compiler/Kernels/GPU/DeviceRows.h"
-#include "test/Unit/Gpu/GpuJit.h"
-#include <cstring>
-#include <deque>
+#include "test/Unit/Gpu/Arguments.h"
 
 namespace bertc::test {
-
-/// Arguments of a launch that are counted at run time.
-class Arguments {
-public:
-  template <typename T> Arguments &add(DeviceArray<T> &array) {
-    return add(array.data());
-  }
-  template <typename T>
-  std::enable_if_t<std::is_trivially_copyable_v<T>, Arguments &>
-  add(const T &value) {
-    static_assert(sizeof(T) <= sizeof(uint64_t));
-    std::memcpy(&storage.emplace_back(), &value, sizeof(T));
-    sizes.push_back(sizeof(T));
-    params.push_back(&storage.back());
-    return *this;
-  }
-  /// Those of the rows that the kernel writes.
-  Arguments &outputs() {
-    addOutputs(*this);
-    return *this;
-  }
-  emulator::Report launch(GpuProgram &program, const DeviceKernel &kernel,
-                          Grid grid) {
-    return program.launchWith(kernel.name, grid, kernel.sharedBytes, sizes,
-                              params.data());
-  }
-
-  std::function<void(Arguments &)> addOutputs;
-
-private:
-  std::deque<uint64_t> storage;
-  std::vector<uint32_t> sizes;
-  std::vector<void *> params;
-};
 
 struct RowsSize {
   int64_t rows, width, stride;
