@@ -143,7 +143,7 @@ LogicalResult DeviceTrainProgram::emitTrainAttention(enc::FusedAttentionOp op) {
     more.push_back(f32Of(bufferOf(op.getLogSumExp())));
   }
   if (op.getRandom()) {
-    return op.emitOpError("has no kernel for a GPU with dropout");
+    shape.dropout = true;
     llvm::append_range(more,
                        dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
   }

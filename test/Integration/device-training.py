@@ -9,8 +9,10 @@
 are: gradients against transformers' in float64, steps against PyTorch's and the
 processor's."""
 import functools
+import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
@@ -133,6 +135,30 @@ class Steps(unittest.TestCase):
         moved = self.on_processor("--steps=2", f"--load={folder}")
         np.testing.assert_allclose(moved["losses"], resumed["losses"],
                                    rtol=1e-4)
+
+    def test_dropout_draws_the_bits_of_the_processor(self):
+        folder = harness.WORK / "device-dropout"
+        folder.mkdir(exist_ok=True)
+        config = json.loads((gradients.FOLDER / "config.json").read_text())
+        config.update(hidden_dropout_prob=0.1, classifier_dropout=0.25,
+                      attention_probs_dropout_prob=0.2)
+        (folder / "config.json").write_text(json.dumps(config))
+        shutil.copy(gradients.FOLDER / "model.safetensors", folder)
+        options = ("--train", "--head=classify:3")
+        library = harness.WORK / "device-dropout-cpu.so"
+        harness.bertc("compile", folder, "-o", library, *options)
+        arguments = (*self.BATCHES, "--steps=6")
+        here = steps(library, {"BERTC_DEVICE": "cpu"}, *arguments)
+        there = steps(*emulation(folder, "device-dropout", *options,
+                                 "--target=cuda:sm_80"), *arguments)
+        without = self.on_processor("--steps=6")
+        self.assertGreater(np.abs(here["losses"] - without["losses"]).max(),
+                           1e-2)
+        np.testing.assert_allclose(there["losses"], here["losses"], atol=1e-4)
+        for name, value in here.items():
+            if name.startswith("gradient.") and "key.bias" not in name:
+                self.assertLessEqual(harness.relative_rms(there[name], value),
+                                     2e-4, name)
 
     def test_bfloat16_learns(self):
         found = self.on_device("--steps=20", precision="bf16")
