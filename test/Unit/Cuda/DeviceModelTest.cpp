@@ -247,6 +247,7 @@ TEST(DeviceModel, MachineCode) {
   bertc_device_variant variant = deviceVariant(0);
   variant.cubin = reinterpret_cast<const uint8_t *>(&cubin);
   variant.cubin_size = sizeof(cubin);
+  variant.kernel_count = 3;
   bertc_model_desc desc = deviceModel();
   desc.device_variants = &variant;
   desc.device_variant_count = 1;

@@ -226,25 +226,3 @@ TEST(DeviceRun, AfterAFork) {
   EXPECT_TRUE(WIFEXITED(state) && WEXITSTATUS(state) == 0);
   runAndCompare(opened.session, Batch({3}));
 }
-
-TEST(DeviceRun, TrainingStaysOnTheProcessor) {
-  StandIn standIn;
-  bertc_output_desc logits = {"logits", BERTC_PER_SEQUENCE, 2};
-  bertc_train_variant variant = {};
-  bertc_train_desc train = {};
-  train.struct_size = sizeof(train);
-  train.label_width = 2;
-  train.output_count = 1;
-  train.outputs = &logits;
-  train.variants = &variant;
-  DeviceOpened opened;
-  opened.desc.train = &train;
-  bertc_trainer *trainer;
-  bertc_status status;
-  EXPECT_EQ(bertc_get_train_api(BERTC_TRAIN_API_VERSION)
-                ->trainer_create(opened.model, nullptr, &trainer, &status),
-            BERTC_NO_DEVICE);
-  EXPECT_STREQ(status.message,
-               "the model is open on cuda:0, and training runs on the "
-               "processor\nhelp: open it with device cpu");
-}

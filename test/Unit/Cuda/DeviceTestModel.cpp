@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <iterator>
 
 namespace bertc::test {
 
@@ -36,6 +37,13 @@ static const uint8_t *weights() {
       values[deviceOffset / 4 + id * deviceWidth + c] = deviceRow(id, 0, 0, c);
   return reinterpret_cast<uint8_t *>(values);
 }
+
+static const bertc_kernel_desc kernels[] = {
+    {"embed", 32, 0, 1, 0, 0},   {"rows", 64, 64 << 10, 2, 0, 0},
+    {"pool", 32, 0, 0, 3, 0},    {"gradient", 32, 0, 0, 0, 0},
+    {"refresh", 32, 0, 0, 0, 0}, {"squares", 1, 0, 0, 0, 0},
+    {"update", 1, 0, 0, 0, 0}};
+static constexpr uint64_t kernelCount = std::size(kernels);
 
 static void forward(const bertc_device_call *call, const char *variant) {
   DeviceObserved &seen = deviceObserved;
@@ -63,7 +71,7 @@ static void forward(const bertc_device_call *call, const char *variant) {
     seen.map.address = call->weights;
   }
   if (seen.fault == Fault::NoSuchKernel)
-    launch(3, 1, ids);
+    launch(kernelCount, 1, ids);
   launch(0, seen.fault == Fault::EmptyGrid ? 0 : (tokens + 31) / 32, ids,
          call->workspace, tokens);
   if (call->outputs[0])
@@ -94,14 +102,20 @@ static void forward90(const bertc_device_call *call) {
   "  .param .b64 p3, .param .u64 p4, .param .align 8 .b8 p5[8], "              \
   ".param .u32 p6)\n.reqntid 64, 1, 1\n{ ret; }\n"                             \
   ".visible .entry pool(.param .u64 p0, .param .u64 p1, .param .u64 p2, "      \
-  ".param .u64 p3)\n.reqntid 32\n{ ret; }\n"
+  ".param .u64 p3)\n.reqntid 32\n{ ret; }\n"                                   \
+  ".visible .entry gradient(.param .u64 p0, .param .u64 p1, .param .u64 p2, "  \
+  ".param .u64 p3, .param .u32 p4, .param .u64 p5)\n.reqntid 32\n{ ret; }\n"   \
+  ".visible .entry refresh(.param .u64 p0, .param .u64 p1)\n.reqntid 32\n"     \
+  "{ ret; }\n"                                                                 \
+  ".visible .entry squares(.param .u64 p0, .param .u64 p1, .param .u64 p2)\n"  \
+  ".reqntid 1\n{ ret; }\n"                                                     \
+  ".visible .entry update(.param .u64 p0, .param .u64 p1, .param .u64 p2, "    \
+  ".param .u64 p3, .param .u64 p4, .param .f32 p5, .param .f32 p6, "           \
+  ".param .f32 p7, .param .f32 p8, .param .f32 p9, .param .f32 p10, "          \
+  ".param .f32 p11, .param .f32 p12, .param .f32 p13)\n.reqntid 1\n{ ret; }\n"
 
 static const char ptx80[] = BERTC_TEST_PTX("sm_80");
 static const char ptx90[] = BERTC_TEST_PTX("sm_90a");
-
-static const bertc_kernel_desc kernels[] = {{"embed", 32, 0, 1, 0, 0},
-                                            {"rows", 64, 64 << 10, 2, 0, 0},
-                                            {"pool", 32, 0, 0, 3, 0}};
 
 static const bertc_workspace workspace = {/*fixed=*/64, /*per_token=*/4,
                                           /*per_sequence=*/0, /*per_thread=*/0,
@@ -110,9 +124,10 @@ static const bertc_workspace workspace = {/*fixed=*/64, /*per_token=*/4,
 bertc_device_variant deviceVariant(int index) {
   const bertc_device_variant variants[] = {
       {"cuda:sm_80", 80, 0, ptx80, sizeof(ptx80) - 1, nullptr, 0, forward80,
-       workspace, kernels, 3, deviceOffset, weightsSize - deviceOffset},
+       workspace, kernels, kernelCount, deviceOffset,
+       weightsSize - deviceOffset},
       {"cuda:sm_90a", 90, BERTC_DEVICE_EXACT, ptx90, sizeof(ptx90) - 1, nullptr,
-       0, forward90, workspace, kernels, 3, deviceOffset,
+       0, forward90, workspace, kernels, kernelCount, deviceOffset,
        weightsSize - deviceOffset}};
   return variants[index];
 }

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 #include "tools/gpu-emulator/Calls.h"
 #include <cstring>
+#include <initializer_list>
 
 using namespace bertc::emulator;
 
@@ -92,6 +93,92 @@ void pool(void **params) {
   store(thread, out + 4, sum);
 }
 
+Site loadWide = {"load", 3, 8, 8, {uint32_t(AccessKind::Load)}, 0, 0, 0};
+Site storeWide = {"store", 4, 8, 8, {uint32_t(AccessKind::Store)}, 0, 0, 0};
+
+/// A chunk of bertc_parameter_chunk: where it begins and how long it is.
+struct Chunk {
+  uint64_t weight, gradient;
+  uint32_t count;
+
+  Chunk(Thread *thread, uint64_t chunks, uint64_t index) {
+    uint64_t at = chunks + index * 24;
+    for (uint64_t *value : {&weight, &gradient}) {
+      bertc_gpu_emulator_access_global(thread, &loadWide,
+                                       reinterpret_cast<const void *>(at));
+      *value = *reinterpret_cast<const uint64_t *>(at);
+      at += 8;
+    }
+    count = load<uint32_t>(thread, at);
+  }
+};
+
+/// gradient(gradients, labels, ids, loss, tokens, seed): gradients[i] += the
+/// first label + i; the loss is the sum of ids, and the seed.
+void gradient(void **params) {
+  Thread *thread = bertc_gpu_emulator_thread();
+  uint64_t i = number(thread);
+  if (i >= 16)
+    return;
+  auto label = load<int32_t>(thread, argument<uint64_t>(params, 1));
+  uint64_t place = argument<uint64_t>(params, 0) + i * 4;
+  store(thread, place, load<float>(thread, place) + float(label) + float(i));
+  if (i)
+    return;
+  float loss = float(argument<uint64_t>(params, 5));
+  for (uint32_t t = 0; t < argument<uint32_t>(params, 4); ++t)
+    loss += float(load<int32_t>(thread, argument<uint64_t>(params, 2) + t * 4));
+  store(thread, argument<uint64_t>(params, 3), loss);
+}
+
+/// refresh(parameters, weights): weights[i] = 2 * parameters[i].
+void refresh(void **params) {
+  Thread *thread = bertc_gpu_emulator_thread();
+  uint64_t i = number(thread);
+  if (i < 16)
+    store(thread, argument<uint64_t>(params, 1) + i * 4,
+          2 * load<float>(thread, argument<uint64_t>(params, 0) + i * 4));
+}
+
+/// squares(gradients, chunks, sums)
+void squares(void **params) {
+  Thread *thread = bertc_gpu_emulator_thread();
+  uint64_t index = number(thread);
+  Chunk chunk(thread, argument<uint64_t>(params, 1), index);
+  double sum = 0;
+  for (uint64_t i = 0; i < chunk.count; ++i) {
+    auto value = load<float>(thread, argument<uint64_t>(params, 0) +
+                                         (chunk.gradient + i) * 4);
+    sum += double(value) * double(value);
+  }
+  uint64_t to = argument<uint64_t>(params, 2) + index * 8;
+  bertc_gpu_emulator_access_global(thread, &storeWide,
+                                   reinterpret_cast<const void *>(to));
+  *reinterpret_cast<double *>(to) = sum;
+}
+
+/// update(weights, gradients, first, second, chunks, nine floats): weights +=
+/// the last float * gradients; moments become the gradients.
+void update(void **params) {
+  Thread *thread = bertc_gpu_emulator_thread();
+  Chunk chunk(thread, argument<uint64_t>(params, 4), number(thread));
+  for (uint64_t i = 0; i < chunk.count; ++i) {
+    uint64_t weight = argument<uint64_t>(params, 0) + (chunk.weight + i) * 4;
+    uint64_t at = (chunk.gradient + i) * 4;
+    uint64_t place = argument<uint64_t>(params, 1) + at;
+    auto value = load<float>(thread, place);
+    store(thread, weight,
+          load<float>(thread, weight) + argument<float>(params, 13) * value);
+    store(thread, argument<uint64_t>(params, 2) + at, value);
+    store(thread, argument<uint64_t>(params, 3) + at, value);
+    store(thread, place, 0.0f);
+  }
+}
+
+const uint32_t gradientBytes[] = {8, 8, 8, 8, 4, 8};
+const uint32_t refreshBytes[] = {8, 8};
+const uint32_t squaresBytes[] = {8, 8, 8};
+const uint32_t updateBytes[] = {8, 8, 8, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4};
 const uint32_t embedBytes[] = {8, 8, 4};
 const uint32_t rowsBytes[] = {8, 8, 8, 8, 8, 8, 4};
 const uint32_t poolBytes[] = {8, 8, 8, 8};
@@ -103,7 +190,11 @@ __attribute__((visibility(
     "default"))) extern const EmulatedKernel bertc_emulated_kernels[] = {
     {"embed", embed, 32, 3, embedBytes},
     {"rows", rows, 64, 7, rowsBytes},
-    {"pool", pool, 32, 4, poolBytes}};
+    {"pool", pool, 32, 4, poolBytes},
+    {"gradient", gradient, 32, 6, gradientBytes},
+    {"refresh", refresh, 32, 2, refreshBytes},
+    {"squares", squares, 1, 3, squaresBytes},
+    {"update", update, 1, 14, updateBytes}};
 __attribute__((visibility(
-    "default"))) extern const uint64_t bertc_emulated_kernel_count = 3;
+    "default"))) extern const uint64_t bertc_emulated_kernel_count = 7;
 }

@@ -359,6 +359,7 @@ bertc_model *TrainModel::open() {
   train.parameter_count = parameters.size();
   train.files = files.data();
   train.file_count = files.size();
+  train.parameters_size = weights.size();
   const bertc_train_desc *self = &train;
   memcpy(weights.data(), &self, sizeof(self));
   bertc_status status;
