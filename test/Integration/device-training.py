@@ -17,6 +17,7 @@ import subprocess
 import sys
 import unittest
 
+import finetune
 import gradients
 import harness
 import numpy as np
@@ -165,6 +166,34 @@ class Steps(unittest.TestCase):
         want = load_file(gradients.FOLDER / "steps.safetensors")
         np.testing.assert_allclose(found["losses"], want["classify.losses"],
                                    atol=0.05)
+
+
+class Finetune(unittest.TestCase):
+    """The tool, on a GPU and on the processor."""
+
+    def test_losses_are_those_of_the_processor(self):
+        library = finetune.tiny("classify:2")  # makes the folder, too
+        folder = harness.WORK / "tiny"
+        device = emulation(folder, "device-finetune", "--train",
+                           "--head=classify:2", "--target=cuda:sm_80")
+        train = harness.WORK / "device-finetune.tsv"
+        train.write_text("text\tlabel\n" + "".join(
+            f"{' '.join(letters)}\t{'ab'['a' in letters]}\n"
+            for letters in finetune.sentences(3, 32)))
+        results = []
+        for path, environment in ((library, {"BERTC_DEVICE": "cpu"}), device):
+            out = harness.WORK / "device-tuned"
+            shutil.rmtree(out, ignore_errors=True)
+            done = harness.bertc(
+                "finetune", path, "--train_file", train, "--eval_file", train,
+                "--output_dir", out, "--learning_rate", "3e-3", "--max_steps",
+                "8", env=environment)
+            results.append((json.loads(done.stdout), out.exists() and
+                            load_file(out / "model.safetensors")))
+        (here, saved), (there, written) = results
+        for name in ("train_loss", "eval_loss"):
+            self.assertAlmostEqual(there[name], here[name], delta=1e-3)
+        self.assertEqual(set(saved), set(written))
 
 
 if __name__ == "__main__":
