@@ -107,8 +107,15 @@ class Steps(unittest.TestCase):
                                    rtol=3e-4)
 
     def test_one_step_as_on_the_processor(self):
-        here, there = self.on_processor("--steps=1"), \
-            self.on_device("--steps=1")
+        """With one library for both."""
+        library = harness.WORK / "device-training-both.so"
+        harness.bertc("compile", gradients.FOLDER, "--train",
+                      "--head=classify:3", "-o", library,
+                      f"--target={harness.cpu_variants()[0]},cuda:sm_80")
+        _, environment = compiled("classify:3", "f32", "cuda:sm_80")
+        here, there = (steps(library, {**environment, "BERTC_DEVICE": device},
+                             *self.BATCHES, "--steps=1")
+                       for device in ("cpu", "cuda:0"))
         self.assertEqual(set(here), set(there))
         np.testing.assert_allclose(there["losses"], here["losses"], rtol=1e-6)
         np.testing.assert_allclose(there["logits"], here["logits"], atol=2e-3)
