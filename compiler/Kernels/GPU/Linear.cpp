@@ -8,6 +8,7 @@
 
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Kernels/GPU/LinearParts.h"
+#include "compiler/Kernels/GPU/SharedTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -104,14 +105,12 @@ LinearStep bertc::emitLinearStep(GpuBuilder &k, const DeviceLinearShape &shape,
                                  const DeviceLinearPlan &plan, Value step,
                                  Value xPlane) {
   LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
-  Value depth = k.wide(planes.depth);
+  Value piece = k.div(planes.depth, pieceElements);
   if (shape.planes == 1)
-    return {depth, depth, planes.depth};
-  Value weightPlane = arith::ConstantOp::create(
-      k.b, k.loc, k.b.getI64IntegerAttr(shape.columns * shape.depth));
-  return {k.add(k.mul(k.wide(planes.x), xPlane), depth),
-          k.add(k.mul(k.wide(planes.weights), weightPlane), depth),
-          planes.depth};
+    return {piece, piece, planes.depth};
+  int64_t weightPlane = shape.columns * shape.depth / pieceElements;
+  return {k.add(k.mul(planes.x, xPlane), piece),
+          k.add(k.mul(planes.weights, weightPlane), piece), planes.depth};
 }
 
 //===----------------------------------------------------------------------===//

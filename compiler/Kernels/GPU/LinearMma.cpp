@@ -59,8 +59,8 @@ private:
   void locate();
   void range();
   void copyStage(Value step, Value slot);
-  void copyTile(const SharedTile &tile, ArrayRef<Value> sources, Value offset,
-                Value to, Value bytes);
+  void copyTile(const SharedTile &tile, Value to, Value bytes,
+                llvm::function_ref<Value(int64_t)> source);
   Fragments loadFragments(Value slot, int64_t kStep);
   void multiply(const Fragments &fragments, SmallVectorImpl<Value> &sums);
   SmallVector<Value> loop();
@@ -77,11 +77,12 @@ private:
   int64_t rowTiles;       // of 16 rows, of a warp
   int64_t columnTiles;    // of 16 columns, of a warp
 
-  Value begin, end;            // steps of this block
-  Value firstRow, firstColumn; // of the warp's tile
-  SmallVector<Value> leftSources, rightSources;
-  Value leftTarget, rightTarget; // of copies, in stage 0
-  Value leftOffset, rightOffset; // of fragments, in stage 0
+  Value begin, end;                             // steps of this block
+  Value xPlanePieces;                           // from plane to plane
+  Value firstRow, firstColumn;                  // of the warp's tile
+  SmallVector<Value> leftSources, rightSources; // in pieces
+  Value leftTarget, rightTarget;                // of copies, in stage 0
+  Value leftOffset, rightOffset;                // of fragments, in stage 0
 };
 
 } // namespace
@@ -97,7 +98,6 @@ Value MmaLinear::columnOrder(Value row) {
 }
 
 void MmaLinear::locate() {
-  Type half = k.half(shape.type);
   Value blockRow = k.mul(k.blockId(1), plan.blockRows);
   Value blockColumn = k.mul(k.blockId(0), plan.blockColumns);
   Value warp = k.warpId();
@@ -110,21 +110,31 @@ void MmaLinear::locate() {
   firstRow = k.add(firstRow, blockRow);
   firstColumn = k.add(firstColumn, blockColumn);
 
-  // Rows and columns that do not exist are read as the last one.
+  // Rows and columns that do not exist are read as the last one. An address
+  // takes two registers, its number of pieces one: 64 GiB of them.
+  auto pieces = [&](const SharedTile &tile, Value row, int64_t stride) {
+    return k.add(k.mul(row, stride / pieceElements), tile.copyPiece(k));
+  };
   Value lastRow = k.sub(arguments.rows, k.index(1));
   Value row = k.add(blockRow, left.copyRow(k));
   for (int64_t i = 0; i < left.copies(); ++i)
-    leftSources.push_back(elementAt(
-        k, arguments.x, k.min(k.add(row, i * left.copyRowStep()), lastRow),
-        shape.inputStride, left.copyColumn(k), half));
+    leftSources.push_back(
+        pieces(left, k.min(k.add(row, i * left.copyRowStep()), lastRow),
+               shape.inputStride));
   Value column = k.add(blockColumn, columnOrder(right.copyRow(k)));
-  for (int64_t i = 0; i < right.copies(); ++i) {
+  // Those of columns that exist lie a constant apart.
+  bool exact = shape.columns % plan.blockColumns == 0;
+  for (int64_t i = 0; i < (exact ? 1 : right.copies()); ++i) {
     Value known = k.add(column, i * right.copyRowStep());
-    if (shape.columns % plan.blockColumns != 0)
+    if (!exact)
       known = k.min(known, k.index(shape.columns - 1));
-    rightSources.push_back(elementAt(k, arguments.weights, known, shape.depth,
-                                     right.copyColumn(k), half));
+    rightSources.push_back(pieces(right, known, shape.depth));
   }
+  Value elements = arith::ConstantOp::create(
+      k.b, k.loc, k.b.getI64IntegerAttr(pieceElements));
+  xPlanePieces = arith::TruncIOp::create(
+      k.b, k.loc, k.i32(),
+      arith::DivUIOp::create(k.b, k.loc, arguments.xPlane, elements));
   Value memory = k.sharedMemory();
   leftTarget = k.at(memory, left.copyOffset(k), k.b.getI8Type());
   rightTarget =
@@ -151,14 +161,14 @@ Value MmaLinear::nextSlot(Value slot) {
                   k.index(0), next);
 }
 
-void MmaLinear::copyTile(const SharedTile &tile, ArrayRef<Value> sources,
-                         Value offset, Value to, Value bytes) {
-  for (auto [i, source] : llvm::enumerate(sources)) {
-    auto copy = [&, i = i, source = source] {
+void MmaLinear::copyTile(const SharedTile &tile, Value to, Value bytes,
+                         llvm::function_ref<Value(int64_t)> source) {
+  for (int64_t i = 0; i < tile.copies(); ++i) {
+    auto copy = [&] {
       k.copyAsync(k.at(to, i * tile.copyOffsetStep(), k.b.getI8Type()),
-                  k.at(source, offset, k.half(shape.type)), bytes);
+                  source(i), bytes);
     };
-    if (i + 1 == sources.size() && tile.isUneven())
+    if (i + 1 == tile.copies() && tile.isUneven())
       k.ifThen(tile.hasLastCopy(k), copy);
     else
       copy();
@@ -166,17 +176,28 @@ void MmaLinear::copyTile(const SharedTile &tile, ArrayRef<Value> sources,
 }
 
 void MmaLinear::copyStage(Value step, Value slot) {
-  LinearStep from = emitLinearStep(k, shape, plan, step, arguments.xPlane);
+  LinearStep from = emitLinearStep(k, shape, plan, step, xPlanePieces);
   Value bytes;
   if (isTail()) { // pieces behind the depth become zero
-    Value column = k.add(from.depth, left.copyColumn(k));
+    Value column = k.add(from.depth, k.mul(left.copyPiece(k), pieceElements));
     bytes = k.select(k.less(column, k.index(shape.depth)), k.index(pieceBytes),
                      k.index(0));
   }
-  Type byte = k.b.getI8Type();
-  copyTile(left, leftSources, from.x, k.at(leftTarget, slot, byte), bytes);
-  copyTile(right, rightSources, from.weights, k.at(rightTarget, slot, byte),
-           bytes);
+  Type byte = k.b.getI8Type(), piece = k.vectorOf(k.i32(), pieceBytes / 4);
+  auto address = [&](Value start, Value pieces) {
+    return k.at(start, k.wide(pieces), piece);
+  };
+  copyTile(left, k.at(leftTarget, slot, byte), bytes, [&](int64_t i) {
+    return address(arguments.x, k.add(leftSources[i], from.x));
+  });
+  Value first =
+      address(arguments.weights, k.add(rightSources[0], from.weights));
+  copyTile(right, k.at(rightTarget, slot, byte), bytes, [&](int64_t i) {
+    if (rightSources.size() == 1)
+      return k.at(first, i * right.copyRowStep() * shape.depth,
+                  k.half(shape.type));
+    return address(arguments.weights, k.add(rightSources[i], from.weights));
+  });
 }
 
 Fragments MmaLinear::loadFragments(Value slot, int64_t kStep) {

@@ -77,8 +77,10 @@ struct LinearPlanes {
 LinearPlanes emitLinearPlanes(GpuBuilder &k, const DeviceLinearShape &shape,
                               const DeviceLinearPlan &plan, mlir::Value step);
 
-/// Where a step of all products of planes reads, in elements from the start of
-/// a row in plane 0 (i64), and its place in the depth (i32).
+/// Where a step of all products of planes reads, in pieces (see SharedTile.h)
+/// from the start of a row in plane 0, and its place in the depth in elements;
+/// `xPlane` is in pieces, too. All i32, as registers are scarce: operands of up
+/// to 64 GiB.
 struct LinearStep {
   mlir::Value x, weights, depth;
 };

@@ -23,14 +23,14 @@ Value SharedTile::copyRow(GpuBuilder &k) const {
   return k.div(k.threadId(), piecesOfRow());
 }
 
-Value SharedTile::copyColumn(GpuBuilder &k) const {
-  return k.mul(k.rem(k.threadId(), piecesOfRow()), pieceElements);
+Value SharedTile::copyPiece(GpuBuilder &k) const {
+  return k.rem(k.threadId(), piecesOfRow());
 }
 
 // The step between a thread's rows is a multiple of 8, so they have one key.
 Value SharedTile::copyOffset(GpuBuilder &k) const {
   Value row = copyRow(k);
-  Value piece = k.bitXor(k.rem(k.threadId(), piecesOfRow()), key(k, row));
+  Value piece = k.bitXor(copyPiece(k), key(k, row));
   return k.add(k.mul(row, rowBytes()), k.mul(piece, pieceBytes));
 }
 

@@ -33,11 +33,11 @@ public:
   int64_t bytes() const { return rows * rowBytes(); }
   int64_t rowBytes() const { return depth * 2; }
   /// Pieces that a thread copies: number `i` is of row copyRow() + i *
-  /// copyRowStep() and starts at element copyColumn() of it.
+  /// copyRowStep(), its piece copyPiece().
   int64_t copies() const { return (pieces() + threads - 1) / threads; }
   int64_t copyRowStep() const { return threads / piecesOfRow(); }
   mlir::Value copyRow(GpuBuilder &k) const;
-  mlir::Value copyColumn(GpuBuilder &k) const;
+  mlir::Value copyPiece(GpuBuilder &k) const;
   /// Byte in the tile where this thread's copy 0 goes; the others lie
   /// copyRowStep() rows apart.
   mlir::Value copyOffset(GpuBuilder &k) const;
