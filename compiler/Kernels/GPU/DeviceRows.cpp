@@ -60,11 +60,28 @@ void RowWriter::take(ValueRange &arguments) {
   }
 }
 
-void RowWriter::write(Value row, Value column, ValueRange values) {
-  if (rows) {
-    Value vector = values.size() == 1 ? values[0] : k.vectorFrom(values);
-    k.store(vector, elementAt(k, rows, row, stride, column, k.f32()));
-  }
+RowWriter::Place RowWriter::at(Value row, Value column) {
+  Place place;
+  if (rows)
+    place.push_back(elementAt(k, rows, row, stride, column, k.f32()));
+  for (int64_t i = 0; i < forms.planes; ++i)
+    place.push_back(
+        i ? k.at(place.back(), planeStride, k.half(forms.type))
+          : elementAt(k, planes, row, stride, column, k.half(forms.type)));
+  return place;
+}
+
+void RowWriter::write(const Place &place, int64_t row, int64_t column,
+                      ValueRange values) {
+  int64_t offset = row * stride + column;
+  ArrayRef<Value> next = place;
+  auto write = [&](ValueRange list, Type element) {
+    Value all = list.size() == 1 ? list[0] : k.vectorFrom(list);
+    k.store(all, k.at(next.front(), offset, element));
+    next = next.drop_front();
+  };
+  if (rows)
+    write(values, k.f32());
   if (!planes)
     return;
   SmallVector<SmallVector<Value>> parts(forms.planes);
@@ -76,11 +93,6 @@ void RowWriter::write(Value row, Value column, ValueRange values) {
     add(k.split(values[0], forms.type, forms.planes));
   for (size_t i = 0; i + 1 < values.size(); i += 2)
     add(k.splitPair(values[i], values[i + 1], forms.type, forms.planes));
-  Type element = k.half(forms.type);
-  Value place = elementAt(k, planes, row, stride, column, element);
-  for (auto [i, part] : llvm::enumerate(parts)) {
-    if (i)
-      place = k.at(place, planeStride, element);
-    k.store(part.size() == 1 ? part[0] : k.vectorFrom(part), place);
-  }
+  for (ArrayRef<Value> part : parts)
+    write(part, k.half(forms.type));
 }

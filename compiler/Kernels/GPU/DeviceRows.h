@@ -50,7 +50,17 @@ public:
   /// Takes them from the front of `arguments`.
   void take(mlir::ValueRange &arguments);
   /// Writes 1, 2 or 4 neighbours; `column` is a multiple of their number.
-  void write(mlir::Value row, mlir::Value column, mlir::ValueRange values);
+  void write(mlir::Value row, mlir::Value column, mlir::ValueRange values) {
+    write(at(row, column), 0, 0, values);
+  }
+
+  /// An element of each form: of float32, then of each plane.
+  using Place = llvm::SmallVector<mlir::Value>;
+  Place at(mlir::Value row, mlir::Value column);
+  /// Writes so many rows and columns behind `place`: constants, which need no
+  /// registers.
+  void write(const Place &place, int64_t rows, int64_t columns,
+             mlir::ValueRange values);
 
 private:
   GpuBuilder &k;

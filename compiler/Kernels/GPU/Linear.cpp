@@ -128,24 +128,33 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
                                LinearArguments &arguments,
                                const LinearSums &sums) {
   bool exact = shape.columns % plan.blockColumns == 0;
-  for (auto [group, column] : llvm::enumerate(sums.columns)) {
+  RowWriter::Place place = arguments.writer.at(sums.firstRow, sums.firstColumn);
+  Value residual, biasStart;
+  if (shape.residual)
+    residual = elementAt(k, arguments.residual, sums.firstRow,
+                         shape.residualStride, sums.firstColumn, k.f32());
+  if (shape.bias)
+    biasStart = k.at(arguments.bias, sums.firstColumn, k.f32());
+  for (auto [group, columnsOn] : llvm::enumerate(sums.columns)) {
+    Value column = k.add(sums.firstColumn, columnsOn);
     Value bias;
     if (shape.bias) {
-      Value known =
-          exact ? column : k.min(column, k.index(shape.columns - neighbours));
-      bias = loadNeighbours(k, k.at(arguments.bias, known, k.f32()));
+      Value last = k.index(shape.columns - neighbours);
+      bias = loadNeighbours(
+          k, exact ? k.at(biasStart, columnsOn, k.f32())
+                   : k.at(arguments.bias, k.min(column, last), k.f32()));
     }
-    for (auto [i, row] : llvm::enumerate(sums.rows)) {
+    for (auto [i, rowsOn] : llvm::enumerate(sums.rows)) {
       SmallVector<Value> y = sums.values(i, group);
-      Value exists = k.less(row, arguments.rows);
+      Value exists = k.less(k.add(sums.firstRow, rowsOn), arguments.rows);
       if (!exact)
         exists = k.both(exists, k.less(column, k.index(shape.columns)));
-      k.ifThen(exists, [&, row = row, column = column] {
+      k.ifThen(exists, [&, rowsOn = rowsOn, columnsOn = columnsOn] {
         Value others;
         if (shape.residual)
-          others = loadNeighbours(k, elementAt(k, arguments.residual, row,
-                                               shape.residualStride, column,
-                                               k.f32()));
+          others = loadNeighbours(
+              k, k.at(residual, rowsOn * shape.residualStride + columnsOn,
+                      k.f32()));
         for (auto [e, value] : llvm::enumerate(y)) {
           if (shape.bias)
             value = k.addf(value, k.element(bias, e));
@@ -154,7 +163,7 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
           if (shape.residual)
             value = k.addf(value, k.element(others, e));
         }
-        arguments.writer.write(row, column, y);
+        arguments.writer.write(place, rowsOn, columnsOn, y);
       });
     }
   }

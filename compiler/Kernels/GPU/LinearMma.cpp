@@ -280,13 +280,13 @@ SmallVector<Value> MmaLinear::loop() {
 LinearSums MmaLinear::place(ValueRange sums) {
   LinearSums result;
   Value lane = k.laneId();
+  result.firstRow = k.add(firstRow, k.div(lane, 4));
+  result.firstColumn = k.add(firstColumn, k.mul(k.rem(lane, 4), 4));
   for (int64_t i = 0; i < columnTiles; ++i)
-    result.columns.push_back(
-        k.add(k.add(firstColumn, k.mul(k.rem(lane, 4), 4)), i * tileRows));
+    result.columns.push_back(i * tileRows);
   for (int64_t i = 0; i < rowTiles; ++i)
     for (int64_t half = 0; half < 2; ++half)
-      result.rows.push_back(
-          k.add(k.add(firstRow, k.div(lane, 4)), i * tileRows + half * 8));
+      result.rows.push_back(i * tileRows + half * 8);
   SmallVector<Value> all(sums);
   result.values = [this, all](size_t row, size_t column) {
     SmallVector<Value> values;

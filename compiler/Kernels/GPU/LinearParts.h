@@ -34,11 +34,12 @@ private:
   const DeviceLinearPlan &plan;
 };
 
-/// Sums of one thread: for each of its rows the same `columns`, the first of
-/// four neighbours each. `values` is called with all threads of the warp.
+/// Sums of one thread: for each of its rows the same columns, the first of
+/// four neighbours each, all of them as constants behind the first. `values` is
+/// called with all threads of the warp.
 struct LinearSums {
-  llvm::SmallVector<mlir::Value> rows;
-  llvm::SmallVector<mlir::Value> columns;
+  mlir::Value firstRow, firstColumn;
+  llvm::SmallVector<int64_t> rows, columns;
   std::function<llvm::SmallVector<mlir::Value>(size_t row, size_t column)>
       values;
 };

@@ -180,13 +180,13 @@ LinearSums WgmmaLinear::place(Value row, Value column, ValueRange sums) {
   LinearSums result;
   Value lane = k.laneId();
   Value q = k.rem(lane, 4), isOdd = k.equal(k.rem(q, 2), k.index(1));
-  Value first =
+  result.firstRow = k.add(row, k.div(lane, 4));
+  result.firstColumn =
       k.add(column, k.add(k.mul(k.rem(q, 2), 8), k.mul(k.div(q, 2), 4)));
   int64_t pairs = plan.blockColumns / 16;
   for (int64_t i = 0; i < pairs; ++i)
-    result.columns.push_back(k.add(first, 16 * i));
-  for (int64_t half = 0; half < 2; ++half)
-    result.rows.push_back(k.add(k.add(row, k.div(lane, 4)), half * 8));
+    result.columns.push_back(16 * i);
+  result.rows = {0, 8};
   SmallVector<Value> all(sums);
   result.values = [this, all, isOdd](size_t half, size_t pair) {
     SmallVector<Value> left, right;
