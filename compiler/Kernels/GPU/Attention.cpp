@@ -145,8 +145,9 @@ DeviceKernel AttentionEmitter::kernel() {
   if (shape.dropout)
     DeviceDropout::addTypes(k, types);
   types.push_back(k.i32());
-  return k.kernel(name(), threads(), plan.stages * stageBytes(), types,
-                  [&](ValueRange v) { emit(v); });
+  return k.kernel(
+      name(), threads(), plan.stages * stageBytes(), types,
+      [&](ValueRange v) { emit(v); }, /*resident=*/1);
 }
 
 void AttentionEmitter::emit(ValueRange arguments) {
@@ -216,24 +217,25 @@ void AttentionEmitter::copyStep(Value step) {
   Type element = k.half(shape.type);
   Value stage = stageOf(step);
   Value firstKey = k.mul(step, plan.keys);
-  Value start = input(1, firstKey, k.index(0));
   Value left = k.sub(length, firstKey);
-  tile.forChunks(
-      stage, plan.keys, threads(), [&](Value row, Value chunk, Value target) {
-        Value bytesRead = k.select(k.less(row, left), k.index(16), k.index(0));
-        Value offset = k.add(k.mul(row, shape.inputStride), k.mul(chunk, 8));
-        for (int64_t plane = 0; plane < shape.planes; ++plane)
-          for (int64_t part = 0; part < 2; ++part) {
-            Value source = start;
-            for (int64_t n = 0; n < plane; ++n)
-              source = k.at(source, planeStride, element);
-            source = k.at(source, offset, element);
-            source =
-                k.at(source, part * shape.heads * shape.headStride, element);
-            int64_t place = part * shape.planes + plane;
-            k.copyAsync(bytes(target, place * tileBytes()), source, bytesRead);
-          }
-      });
+  tile.forChunks(stage, plan.keys, threads(),
+                 [&](Value row, Value chunk, int64_t rowsOn, Value target) {
+                   Value exists = k.less(k.add(row, rowsOn), left);
+                   Value bytesRead = k.select(exists, k.index(16), k.index(0));
+                   Value source =
+                       input(1, k.add(firstKey, row), k.mul(chunk, 8));
+                   for (int64_t plane = 0; plane < shape.planes; ++plane) {
+                     if (plane)
+                       source = k.at(source, planeStride, element);
+                     for (int64_t part = 0; part < 2; ++part) {
+                       int64_t offset = rowsOn * shape.inputStride +
+                                        part * shape.heads * shape.headStride;
+                       int64_t place = part * shape.planes + plane;
+                       k.copyAsync(bytes(target, place * tileBytes()),
+                                   k.at(source, offset, element), bytesRead);
+                     }
+                   }
+                 });
 }
 
 // Straight from memory: each is read once.

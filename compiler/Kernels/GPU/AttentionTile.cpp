@@ -21,6 +21,7 @@ using namespace mlir;
 using namespace bertc;
 
 static constexpr int64_t bankGroups = 8;
+static constexpr int64_t repeat = 8; // rows, of the permutation
 
 int64_t AttentionTile::group() const { return std::gcd(chunks, bankGroups); }
 
@@ -34,23 +35,31 @@ Value AttentionTile::address(Value base, Value row, Value chunk) {
   return k.at(base, offset, k.b.getI8Type());
 }
 
+// The permutation repeats after 8 rows, so threads beyond the largest multiple
+// of 8 rows have nothing to copy.
 void AttentionTile::forChunks(
     Value base, int64_t rows, int64_t threads,
-    llvm::function_ref<void(Value, Value, Value)> body) {
-  int64_t count = rows * chunks;
-  for (int64_t i = 0; i < count; i += threads) {
-    Value number = k.add(k.threadId(), i);
-    Value row = k.div(number, chunks), chunk = k.rem(number, chunks);
-    if (threads % chunks == 0) {
-      row = k.add(k.div(k.threadId(), chunks), i / chunks);
-      chunk = k.rem(k.threadId(), chunks);
-    }
-    auto run = [&] { body(row, chunk, address(base, row, chunk)); };
-    if (i + threads <= count)
-      run();
+    llvm::function_ref<void(Value, Value, int64_t, Value)> body) {
+  int64_t together = std::min(threads / chunks / repeat * repeat, rows);
+  assert(together && rows % repeat == 0 && "a copy of fewer than 8 rows");
+  Value row = k.div(k.threadId(), chunks), chunk = k.rem(k.threadId(), chunks);
+  Value start = address(base, row, chunk);
+  auto run = [&](int64_t rowsOn) {
+    body(row, chunk, rowsOn, k.at(start, rowsOn * rowBytes(), k.b.getI8Type()));
+  };
+  auto runIf = [&](int64_t most, llvm::function_ref<void()> body) {
+    if (most * chunks == threads)
+      body();
     else
-      k.ifThen(k.less(number, k.index(count)), run);
-  }
+      k.ifThen(k.less(row, k.index(most)), body);
+  };
+  int64_t whole = rows / together * together;
+  runIf(together, [&] {
+    for (int64_t i = 0; i < whole; i += together)
+      run(i);
+  });
+  if (whole != rows)
+    runIf(rows - whole, [&] { run(whole); });
 }
 
 // A thread has the same chunk of each group, of rows that are a multiple of 8

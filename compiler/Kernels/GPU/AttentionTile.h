@@ -28,11 +28,23 @@ public:
 
   int64_t rowBytes() const { return chunks * chunkBytes; }
 
-  /// Runs `body(row, chunk, address)` for each chunk of `rows` rows that this
-  /// thread of `threads` copies; the tile begins at `base`.
+  /// Runs `body(row, chunk, rowsOn, address)` for each chunk of `rows` rows
+  /// (a multiple of 8) that this thread of `threads` copies: `chunk` of row
+  /// `row + rowsOn`. The tile begins at `base`. A thread's chunks lie constants
+  /// apart, so that one address is enough.
   void forChunks(
       mlir::Value base, int64_t rows, int64_t threads,
-      llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value)> body);
+      llvm::function_ref<void(mlir::Value, mlir::Value, int64_t, mlir::Value)>
+          body);
+  /// The same with the sum as the row.
+  void forChunks(
+      mlir::Value base, int64_t rows, int64_t threads,
+      llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value)> body) {
+    forChunks(
+        base, rows, threads,
+        [&](mlir::Value row, mlir::Value chunk, int64_t rowsOn,
+            mlir::Value address) { body(k.add(row, rowsOn), chunk, address); });
+  }
 
   /// Rows that are copied to a tile: of several planes.
   struct Source {

@@ -52,7 +52,8 @@ gpu::GPUModuleOp GpuBuilder::module() {
 
 DeviceKernel GpuBuilder::kernel(llvm::StringRef name, int64_t threads,
                                 int64_t sharedBytes, TypeRange arguments,
-                                llvm::function_ref<void(ValueRange)> body) {
+                                llvm::function_ref<void(ValueRange)> body,
+                                int64_t resident) {
   const auto *known = llvm::find_if(
       made, [&](const DeviceKernel &kernel) { return kernel.name == name; });
   if (known != made.end())
@@ -64,6 +65,9 @@ DeviceKernel GpuBuilder::kernel(llvm::StringRef name, int64_t threads,
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   function.setKnownBlockSize(
       ArrayRef<int32_t>{static_cast<int32_t>(threads), 1, 1});
+  if (resident)
+    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                      b.getI32IntegerAttr(static_cast<int32_t>(resident)));
   Type map = LLVM::LLVMArrayType::get(b.getI8Type(), tensorMapBytes);
   for (auto [i, type] : llvm::enumerate(arguments))
     if (type == tensorMap()) {

@@ -46,10 +46,13 @@ public:
   mlir::Location loc;
 
   /// The kernel `name`, whose `body` is emitted at the first request. Arguments
-  /// are pointers(), ints() and floats().
+  /// are pointers(), ints() and floats(). With `resident` threads may have as
+  /// many registers as let a processor hold that many blocks; without, the
+  /// assembler weighs residence against spills.
   DeviceKernel kernel(llvm::StringRef name, int64_t threads,
                       int64_t sharedBytes, mlir::TypeRange arguments,
-                      llvm::function_ref<void(mlir::ValueRange)> body);
+                      llvm::function_ref<void(mlir::ValueRange)> body,
+                      int64_t resident = 0);
   /// All kernels, in the order of their numbers.
   llvm::ArrayRef<DeviceKernel> kernels() const { return made; }
 

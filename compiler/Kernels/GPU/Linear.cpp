@@ -192,14 +192,17 @@ static std::string linearName(const DeviceLinearShape &shape,
 DeviceKernel bertc::linearKernel(GpuBuilder &k, const DeviceLinearShape &shape,
                                  const DeviceLinearPlan &plan) {
   LinearArguments arguments(k, shape, plan);
-  return k.kernel(linearName(shape, plan), plan.threads(), plan.sharedBytes(),
-                  arguments.types, [&](ValueRange values) {
-                    arguments.take(values);
-                    if (plan.wgmma)
-                      emitWgmmaLinear(k, shape, plan, arguments);
-                    else
-                      emitMmaLinear(k, shape, plan, arguments);
-                  });
+  return k.kernel(
+      linearName(shape, plan), plan.threads(), plan.sharedBytes(),
+      arguments.types,
+      [&](ValueRange values) {
+        arguments.take(values);
+        if (plan.wgmma)
+          emitWgmmaLinear(k, shape, plan, arguments);
+        else
+          emitMmaLinear(k, shape, plan, arguments);
+      },
+      plan.wgmma ? 0 : 1);
 }
 
 std::pair<int64_t, int64_t> bertc::linearBoxRows(const DeviceLinearPlan &plan) {
