@@ -47,16 +47,24 @@ int64_t DeviceLinearPlan::consumerRegisters() const {
   return std::min<int64_t>(left / warpRows / 8 * 8, 240);
 }
 
-// Sums, two sets of operands, two for each copy's source, and the rest.
+// Of a warp's tile with mma.sync: sums, two sets of operands, one for each
+// copy's source, and 32 for the rest, of which the epilogue is the larger part.
+// With as many the assembler needs no memory, for every tile below, any number
+// of planes, with splits and tails.
 int64_t DeviceLinearPlan::registers() const {
   if (wgmma)
     return registerFile / threads() / 8 * 8;
   int64_t rows = blockRows / warpRows, columns = blockColumns / warpColumns;
-
   int64_t copies = llvm::divideCeil(stageBytes() / 16, threads());
   int64_t count =
-      rows * columns / warp + 2 * (rows + columns) / 4 + 2 * copies + 28;
+      rows * columns / warp + 2 * (rows + columns) / 4 + copies + 32;
   return std::min<int64_t>(llvm::alignTo(count, 8), 255);
+}
+int64_t DeviceLinearPlan::resident() const {
+  constexpr int64_t mostShared = 228 * 1024; // of a processor of any GPU
+  int64_t blocks = std::min(registerFile / (registers() * threads()),
+                            mostShared / (sharedBytes() + reservedShared));
+  return std::max<int64_t>(blocks, 1);
 }
 int64_t DeviceLinearPlan::instructions() const {
   int64_t tiles = wgmma ? blockRows / 64 : blockRows / 16 * (blockColumns / 8);

@@ -57,6 +57,8 @@ struct DeviceLinearPlan {
   /// Registers of a thread that the plan counts on; with wgmma those that all
   /// begin with.
   int64_t registers() const;
+  /// Blocks of a processor with so many registers and so much shared memory.
+  int64_t resident() const;
   /// With wgmma: what the warp groups that copy and multiply go on with.
   int64_t producerRegisters() const;
   int64_t consumerRegisters() const;

@@ -7,13 +7,53 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Plan/DevicePlanAttention.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
 
 using namespace bertc;
 
-// What a lane keeps through all keys: queries as operands, the context as sums.
-static int64_t residentRegisters(int64_t headStride, int64_t planes,
-                                 int64_t rowsOfWarp) {
-  return rowsOfWarp / 16 * (planes * headStride / 4 + headStride / 2);
+static constexpr int64_t registerFile = 65536; // of a processor
+
+// Of a row tile a lane keeps, through all keys, queries as left operands and
+// the context, maximum and sum; for a step scores, the same as left operands,
+// and the sums of a product of 16 columns, with planes two of each. Right
+// operands are for all row tiles.
+//
+// The rest is for addresses and for what the assembler works on at the same
+// time. With planes that is more, as their products are longer, and it does not
+// make room by doing less: found for all head sizes, planes and steps of 16 and
+// 32 keys, on sm_80 and sm_90a.
+int64_t DeviceAttentionPlan::registers(int64_t headStride,
+                                       int64_t planes) const {
+  int64_t queries = (planes - sharedPlanes) * headStride / 4;
+  int64_t kept = queries + headStride / 2 + 4;
+  int64_t step =
+      keys / 2 + planes * keys / 4 + 8 * std::min<int64_t>(planes, 2);
+  int64_t rest = planes == 1 ? 32 : rowTiles() == 1 ? 103 : 71;
+  return rowTiles() * (kept + step) + 4 * planes + rest;
+}
+
+static constexpr int64_t mostRegisters = 255;
+
+int64_t DeviceAttentionPlan::resident(int64_t headStride,
+                                      int64_t planes) const {
+  int64_t each = std::min(registers(headStride, planes), mostRegisters);
+  int64_t block = llvm::alignTo(each, 8) * warps * 32;
+  return std::max<int64_t>(registerFile / block, 1);
+}
+
+// Fewer keys at a time are the cheaper way: the products stay the same. With
+// one plane a step of fewer would be short beside its barrier.
+static bool fitRegisters(DeviceAttentionPlan &plan, int64_t headStride,
+                         int64_t planes, int64_t sharedPlanes) {
+  while (plan.registers(headStride, planes) > mostRegisters)
+    if (planes > 1 && plan.keys > 16)
+      plan.keys /= 2;
+    else if (plan.sharedPlanes < sharedPlanes)
+      ++plan.sharedPlanes;
+    else
+      return false;
+  return true;
 }
 
 DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
@@ -25,15 +65,17 @@ DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
   plan.rows = plan.warps * 16;
   plan.keys = planes == 1 ? 64 : 32;
   plan.stages = 2;
+  DeviceAttentionPlan twice = plan;
+  twice.rows *= 2;
+  fitRegisters(plan, headStride, planes, planes);
   DeviceAttentionPlans plans = {{1, plan}};
-  // Registers have room for twice the rows and their scores: each operand that
-  // is read from shared memory is multiplied with both. It takes a processor
-  // two blocks to be busy; with fewer of them than that on each processor,
-  // twice as many smaller ones are done sooner.
-  if (residentRegisters(headStride, planes, 32) <= 96) {
-    plan.rows *= 2;
+  // Where registers have room for twice the rows, each operand that is read
+  // from shared memory is multiplied with both. It takes a processor two blocks
+  // to be busy; with fewer of them than that on each processor, twice as many
+  // smaller ones are done sooner.
+  if (fitRegisters(twice, headStride, planes, /*sharedPlanes=*/0)) {
     int64_t blocks = 2 * target.planned->processors;
-    plans.push_back({blocks * plan.rows / heads, plan});
+    plans.push_back({blocks * twice.rows / heads, twice});
   }
   return plans;
 }

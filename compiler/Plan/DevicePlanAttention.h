@@ -28,6 +28,16 @@ struct DeviceAttentionPlan {
   int64_t keys = 0;
   int64_t warps = 0;
   int64_t stages = 0;
+  /// Of the planes of queries, those that lanes do not keep in registers but
+  /// read from shared memory: the last ones.
+  int64_t sharedPlanes = 0;
+
+  int64_t rowTiles() const { return rows / warps / 16; }
+  /// Registers of a thread with which the assembler needs no memory, at most
+  /// 255; more if it would not do.
+  int64_t registers(int64_t headStride, int64_t planes) const;
+  /// Blocks of a processor with so many registers; 1 or more.
+  int64_t resident(int64_t headStride, int64_t planes) const;
 };
 
 /// Plans with the number of tokens from which on they are used, rising from 1.

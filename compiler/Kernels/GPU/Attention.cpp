@@ -51,6 +51,9 @@ private:
   int64_t tileBytes() const { return plan.keys * tile.rowBytes(); }
   /// Keys and values, all planes of them.
   int64_t stageBytes() const { return 2 * shape.planes * tileBytes(); }
+  /// Planes of queries that lanes keep; the others are behind the stages.
+  int64_t keptPlanes() const { return shape.planes - plan.sharedPlanes; }
+  int64_t queryBytes() const { return plan.rows * tile.rowBytes(); }
   std::string name() const;
 
   void emit(ValueRange arguments);
@@ -58,7 +61,10 @@ private:
   /// The start of a row of queries (0), keys (1) or values (2) of this head.
   Value input(int64_t part, Value token, Value column);
   void copyStep(Value step);
+  void copyQueries();
   void loadQueries();
+  /// All planes of a row tile's 16 elements of the depth as left operands.
+  SmallVector<Values> queryOperands(int64_t rowTile, int64_t depthTile);
 
   /// What goes from step to step.
   struct State {
@@ -98,6 +104,10 @@ private:
     return k.at(k.sharedMemory(), k.mul(k.rem(step, plan.stages), stageBytes()),
                 k.b.getI8Type());
   }
+  Value queryPlane(int64_t plane) {
+    return bytes(k.sharedMemory(), plan.stages * stageBytes() +
+                                       (plane - keptPlanes()) * queryBytes());
+  }
   Value bytes(Value pointer, int64_t offset) {
     return k.at(pointer, offset, k.b.getI8Type());
   }
@@ -116,7 +126,7 @@ private:
   Value head, first, length;         // of this block's sequence
   Value firstQuery, laneRow, laneColumn;
   std::optional<AttentionDropout> dropout;
-  SmallVector<SmallVector<Values>> queries; // [row tile * depth tile][plane]
+  SmallVector<SmallVector<Values>> queries; // [row tile * depth tile][kept]
 };
 
 std::string AttentionEmitter::name() const {
@@ -127,6 +137,8 @@ std::string AttentionEmitter::name() const {
       "attention_{0}x{1}_ld{2}_{3}_to_{4}_ld{5}_q{6}k{7}w{8}s{9}", shape.heads,
       shape.headSize, shape.inputStride, input.name(), shape.outputs.name(),
       shape.outputStride, plan.rows, plan.keys, plan.warps, plan.stages);
+  if (plan.sharedPlanes)
+    text += llvm::formatv("p{0}", plan.sharedPlanes);
   if (shape.scale != 1 / std::sqrt(static_cast<double>(shape.headSize)))
     text +=
         llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
@@ -146,8 +158,11 @@ DeviceKernel AttentionEmitter::kernel() {
     DeviceDropout::addTypes(k, types);
   types.push_back(k.i32());
   return k.kernel(
-      name(), threads(), plan.stages * stageBytes(), types,
-      [&](ValueRange v) { emit(v); }, /*resident=*/1);
+      name(), threads(),
+      plan.stages * stageBytes() + plan.sharedPlanes * queryBytes(), types,
+      [&](ValueRange v) { emit(v); },
+      // What draws the dropout is not counted.
+      shape.dropout ? 1 : plan.resident(shape.headStride, shape.planes));
 }
 
 void AttentionEmitter::emit(ValueRange arguments) {
@@ -180,6 +195,7 @@ void AttentionEmitter::emitBlock() {
   laneColumn = lane.column;
   // Written so that it cannot be zero for the optimiser either.
   Value steps = k.add(k.div(k.sub(length, k.index(1)), plan.keys), 1);
+  copyQueries(); // waited for with the first stage
   for (int64_t i = 0; i + 1 < plan.stages; ++i) {
     k.ifThen(k.less(k.index(i), steps), [&] { copyStep(k.index(i)); });
     k.commitCopies();
@@ -238,6 +254,22 @@ void AttentionEmitter::copyStep(Value step) {
                  });
 }
 
+// Those that would take too many registers. Rows behind the sequence are those
+// of its last one, as below.
+void AttentionEmitter::copyQueries() {
+  Type element = k.half(shape.type);
+  Value last = k.sub(length, k.index(1));
+  for (int64_t plane = keptPlanes(); plane < shape.planes; ++plane)
+    tile.forChunks(queryPlane(plane), plan.rows, threads(),
+                   [&](Value row, Value chunk, Value target) {
+                     Value known = k.min(k.add(firstQuery, row), last);
+                     Value source = input(0, known, k.mul(chunk, 8));
+                     for (int64_t n = 0; n < plane; ++n)
+                       source = k.at(source, planeStride, element);
+                     k.copyAsync(target, source);
+                   });
+}
+
 // Straight from memory: each is read once.
 void AttentionEmitter::loadQueries() {
   Type element = k.half(shape.type);
@@ -250,7 +282,7 @@ void AttentionEmitter::loadQueries() {
       rows[i] = input(0, k.min(row, last), laneColumn);
     }
     for (int64_t d = 0; d < shape.headStride; d += tileDepth) {
-      queries.emplace_back(shape.planes);
+      queries.emplace_back(keptPlanes());
       for (auto [plane, registers] : llvm::enumerate(queries.back()))
         for (int64_t i = 0; i < 4; ++i) {
           Value start = rows[i % 2];
@@ -261,6 +293,20 @@ void AttentionEmitter::loadQueries() {
         }
     }
   }
+}
+
+SmallVector<Values> AttentionEmitter::queryOperands(int64_t rowTile,
+                                                    int64_t depthTile) {
+  SmallVector<Values> planes =
+      queries[rowTile * (shape.headStride / tileDepth) + depthTile];
+  for (int64_t plane = keptPlanes(); plane < shape.planes; ++plane) {
+    Value rows = k.at(queryPlane(plane),
+                      k.mul(k.warpId(), rowsOfWarp() * tile.rowBytes()),
+                      k.b.getI8Type());
+    planes.push_back(
+        tile.loadA(rows, rowTile * tileRows, depthTile * tileDepth));
+  }
+  return planes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -317,8 +363,7 @@ Values AttentionEmitter::scores(Value keys) {
   int64_t depthTiles = shape.headStride / tileDepth;
   for (int64_t key = 0; key < keyTiles(); key += 2) {
     Values block = products(
-        depthTiles,
-        [&](int64_t r, int64_t d) { return queries[r * depthTiles + d]; },
+        depthTiles, [&](int64_t r, int64_t d) { return queryOperands(r, d); },
         [&](int64_t, int64_t d, int64_t plane) {
           return tile.loadB(bytes(keys, plane * tileBytes()), key * tileColumns,
                             d * tileDepth);

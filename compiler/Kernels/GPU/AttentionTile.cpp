@@ -36,12 +36,24 @@ Value AttentionTile::address(Value base, Value row, Value chunk) {
 }
 
 // The permutation repeats after 8 rows, so threads beyond the largest multiple
-// of 8 rows have nothing to copy.
+// of 8 rows have nothing to copy. Where threads are too few for 8 rows, each
+// chunk has an address of its own.
 void AttentionTile::forChunks(
     Value base, int64_t rows, int64_t threads,
     llvm::function_ref<void(Value, Value, int64_t, Value)> body) {
+  if (threads < repeat * chunks) {
+    for (int64_t i = 0, count = rows * chunks; i < count; i += threads) {
+      Value number = k.add(k.threadId(), i);
+      Value row = k.div(number, chunks), chunk = k.rem(number, chunks);
+      auto run = [&] { body(row, chunk, 0, address(base, row, chunk)); };
+      if (i + threads <= count)
+        run();
+      else
+        k.ifThen(k.less(number, k.index(count)), run);
+    }
+    return;
+  }
   int64_t together = std::min(threads / chunks / repeat * repeat, rows);
-  assert(together && rows % repeat == 0 && "a copy of fewer than 8 rows");
   Value row = k.div(k.threadId(), chunks), chunk = k.rem(k.threadId(), chunks);
   Value start = address(base, row, chunk);
   auto run = [&](int64_t rowsOn) {

@@ -202,7 +202,7 @@ DeviceKernel bertc::linearKernel(GpuBuilder &k, const DeviceLinearShape &shape,
         else
           emitMmaLinear(k, shape, plan, arguments);
       },
-      plan.wgmma ? 0 : 1);
+      plan.wgmma ? 0 : plan.resident());
 }
 
 std::pair<int64_t, int64_t> bertc::linearBoxRows(const DeviceLinearPlan &plan) {

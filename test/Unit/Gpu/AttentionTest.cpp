@@ -114,30 +114,37 @@ TEST(GpuAttention, Plans) {
   }
 }
 
-// What the plan counts on: nothing lies in local memory, and no instruction of
-// the key step is missing or made twice.
+// What the plan counts on: nothing lies in local memory, registers let as many
+// blocks be resident, and no instruction of the key step is missing or made
+// twice.
 TEST(GpuAttention, Assembled) {
-  for (int64_t headSize : {20, 32, 64, 128})
+  for (int64_t headSize : {20, 48, 64, 96, 128})
     for (int64_t planes : {1, 2, 3}) {
       AttentionCase c(12, headSize, {384}, planes);
       c.shape.outputs.f32 = false;
-      SCOPED_TRACE(c.name());
-      std::string ptx =
-          ptxOf([&](GpuBuilder &k) { attentionKernel(k, c.shape, c.plan); });
-      EXPECT_EQ(count(ptx, ".local"), 0);
-      int64_t rowTiles = c.plan.rows / c.plan.warps / 16;
-      int64_t blocks = c.plan.keys / 16 * c.shape.headStride / 16;
-      // Scores and context; each block of 16 keys and 16 columns once.
-      EXPECT_EQ(count(ptx, "ldmatrix.sync"), 2 * blocks * planes);
-      EXPECT_EQ(count(ptx, "mma.sync"),
-                2 * blocks * 2 * rowTiles * planes * (planes + 1) / 2);
-      auto assembled = assemble(ptx);
-      if (!assembled)
-        continue;
-      EXPECT_LE(assembled->registers, 255);
-      // Large heads in planes fill the registers; what then goes to the stack
-      // are a few addresses, once before and once behind the key steps.
-      int few = planes * c.shape.headStride > 192 ? 64 : 0;
-      EXPECT_LE(assembled->spillBytes, few);
+      int64_t stride = c.shape.headStride;
+      for (const auto &[from, plan] : planDeviceAttention(
+               *findDeviceTarget("cuda:sm_80"), 12, stride, planes)) {
+        SCOPED_TRACE(c.name() + " from " + std::to_string(from));
+        std::string ptx = ptxOf([&, &plan = plan](GpuBuilder &k) {
+          attentionKernel(k, c.shape, plan);
+        });
+        EXPECT_EQ(count(ptx, ".local"), 0);
+        int64_t blocks = plan.keys / 16 * stride / 16;
+        // Scores and context; each block of 16 keys and 16 columns once.
+        EXPECT_EQ(count(ptx, "ldmatrix.sync"),
+                  blocks * (2 * planes + plan.rowTiles() * plan.sharedPlanes));
+        EXPECT_EQ(count(ptx, "mma.sync"),
+                  2 * blocks * 2 * plan.rowTiles() * planes * (planes + 1) / 2);
+        EXPECT_LE(plan.registers(stride, planes), 255);
+        auto assembled = assemble(ptx);
+        if (!assembled)
+          continue;
+        int threads = plan.warps * 32;
+        EXPECT_LE((assembled->registers + 7) / 8 * 8 * threads *
+                      plan.resident(stride, planes),
+                  65536);
+        EXPECT_EQ(assembled->spillBytes, 0);
+      }
     }
 }

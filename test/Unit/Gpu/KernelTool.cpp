@@ -10,8 +10,9 @@
 //   bertc-gpu-kernel-test FIELD=VALUE... [--emit=gpu|nvvm|ptx]
 // with the fields of DeviceLinearShape and DeviceLinearPlan; those of the plan
 // are chosen for `tokens` (default 4096) if `block` is not given. With `heads`
-// and `head-size` it is attention, by the plan of `tokens`; with
-// gradient=queries|keys its gradient; dropout=1 drops weights.
+// and `head-size` it is attention, by the plan of `tokens`, or by `rows`,
+// `keys`, `stages` and `shared-planes`; with gradient=queries|keys its
+// gradient; dropout=1 drops weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -48,7 +49,8 @@ static int fail(const llvm::Twine &message) {
 static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
                               int64_t heads, int64_t headSize,
                               const DeviceLinearShape &forms, bool dropout,
-                              int64_t tokens) {
+                              int64_t tokens,
+                              const DeviceAttentionPlan &pinned) {
   DeviceAttentionShape shape;
   shape.heads = heads;
   shape.headSize = headSize;
@@ -65,6 +67,8 @@ static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
        planDeviceAttention(target, heads, shape.headStride, shape.planes))
     if (from <= tokens)
       plan = next;
+  if (pinned.rows)
+    plan = pinned;
   return attentionKernel(k, shape, plan);
 }
 
@@ -94,6 +98,8 @@ int main(int argc, char **argv) {
   llvm::StringMap<int64_t *> fields;
   DeviceLinearShape shape;
   DeviceLinearPlan plan;
+  DeviceAttentionPlan attentionPlan;
+  attentionPlan.warps = 4;
   int64_t heads = 0, headSize = 0, dropout = 0;
   int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0, wgmma = 0;
   fields["depth"] = &shape.depth;
@@ -116,6 +122,8 @@ int main(int argc, char **argv) {
   fields["splits"] = &plan.splits;
   fields["cluster"] = &plan.cluster;
   fields["wgmma"] = &wgmma;
+  fields["keys"] = &attentionPlan.keys;
+  fields["shared-planes"] = &attentionPlan.sharedPlanes;
   llvm::StringRef gradient, emit = "ptx", target = "cuda:sm_80";
   for (int i = 1; i < argc; ++i) {
     auto [name, value] = llvm::StringRef(argv[i]).split('=');
@@ -136,6 +144,8 @@ int main(int argc, char **argv) {
   if (!row)
     return fail("unknown target " + target);
   plan.wgmma = wgmma;
+  attentionPlan.rows = plan.blockRows;
+  attentionPlan.stages = plan.stages;
   shape.bias = bias;
   shape.residual = residual;
   shape.inputStride = shape.depth;
@@ -162,7 +172,8 @@ int main(int argc, char **argv) {
   if (!heads)
     kernel = linearKernel(k, shape, plan);
   else if (gradient.empty())
-    kernel = attention(k, *row, heads, headSize, shape, dropout, tokens);
+    kernel = attention(k, *row, heads, headSize, shape, dropout, tokens,
+                       attentionPlan);
   else
     kernel = attentionGradient(k, *row, heads, headSize, shape, dropout,
                                gradient == "keys");
