@@ -85,3 +85,20 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{1, 1, 0.5, false}, Case{19, 20, 0.1, true},
                     Case{7, 384, 0.3, true}, Case{3, 768, 0.1, false},
                     Case{5, 1024, 0.9, false}, Case{4, 1001, 0.0, true}));
+
+// The least draw that is kept is the threshold itself.
+TEST(GpuDropout, KeepsTheThreshold) {
+  const uint32_t draw = rt::philox({{0, 0, stream, step}}, seed).words[2];
+  DeviceKernel kernel;
+  GpuProgram program([&](mlir::ModuleOp module) {
+    GpuBuilder k(module);
+    kernel = dropoutKernel(k, {4, 16}, {true, 0, HalfType::BF16}, false);
+  });
+  DeviceArray<float> x(16, 1), y(16, NAN);
+  for (uint32_t above : {0, 1}) {
+    ASSERT_TRUE(isClean(program.launch(kernel.name, {1}, 0, x, y,
+                                       uint32_t(seed), uint32_t(seed >> 32),
+                                       step, stream, draw + above, 1.0f)));
+    EXPECT_EQ(y[2], above ? 0.0f : 1.0f);
+  }
+}

@@ -65,21 +65,29 @@ TEST(GpuOptimizer, SumsOfSquaresAreThoseOfTheCpu) {
     GpuBuilder k(module);
     kernel = sumOfSquaresKernel(k);
   });
-  DeviceArray<float> gradients(Memory().gradients);
   DeviceArray<bertc_parameter_chunk> pieces(chunks);
   DeviceArray<double> sums(chunks.size(), NAN);
-  ASSERT_TRUE(isClean(program.launch(kernel.name, {uint32_t(chunks.size())}, 0,
-                                     gradients, pieces, sums)));
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const bertc_parameter_chunk &c = chunks[i];
-    double exact = 0;
-    for (uint32_t j = 0; j < c.count; ++j)
-      exact += double(gradients[c.gradient + j]) * gradients[c.gradient + j];
-    EXPECT_NEAR(sums[i], exact, 1e-14 * exact) << i;
-    rt::FloatMode mode;
-    EXPECT_EQ(sums[i], rt::optimizerCode(0).sumOfSquares(
-                           gradients.data() + c.gradient, c.count))
-        << i;
+  // One chain of additions whose order shows: 2.25, then a half of its last
+  // bit, which is lost, and a bit more than that, which is not.
+  std::vector<float> ordered(memorySize);
+  ordered[400] = 1.5f;
+  ordered[432] = 0x1p-26f;
+  ordered[448] = 1.5f * 0x1p-26f;
+  for (const std::vector<float> &values : {numbers(2), ordered}) {
+    DeviceArray<float> gradients(values);
+    ASSERT_TRUE(isClean(program.launch(kernel.name, {uint32_t(chunks.size())},
+                                       0, gradients, pieces, sums)));
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      const bertc_parameter_chunk &c = chunks[i];
+      double exact = 0;
+      for (uint32_t j = 0; j < c.count; ++j)
+        exact += double(values[c.gradient + j]) * values[c.gradient + j];
+      EXPECT_NEAR(sums[i], exact, 1e-14 * exact) << i;
+      rt::FloatMode mode;
+      EXPECT_EQ(sums[i], rt::optimizerCode(0).sumOfSquares(
+                             values.data() + c.gradient, c.count))
+          << i;
+    }
   }
 }
 
