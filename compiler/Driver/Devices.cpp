@@ -56,6 +56,8 @@ static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
     info.flopsPerToken = kernel.flopsPerToken;
     info.flopsPerSequence = kernel.flopsPerSequence;
     info.flopsPerPair = kernel.flopsPerPair;
+    info.cluster = static_cast<uint32_t>(kernel.cluster);
+    info.sharesWork = kernel.sharesWork;
     info.models = kernel.models;
   }
   PhaseTimes::Scope scope(times, "codegen " + code.name);

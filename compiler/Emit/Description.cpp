@@ -138,7 +138,9 @@ static Constant *buildKernels(Builder &b, llvm::ArrayRef<KernelInfo> kernels) {
     records.push_back(
         b.record({b.string(kernel.name), b.i32(kernel.threads),
                   b.i32(kernel.sharedBytes), b.i64(kernel.flopsPerToken),
-                  b.i64(kernel.flopsPerSequence), b.i64(kernel.flopsPerPair)},
+                  b.i64(kernel.flopsPerSequence), b.i64(kernel.flopsPerPair),
+                  b.i32(kernel.cluster),
+                  b.i32(kernel.sharesWork ? BERTC_KERNEL_SHARES_WORK : 0)},
                  sizeof(bertc_kernel_desc)));
   return b.array("kernels", records);
 }

@@ -32,6 +32,8 @@ static void writeKernel(llvm::json::OStream &json, const KernelInfo &kernel) {
   json.attribute("name", kernel.name);
   json.attribute("threads", kernel.threads);
   json.attribute("shared_bytes", kernel.sharedBytes);
+  if (kernel.cluster)
+    json.attribute("cluster", kernel.cluster);
   json.attribute("flops_per_token", int64_t(kernel.flopsPerToken));
   json.attribute("flops_per_sequence", int64_t(kernel.flopsPerSequence));
   json.attribute("flops_per_pair", int64_t(kernel.flopsPerPair));

@@ -47,6 +47,8 @@ void DeviceProgram::describe(std::vector<LoweredKernel> &kernels) const {
     kernel.flopsPerSequence = known->second.perSequence;
     kernel.flopsPerPair = known->second.perPair;
     kernel.models = known->second.models;
+    kernel.cluster = known->second.cluster;
+    kernel.sharesWork = known->second.sharesWork;
   }
 }
 
@@ -258,8 +260,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   appendOutputs(y, fixed);
 
   // The plan of the most rows has no splits, so what the others need is fixed.
-  DeviceLinearPlans plans =
-      planDeviceLinear(target, shape.facts(), /*maps=*/true);
+  DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
   std::vector<DeviceLinearEstimate> estimates =
       estimateDeviceLinear(target, shape.facts(), plans);
   int64_t partials = 0, tickets = 0; // bytes
@@ -301,13 +302,16 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
     if (plan.splits > 1)
       arguments.append({place(0, partials), place(1, tickets)});
     arguments.push_back(frame->toInt(rows));
+    // Of one row; what has more is a multiple.
     DeviceGrid grid = linearGrid(shape, plan, 1);
     Value blocks =
-        k->mul(k->ceilDiv(rows, plan.blockRows * plan.cluster), plan.cluster);
+        k->mul(k->ceilDiv(rows, plan.blockRows * plan.cluster), grid.y);
     frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
                   arguments);
-    noteWork(kernel, y, shape.depth * shape.columns).models =
-        modelsOf(estimates, plan);
+    Work &done = noteWork(kernel, y, shape.depth * shape.columns);
+    done.models = modelsOf(estimates, plan);
+    done.cluster = plan.cluster > 1 ? plan.cluster : 0;
+    done.sharesWork = plan.wgmma;
   };
 
   chooseByRows<DeviceLinearPlan>(*k, plans, rows, launch);

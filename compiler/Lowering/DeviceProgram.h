@@ -66,6 +66,8 @@ protected:
   struct Work {
     uint64_t perToken = 0, perSequence = 0, perPair = 0;
     std::vector<KernelModel> models;
+    int64_t cluster = 0;
+    bool sharesWork = false;
   };
   struct Residual {
     mlir::Value address;

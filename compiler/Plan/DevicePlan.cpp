@@ -217,8 +217,7 @@ static int64_t chooseBlockDepth(int64_t depth) {
 }
 
 static llvm::SmallVector<DeviceLinearPlan>
-candidates(const DeviceTarget &target, const DeviceLinearFacts &facts,
-           bool maps) {
+candidates(const DeviceTarget &target, const DeviceLinearFacts &facts) {
   const GpuModel &gpu = *target.planned;
   llvm::SmallVector<DeviceLinearPlan> result;
   auto add = [&](const Shape &shape, int64_t depth, bool wgmma,
@@ -244,7 +243,7 @@ candidates(const DeviceTarget &target, const DeviceLinearFacts &facts,
   };
   for (const Shape &shape : mmaShapes)
     add(shape, chooseBlockDepth(facts.depth), /*wgmma=*/false);
-  if (target.wgmma && maps)
+  if (target.wgmma)
     for (const Shape &shape : wgmmaShapes)
       for (int64_t cluster : {1, 2, 4})
         add(shape, wgmmaDepth, /*wgmma=*/true, cluster);
@@ -281,9 +280,9 @@ static DeviceLinearPlan cheapest(const GpuModel &gpu,
 
 DeviceLinearPlan bertc::planDeviceLinear(const DeviceTarget &target,
                                          const DeviceLinearFacts &facts,
-                                         int64_t tokens, bool maps) {
+                                         int64_t tokens) {
   const GpuModel &gpu = *target.planned;
-  return cheapest(gpu, facts, candidates(target, facts, maps), tokens);
+  return cheapest(gpu, facts, candidates(target, facts), tokens);
 }
 
 // The last counts of the classes; the plan of the last class is for many.
@@ -292,10 +291,9 @@ static constexpr int64_t classEnds[] = {16, 64, 128, 256, 512, 1024, 4096};
 static constexpr double tolerance = 1.1;
 
 DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
-                                          const DeviceLinearFacts &facts,
-                                          bool maps) {
+                                          const DeviceLinearFacts &facts) {
   const GpuModel &gpu = *target.planned;
-  llvm::SmallVector<DeviceLinearPlan> all = candidates(target, facts, maps);
+  llvm::SmallVector<DeviceLinearPlan> all = candidates(target, facts);
   DeviceLinearPlans result;
   int64_t from = 1;
   for (int64_t end : classEnds) {

@@ -85,16 +85,14 @@ int64_t deviceLinearBlocks(const DeviceLinearFacts &facts,
 int64_t deviceLinearOccupancy(const GpuModel &gpu,
                               const DeviceLinearPlan &plan);
 
-/// The plan for `tokens` rows. `maps`: the host passes tensor maps, so wgmma
-/// may be chosen where the target has it.
+/// The plan for `tokens` rows.
 DeviceLinearPlan planDeviceLinear(const DeviceTarget &target,
                                   const DeviceLinearFacts &facts,
-                                  int64_t tokens, bool maps = false);
+                                  int64_t tokens);
 /// One plan for each class of token counts, those of equal neighbours joined.
 /// The last has no splits, so that partial sums have a largest size.
 DeviceLinearPlans planDeviceLinear(const DeviceTarget &target,
-                                   const DeviceLinearFacts &facts,
-                                   bool maps = false);
+                                   const DeviceLinearFacts &facts);
 
 } // namespace bertc
 

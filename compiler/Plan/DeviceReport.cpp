@@ -55,7 +55,7 @@ bertc::estimateDeviceLinear(const DeviceTarget &target,
 
 void bertc::printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
                               const DeviceLinearFacts &facts) {
-  DeviceLinearPlans plans = planDeviceLinear(target, facts, target.wgmma);
+  DeviceLinearPlans plans = planDeviceLinear(target, facts);
   for (const DeviceLinearEstimate &e :
        estimateDeviceLinear(target, facts, plans)) {
     const DeviceLinearReport &r = e.report;

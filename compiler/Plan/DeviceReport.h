@@ -59,7 +59,7 @@ std::vector<DeviceLinearEstimate>
 estimateDeviceLinear(const DeviceTarget &target, const DeviceLinearFacts &facts,
                      const DeviceLinearPlans &plans);
 
-/// Those of all plans with wgmma, where the target has it, a line each.
+/// Those of all plans, a line each.
 void printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
                        const DeviceLinearFacts &facts);
 

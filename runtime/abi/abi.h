@@ -170,6 +170,12 @@ typedef struct bertc_device_call {
 
 typedef void (*bertc_device_forward_fn)(const bertc_device_call *call);
 
+enum {
+  /* Its blocks share the work however many there are along y, a multiple of
+   * `cluster`: no more are launched than run at a time. */
+  BERTC_KERNEL_SHARES_WORK = 1u << 0
+};
+
 /* One launch does flops_per_token * tokens + ... operations of matrix products,
  * as in bertc_phase_desc. */
 typedef struct bertc_kernel_desc {
@@ -179,6 +185,8 @@ typedef struct bertc_kernel_desc {
   uint64_t flops_per_token;
   uint64_t flops_per_sequence;
   uint64_t flops_per_pair;
+  uint32_t cluster; /* blocks along y that run together; 0: each by itself */
+  uint32_t flags;   /* BERTC_KERNEL_* */
 } bertc_kernel_desc;
 
 enum {

@@ -94,13 +94,39 @@ static bertc_code loadModule(DeviceModel &device, LogLevel level,
   return ok(status);
 }
 
+/// How many blocks of a kernel run at a time on the device.
+static Result countResident(const DeviceModel &device,
+                            const bertc_kernel_desc &kernel, Function function,
+                            int64_t &blocks) {
+  int count = 0;
+  Result result = success;
+  if (kernel.cluster > 1) {
+    LaunchConfig config = {};
+    config.gridX = config.gridZ = 1;
+    config.gridY = kernel.cluster;
+    config.blockX = kernel.threads;
+    config.blockY = config.blockZ = 1;
+    config.sharedBytes = kernel.shared_bytes;
+    result =
+        device.driver->cuOccupancyMaxActiveClusters(&count, function, &config);
+    blocks = int64_t(count) * kernel.cluster;
+  } else {
+    result = device.driver->cuOccupancyMaxActiveBlocksPerMultiprocessor(
+        &count, function, int(kernel.threads), kernel.shared_bytes);
+    blocks = int64_t(count) * device.facts.multiprocessors;
+  }
+  return result;
+}
+
 static bertc_code findKernels(DeviceModel &device, bertc_status *status) {
   constexpr uint32_t withoutAsking = 48 << 10;
   const Driver &driver = *device.driver;
   const bertc_device_variant &variant = *device.variant;
   device.functions =
       static_cast<Function *>(calloc(variant.kernel_count, sizeof(Function)));
-  if (!device.functions)
+  device.residentBlocks =
+      static_cast<int64_t *>(calloc(variant.kernel_count, sizeof(int64_t)));
+  if (!device.functions || !device.residentBlocks)
     return fail(status, BERTC_OUT_OF_MEMORY, "no memory for a model handle");
   for (uint64_t i = 0; i < variant.kernel_count; ++i) {
     const bertc_kernel_desc &kernel = variant.kernels[i];
@@ -110,14 +136,30 @@ static bertc_code findKernels(DeviceModel &device, bertc_status *status) {
       return failCuda(status, driver, result,
                       "the code of %.60s has no kernel '%.100s'", variant.name,
                       kernel.name);
-    if (kernel.shared_bytes <= withoutAsking)
-      continue;
-    if (Result result = driver.cuFuncSetAttribute(
-            function, functionMaxDynamicSharedBytes, int(kernel.shared_bytes)))
+    Result result = success;
+    if (kernel.shared_bytes > withoutAsking)
+      result = driver.cuFuncSetAttribute(
+          function, functionMaxDynamicSharedBytes, int(kernel.shared_bytes));
+    if (result)
       return failCuda(status, driver, result,
                       "kernel '%.100s' cannot have %u bytes of shared memory "
                       "on %s",
                       kernel.name, kernel.shared_bytes, device.facts.label);
+    if (!(kernel.flags & BERTC_KERNEL_SHARES_WORK))
+      continue;
+    int64_t &resident = device.residentBlocks[i];
+    result = countResident(device, kernel, function, resident);
+    if (result)
+      return failCuda(status, driver, result,
+                      "cannot tell how many blocks of kernel '%.100s' run on "
+                      "%s",
+                      kernel.name, device.facts.label);
+    if (resident < 1)
+      return fail(status, BERTC_NO_DEVICE,
+                  "no block of kernel '%.100s' fits on %s (%.60s): %u threads, "
+                  "%u bytes of shared memory, clusters of %u",
+                  kernel.name, device.facts.label, device.facts.name,
+                  kernel.threads, kernel.shared_bytes, kernel.cluster);
   }
   return ok(status);
 }
@@ -228,6 +270,7 @@ void closeDevice(DeviceModel *device) {
     driver.cuDevicePrimaryCtxRelease_v2(device->id);
   }
   free(device->functions);
+  free(device->residentBlocks);
   free(device);
 }
 

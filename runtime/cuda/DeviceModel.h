@@ -27,7 +27,8 @@ struct DeviceModel {
   const bertc_device_variant *variant;
   uint32_t variantIndex;
   Module module;
-  Function *functions; // of variant->kernels
+  Function *functions;     // of variant->kernels
+  int64_t *residentBlocks; // of those that share work, at a time; else 0
   DeviceAddress weights;
   pid_t process; // that opened it
 };

@@ -151,13 +151,21 @@ bertc_code loadDriver(const char *library, Driver &driver,
 bertc_code checkFunctions(const Driver &driver,
                           const bertc_device_variant &variant,
                           bertc_status *status) {
+  bool hasClusters = false;
+  for (uint64_t i = 0; i < variant.kernel_count; ++i)
+    hasClusters |= variant.kernels[i].cluster > 1;
+  const char *missing = nullptr;
   if (variant.flags & BERTC_DEVICE_TENSOR_MAPS &&
       !driver.cuTensorMapEncodeTiled)
-    return fail(status, BERTC_NO_DEVICE,
-                "the CUDA driver has no function cuTensorMapEncodeTiled, which "
-                "the code of %.60s needs\n%s",
-                variant.name, updateHelp);
-  return ok(status);
+    missing = "cuTensorMapEncodeTiled";
+  else if (hasClusters && !driver.cuOccupancyMaxActiveClusters)
+    missing = "cuOccupancyMaxActiveClusters";
+  if (!missing)
+    return ok(status);
+  return fail(status, BERTC_NO_DEVICE,
+              "the CUDA driver has no function %s, which the code of %.60s "
+              "needs\n%s",
+              missing, variant.name, updateHelp);
 }
 
 bertc_code loadDriver(const Driver *&driver, bertc_status *status) {

@@ -85,6 +85,15 @@ enum : int {
   mapLevelTwo128 = 2, // L2_PROMOTION_*
   mapFillZeros = 0,   // FLOAT_OOB_FILL_*
 };
+/// CUlaunchConfig.
+struct LaunchConfig {
+  unsigned gridX, gridY, gridZ;
+  unsigned blockX, blockY, blockZ;
+  unsigned sharedBytes;
+  Stream stream;
+  void *attributes;
+  unsigned attributeCount;
+};
 /// CUtensorMap: the driver knows what it means, kernels get it by value.
 struct alignas(128) TensorMapBytes {
   unsigned char bytes[128];
@@ -116,6 +125,8 @@ enum : unsigned {
   X(cuModuleGetFunction,                                                       \
     (Function * function, Module module, const char *name))                    \
   X(cuFuncSetAttribute, (Function function, int what, int value))              \
+  X(cuOccupancyMaxActiveBlocksPerMultiprocessor,                               \
+    (int *blocks, Function function, int threads, size_t sharedBytes))         \
   X(cuMemGetInfo_v2, (size_t *free, size_t *total))                            \
   X(cuMemAlloc_v2, (DeviceAddress * address, size_t bytes))                    \
   X(cuMemFree_v2, (DeviceAddress address))                                     \
@@ -157,7 +168,9 @@ enum : unsigned {
     (TensorMapBytes * map, int type, unsigned rank, void *address,             \
      const unsigned long long *sizes, const unsigned long long *strides,       \
      const unsigned *box, const unsigned *elementStrides, int interleave,      \
-     int swizzle, int levelTwo, int fill))
+     int swizzle, int levelTwo, int fill))                                     \
+  X(cuOccupancyMaxActiveClusters,                                              \
+    (int *clusters, Function function, const LaunchConfig *config))
 
 struct Driver {
 #define BERTC_CUDA_MEMBER(name, parameters) Result(*name) parameters;

@@ -47,20 +47,29 @@ bertc_device_call makeCall(const DeviceSession &session, const Shape &shape) {
   return call;
 }
 
+/// Blocks along y, of `gridY`, that share all work.
+static int64_t sharedRows(const bertc_kernel_desc &kernel, int64_t resident,
+                          int64_t gridX, int64_t gridY) {
+  int64_t cluster = kernel.cluster ? kernel.cluster : 1;
+  int64_t clusters = resident / gridX / cluster;
+  int64_t rows = (clusters ? clusters : 1) * cluster;
+  return gridY < rows ? gridY : rows;
+}
+
 static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
                    int64_t gridY, int64_t gridZ, void **params) {
   LaunchState &state = *static_cast<LaunchState *>(call->launch_state);
   if (state.result || state.badKernel)
     return;
   state.kernel = kernel;
-  state.grid[0] = gridX;
-  state.grid[1] = gridY;
-  state.grid[2] = gridZ;
   const DeviceModel &device = *state.device;
   if (kernel < 0 || uint64_t(kernel) >= device.variant->kernel_count) {
     state.badKernel = true;
     return;
   }
+  state.grid[0] = gridX;
+  state.grid[1] = gridY;
+  state.grid[2] = gridZ;
   bool fits = true;
   for (int64_t size : state.grid)
     fits &= size >= 1 && size <= INT32_MAX;
@@ -69,6 +78,8 @@ static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
     return;
   }
   const bertc_kernel_desc &desc = device.variant->kernels[kernel];
+  if (int64_t resident = device.residentBlocks[kernel])
+    state.grid[1] = gridY = sharedRows(desc, resident, gridX, gridY);
   state.result = device.driver->cuLaunchKernel(
       device.functions[kernel], unsigned(gridX), unsigned(gridY),
       unsigned(gridZ), desc.threads, 1, 1, desc.shared_bytes, state.stream,

@@ -9,12 +9,13 @@
 whole programs against stored values and against the processor's."""
 import functools
 import json
+import re
 import unittest
 
 import numpy as np
 
 import harness
-from accuracy import COSINE, compare
+from accuracy import COSINE, RMS, compare
 
 # A sum of tensor cores is rounded otherwise than a processor's.
 PRECISIONS = ("bf16", "f32-fast", "f32")
@@ -70,10 +71,60 @@ for each in PRECISIONS:
     for model in ("head17-odd", "head20-silu", "head32-gelu-new",
                   "head128-tanh"):
         add(model, "ragged", each)
+    add("head32-gelu-new", "ragged", each, "cuda:sm_90a")
 add("head24-relu", "full", "f32")
 add("head64-gelu-pytorch-tanh", "ragged", "f32")
 add("head17-odd", "ragged", "f32", "cuda:sm_90a")
-add("head32-gelu-new", "ragged", "bf16", "cuda:sm_90a")
+
+
+class Hopper(unittest.TestCase):
+    """Layers in batches of each size for which another kernel is the best,
+    those with wgmma in clusters among them, beside the processor's float32."""
+
+    LONGEST = 60
+    LIMITS = {**RMS, "f32": 2e-6}  # what golden values allow
+
+    def batch(self, tokens):
+        rows = -(-tokens // self.LONGEST)
+        shape = (rows, self.LONGEST)
+        ids = np.random.default_rng(tokens).integers(1, 130, shape)
+        lengths = tokens * np.arange(rows + 1) // rows
+        mask = np.arange(self.LONGEST) < np.diff(lengths)[:, None]
+        return {"input_ids": ids.astype(np.int64),
+                "attention_mask": mask.astype(np.int64)}
+
+    def check(self, name, precision, counts):
+        """Returns the linear kernels that none of the batches used."""
+        output = "last_hidden_state"
+        library, environment = compiled(name, precision, "cuda:sm_90a", output)
+        reference = harness.compiled(name, f"--outputs={output}")
+        kernels = set(re.findall(r"llvm\.func @(linear_\w+)",
+                                 library.with_suffix(".mlir").read_text()))
+        launched, worst = set(), 0.0
+        for tokens in counts:
+            inputs = self.batch(tokens)
+            got, talk = harness.run_aloud(
+                library, inputs, {**environment, "BERTC_EMULATED_GPU_LOG": "1"})
+            want = harness.run(reference, inputs)
+            launched.update(re.findall(r"driver: (linear_\w+),", talk))
+            rms = float(harness.relative_rms(got[output], want[output]))
+            self.assertLessEqual(rms, self.LIMITS[precision], f"{tokens} tokens")
+            worst = max(worst, rms)
+        print(f"relative RMS {worst:.1e}, {len(launched)} of {len(kernels)} "
+              "kernels", end=" ... ")
+        self.assertLessEqual(launched, kernels)
+        self.assertTrue(any("_wgmma_cluster" in kernel for kernel in launched))
+        return kernels - launched
+
+    def test_base_every_plan(self):
+        counts = (1, 20, 70, 130, 260, 520, 1030)
+        self.assertEqual(self.check("wide", "bf16", counts), set())
+
+    def test_many_tokens_f32_fast(self):
+        self.check("head128-tanh", "f32-fast", (300, 4200))
+
+    def test_many_tokens_f32(self):
+        self.check("head128-tanh", "f32", (300, 4200))
 
 
 class MiniLM(unittest.TestCase):

@@ -119,13 +119,19 @@ def golden(file):
         return load_file(GOLDEN / file), opened.metadata()
 
 
-def run(library, inputs, env=None):
-    """`bertc run` on tensors, as a dictionary of tensors."""
+def run_aloud(library, inputs, env=None):
+    """`bertc run` on tensors: a dictionary of tensors, and what it said."""
     source, target = WORK / "in.safetensors", WORK / "out.safetensors"
     save_file(inputs, source)
     target.unlink(missing_ok=True)
-    bertc("run", library, "--inputs", source, "--outputs", target, env=env)
-    return load_file(target)
+    done = bertc("run", library, "--inputs", source, "--outputs", target,
+                 env=env)
+    return load_file(target), done.stderr
+
+
+def run(library, inputs, env=None):
+    """The tensors alone."""
+    return run_aloud(library, inputs, env)[0]
 
 
 def relative_rms(got, want):

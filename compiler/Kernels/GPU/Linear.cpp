@@ -219,7 +219,10 @@ static int64_t columnBlocks(const DeviceLinearShape &shape,
 
 DeviceGrid bertc::linearGrid(const DeviceLinearShape &shape,
                              const DeviceLinearPlan &plan, int64_t rows) {
-  return {columnBlocks(shape, plan), rowBlocks(plan, rows), plan.splits};
+  int64_t columns = columnBlocks(shape, plan);
+  if (plan.wgmma)
+    return {1, columns * rowBlocks(plan, rows), 1};
+  return {columns, rowBlocks(plan, rows), plan.splits};
 }
 
 int64_t bertc::linearPartialBytes(const DeviceLinearShape &shape,

@@ -58,8 +58,9 @@ struct DeviceLinearShape {
 /// of 16 bits, and all rows of all planes, inputStride (depth) elements apart;
 /// boxes of 64 columns and linearBoxRows() rows, permuted in 128 bytes, zeros
 /// outside. x plane stride is a multiple of inputStride. Blocks share the tiles
-/// whatever the grid is, so that as many as run at a time are enough; its y is
-/// a multiple of plan.cluster.
+/// whatever the grid is, so that as many as run at a time are enough, and hide
+/// the copies of a tile behind the end of the one before; its y is a multiple
+/// of plan.cluster.
 DeviceKernel linearKernel(GpuBuilder &k, const DeviceLinearShape &shape,
                           const DeviceLinearPlan &plan);
 
@@ -69,8 +70,9 @@ std::pair<int64_t, int64_t> linearBoxRows(const DeviceLinearPlan &plan);
 struct DeviceGrid {
   int64_t x = 1, y = 1, z = 1;
 };
-/// x: blocks of columns, y: blocks of rows, z: splits. Only y depends on rows:
-/// ceil(rows / plan.blockRows), rounded up to plan.cluster.
+/// x: blocks of columns, y: blocks of rows, z: splits; with wgmma, y has all
+/// tiles. Only y depends on rows: it is that of one row times ceil(rows /
+/// (plan.blockRows * plan.cluster)).
 DeviceGrid linearGrid(const DeviceLinearShape &shape,
                       const DeviceLinearPlan &plan, int64_t rows);
 

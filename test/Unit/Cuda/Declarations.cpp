@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/cuda/Driver.h"
+#include <cstddef>
 #include <cuda.h>
 #include <type_traits>
 
@@ -66,6 +67,16 @@ BERTC_SAME(mapSwizzle64, CU_TENSOR_MAP_SWIZZLE_64B);
 BERTC_SAME(mapSwizzle128, CU_TENSOR_MAP_SWIZZLE_128B);
 BERTC_SAME(mapLevelTwo128, CU_TENSOR_MAP_L2_PROMOTION_L2_128B);
 BERTC_SAME(mapFillZeros, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+static_assert(sizeof(bertc::rt::cuda::LaunchConfig) == sizeof(CUlaunchConfig));
+#define BERTC_SAME_PLACE(ours, theirs)                                         \
+  static_assert(offsetof(bertc::rt::cuda::LaunchConfig, ours) ==               \
+                offsetof(CUlaunchConfig, theirs))
+BERTC_SAME_PLACE(gridZ, gridDimZ);
+BERTC_SAME_PLACE(blockX, blockDimX);
+BERTC_SAME_PLACE(sharedBytes, sharedMemBytes);
+BERTC_SAME_PLACE(stream, hStream);
+BERTC_SAME_PLACE(attributes, attrs);
+BERTC_SAME_PLACE(attributeCount, numAttrs);
 static_assert(sizeof(bertc::rt::cuda::TensorMapBytes) == sizeof(CUtensorMap) &&
               alignof(bertc::rt::cuda::TensorMapBytes) >= alignof(CUtensorMap));
 

@@ -56,7 +56,7 @@ static void forward(const bertc_device_call *call, const char *variant) {
   auto launch = [&](int64_t kernel, int64_t blocks, auto... values) {
     // The arguments are gone when the launch returns.
     void *params[] = {&values...};
-    call->launch(call, kernel, blocks, 1, 1, params);
+    call->launch(call, kernel, blocks, kernel ? 1 : seen.firstRows, 1, params);
   };
   uint64_t ids = call->input_ids;
   uint32_t tokens = uint32_t(call->tokens);

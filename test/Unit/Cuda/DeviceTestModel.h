@@ -44,6 +44,7 @@ struct DeviceObserved {
   const char *variant = "";
   Fault fault = Fault::None;
   MapWanted map;
+  int64_t firstRows = 1; ///< Of the grid of the first kernel, along y.
 };
 extern DeviceObserved deviceObserved;
 

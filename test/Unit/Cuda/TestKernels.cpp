@@ -55,6 +55,8 @@ void embed(void **params) {
           load<int32_t>(thread, argument<uint64_t>(params, 0) + token * 4));
 }
 
+/// pair(ids, workspace, tokens): the same in clusters of two blocks.
+
 /// rows(workspace, types, positions, rows, weights, out, tokens):
 /// out[rows[t]][c] = weights[id][c] + 100 * type + 1000 * position.
 void rows(void **params) {
@@ -194,7 +196,8 @@ __attribute__((visibility(
     {"gradient", gradient, 32, 6, gradientBytes},
     {"refresh", refresh, 32, 2, refreshBytes},
     {"squares", squares, 1, 3, squaresBytes},
-    {"update", update, 1, 14, updateBytes}};
+    {"update", update, 1, 14, updateBytes},
+    {"pair", embed, 32, 3, embedBytes, {1, 2, 1}}};
 __attribute__((visibility(
-    "default"))) extern const uint64_t bertc_emulated_kernel_count = 7;
+    "default"))) extern const uint64_t bertc_emulated_kernel_count = 8;
 }

@@ -36,31 +36,30 @@ const int64_t sizes[][2] = {{16, 16},    {48, 80},     {128, 128},
 TEST(DevicePlan, CanBeLaunched) {
   for (const DeviceTarget &target : deviceTargets())
     for (auto [depth, columns] : sizes)
-      for (int64_t planes : {1, 2, 3})
-        for (bool maps : {false, true}) {
-          DeviceLinearFacts facts = makeFacts(depth, columns, planes);
-          DeviceLinearPlans plans = planDeviceLinear(target, facts, maps);
-          ASSERT_FALSE(plans.empty());
-          EXPECT_EQ(plans.front().first, 1);
-          EXPECT_EQ(plans.back().second.splits, 1);
-          int64_t before = 0;
-          for (const auto &[from, plan] : plans) {
-            SCOPED_TRACE(plan.name());
-            EXPECT_GT(from, before);
-            before = from;
-            EXPECT_GE(deviceLinearOccupancy(*target.planned, plan), 1);
-            EXPECT_LE(plan.sharedBytes(), target.planned->sharedBytes - 1024);
-            EXPECT_LE(plan.registers() * plan.threads(),
-                      target.planned->registers);
-            EXPECT_LE(plan.registers(), 255);
-            // What the templates ask for.
-            EXPECT_GE(plan.stages, 2);
-            EXPECT_TRUE(maps || !plan.wgmma);
-            EXPECT_EQ(plan.blockColumns % (16 * plan.warpColumns), 0);
-            EXPECT_EQ(plan.blockRows % (16 * plan.warpRows), 0);
-            EXPECT_GE(plan.threads(), 2 * plan.blockDepth);
-          }
+      for (int64_t planes : {1, 2, 3}) {
+        DeviceLinearFacts facts = makeFacts(depth, columns, planes);
+        DeviceLinearPlans plans = planDeviceLinear(target, facts);
+        ASSERT_FALSE(plans.empty());
+        EXPECT_EQ(plans.front().first, 1);
+        EXPECT_EQ(plans.back().second.splits, 1);
+        int64_t before = 0;
+        for (const auto &[from, plan] : plans) {
+          SCOPED_TRACE(plan.name());
+          EXPECT_GT(from, before);
+          before = from;
+          EXPECT_GE(deviceLinearOccupancy(*target.planned, plan), 1);
+          EXPECT_LE(plan.sharedBytes(), target.planned->sharedBytes - 1024);
+          EXPECT_LE(plan.registers() * plan.threads(),
+                    target.planned->registers);
+          EXPECT_LE(plan.registers(), 255);
+          // What the templates ask for.
+          EXPECT_GE(plan.stages, 2);
+          EXPECT_TRUE(target.wgmma || !plan.wgmma);
+          EXPECT_EQ(plan.blockColumns % (16 * plan.warpColumns), 0);
+          EXPECT_EQ(plan.blockRows % (16 * plan.warpRows), 0);
+          EXPECT_GE(plan.threads(), 2 * plan.blockDepth);
         }
+      }
 }
 
 // The layers of BERT-base and BERT-large as they are compiled: queries, keys
@@ -80,10 +79,10 @@ TEST(DevicePlan, NearTheRoofline) {
       facts.residual = residual;
       facts.outputBytes = residual ? 4 : 2;
       DeviceLinearReport many = reportDeviceLinear(
-          h100, facts, planDeviceLinear(hopper, facts, 4096, true), 4096);
+          h100, facts, planDeviceLinear(hopper, facts, 4096), 4096);
       EXPECT_GE(many.fraction(), 0.75) << many.seconds;
       DeviceLinearReport few = reportDeviceLinear(
-          h100, facts, planDeviceLinear(hopper, facts, 128, true), 128);
+          h100, facts, planDeviceLinear(hopper, facts, 128), 128);
       EXPECT_GE(few.waves, 1);
     }
 }

@@ -188,4 +188,55 @@ Result cuFuncSetAttribute(Function function, int what, int value) {
   return success;
 }
 
+/// Of the largest block's shared memory and 2048 threads; registers are not
+/// known.
+static int residentBlocks(const standin::DeviceModel &device, unsigned threads,
+                          size_t sharedBytes) {
+  constexpr unsigned mostThreads = 2048, reserved = 1024;
+  size_t byMemory =
+      (size_t(device.sharedBytes) + reserved) / (sharedBytes + reserved);
+  return int(std::min<size_t>(mostThreads / threads, byMemory));
+}
+
+Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
+                                                   Function function,
+                                                   int threads,
+                                                   size_t sharedBytes) {
+  BERTC_STANDIN_ENTER(cuOccupancyMaxActiveBlocksPerMultiprocessor, Context)
+  const standin::DeviceModel &device =
+      state().settings.devices[size_t(entered.context->device)];
+  if (unsigned(threads) != function->kernel->threads)
+    return refuse(invalidValue, "kernel %s has no blocks of %d threads",
+                  function->name.c_str(), threads);
+  *blocks = residentBlocks(device, unsigned(threads), sharedBytes);
+  return success;
+}
+
+Result cuOccupancyMaxActiveClusters(int *clusters, Function function,
+                                    const LaunchConfig *config) {
+  BERTC_STANDIN_ENTER(cuOccupancyMaxActiveClusters, Context)
+  const standin::DeviceModel &device =
+      state().settings.devices[size_t(entered.context->device)];
+  const emulator::EmulatedKernel &kernel = *function->kernel;
+  const unsigned grid[] = {config->gridX, config->gridY, config->gridZ};
+  int blocks = 1;
+  for (int i = 0; i < 3; ++i) {
+    const uint32_t size = emulator::clusterBlocks(kernel, i);
+    if (!grid[i] || grid[i] % size)
+      return refuse(invalidValue,
+                    "the grid of kernel %s is no multiple of its clusters",
+                    function->name.c_str());
+    blocks *= int(size);
+  }
+  if (config->blockX != kernel.threads || config->attributeCount)
+    return refuse(invalidValue, "kernel %s has no blocks of %u threads",
+                  function->name.c_str(), config->blockX);
+  // A cluster lies within a group of processors; the last group is smaller.
+  constexpr int group = 18;
+  const int each = residentBlocks(device, config->blockX, config->sharedBytes);
+  *clusters = device.multiprocessors / group * (group * each / blocks) +
+              device.multiprocessors % group * each / blocks;
+  return success;
+}
+
 } // namespace bertc::rt::cuda
