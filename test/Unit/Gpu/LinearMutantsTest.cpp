@@ -168,13 +168,14 @@ std::vector<Mutant> mutants() {
          });
          return any;
        }},
-      {"copies one element further",
+      {"copies one piece further",
        [](ModuleOp m) {
          auto copy = find<NVVM::CpAsyncOp>(m, 0);
          auto gep = copy ? copy.getSrc().getDefiningOp<LLVM::GEPOp>() : nullptr;
-         return gep && gep.getDynamicIndices().size() == 1 &&
-                gep.getDynamicIndices()[0].getType().isInteger(32) &&
-                addTo(gep, 1, 1);
+         auto pieces =
+             gep ? gep.getDynamicIndices()[0].getDefiningOp<LLVM::ZExtOp>()
+                 : nullptr;
+         return pieces && addTo(pieces, 0, 1);
        }},
       {"bias of the next column",
        [](ModuleOp m) {

@@ -12,6 +12,8 @@
 //===----------------------------------------------------------------------===//
 #include "test/Unit/Gpu/Mutate.h"
 #include "compiler/Kernels/GPU/Linear.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "test/Unit/Gpu/GpuJit.h"
 #include <cstring>
 #include <map>
@@ -76,11 +78,29 @@ struct LinearCase {
 
 } // namespace
 
+/// Where the steps of a block end: the next one's begin. More steps than there
+/// are read zeros, which changes nothing.
+static std::string endOfSteps(mlir::ModuleOp module) {
+  std::string text;
+  module.walk([&](mlir::NVVM::BlockIdZOp block) {
+    for (mlir::Operation *user : block->getUsers())
+      if (isa<mlir::LLVM::AddOp>(user)) {
+        llvm::raw_string_ostream stream(text);
+        user->print(stream, mlir::OpPrintingFlags().useLocalScope());
+      }
+  });
+  return text;
+}
+
 TEST(GpuMutate, FaultsOfALinearLayerAreFound) {
   LinearCase linear;
   std::vector<Mutation> all;
-  GpuProgram good(linear.fill(),
-                  [&](mlir::ModuleOp module) { all = listMutations(module); });
+  std::string harmless;
+  GpuProgram good(linear.fill(), [&](mlir::ModuleOp module) {
+    all = listMutations(module);
+    harmless = endOfSteps(module);
+  });
+  EXPECT_NE(harmless, "");
   const emulator::Report clean = linear.run(good);
   ASSERT_TRUE(isClean(clean));
   EXPECT_EQ(clean.bankConflicts, 0u);
@@ -112,7 +132,7 @@ TEST(GpuMutate, FaultsOfALinearLayerAreFound) {
                          report.bankConflicts != clean.bankConflicts;
     total += isFound;
     found[mutation.fault] += isFound;
-    if (!isFound)
+    if (!isFound && mutation.op != harmless)
       missed += mutation.text() + "\n";
   }
   EXPECT_EQ(missed, "");
