@@ -15,6 +15,7 @@
 #include "compiler/Plan/DevicePlanGradient.h"
 #include "test/Unit/Gpu/GpuJit.h"
 #include "test/Unit/Gpu/HalfValues.h"
+#include "test/Unit/Gpu/LinearRun.h"
 #include "test/Unit/Gpu/Mutate.h"
 #include <cmath>
 #include <random>
@@ -57,19 +58,6 @@ struct Planes {
 /// Sums in float32 of `depth` products: each rounds once, in any order.
 double tolerance(int64_t depth, int64_t products) {
   return std::sqrt(double(depth * products)) * 0x1p-23;
-}
-
-DeviceLinearPlan makeBlocks(int64_t rows, int64_t columns, int64_t depth,
-                            int64_t warpRows, int64_t warpColumns,
-                            int64_t stages) {
-  DeviceLinearPlan plan;
-  plan.blockRows = rows;
-  plan.blockColumns = columns;
-  plan.blockDepth = depth;
-  plan.warpRows = warpRows;
-  plan.warpColumns = warpColumns;
-  plan.stages = stages;
-  return plan;
 }
 
 /// The worst error of dW of a layer over `rows` rows; clean runs only.
@@ -126,7 +114,7 @@ double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
 }
 
 TEST(LinearGradientTest, weights) {
-  const DeviceLinearPlan small = makeBlocks(64, 64, 32, 2, 2, 3);
+  const DeviceLinearPlan small = makePlan(64, 64, 32, 2, 2, 3);
   for (int64_t planes : {1, 2, 3})
     for (int64_t rows : {1, 17, 64, 150})
       EXPECT_LT(weightGradientError(rows, 128, 80, planes, small),
@@ -135,7 +123,7 @@ TEST(LinearGradientTest, weights) {
 }
 
 TEST(LinearGradientTest, weightsInLargeBlocks) {
-  const DeviceLinearPlan large = makeBlocks(128, 128, 32, 2, 4, 4);
+  const DeviceLinearPlan large = makePlan(128, 128, 32, 2, 4, 4);
   EXPECT_LT(weightGradientError(100, 384, 128, 1, large), tolerance(100, 1));
   EXPECT_LT(weightGradientError(33, 80, 400, 2, large), tolerance(33, 3));
 }
@@ -144,7 +132,7 @@ TEST(LinearGradientTest, weightsInLargeBlocks) {
 // address: all that the list has of the kernel. A commit at the end of the loop
 // may be missing where nothing waits for it, so they are not in it.
 TEST(LinearGradientTest, seededFaultsAreFound) {
-  const DeviceLinearPlan plan = makeBlocks(64, 64, 32, 2, 2, 3);
+  const DeviceLinearPlan plan = makePlan(64, 64, 32, 2, 2, 3);
   const int64_t rows = 127, depth = 64, columns = 64;
   std::vector<Mutation> mutations;
   bool reported = false;
@@ -263,8 +251,8 @@ void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
 }
 
 TEST(LinearGradientTest, input) {
-  const DeviceLinearPlan small = makeBlocks(64, 64, 32, 2, 2, 3);
-  const DeviceLinearPlan large = makeBlocks(128, 128, 32, 2, 4, 4);
+  const DeviceLinearPlan small = makePlan(64, 64, 32, 2, 2, 3);
+  const DeviceLinearPlan large = makePlan(128, 128, 32, 2, 4, 4);
   for (int64_t planes : {1, 2, 3}) {
     SCOPED_TRACE(planes);
     checkInput({1, 128, 16, planes, false, ActivationFunction::None}, small);
