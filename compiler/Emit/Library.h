@@ -110,7 +110,7 @@ struct DeviceVariantCode {
   uint64_t weightsOffset = 0; ///< The part of the packed weights that the
   uint64_t weightsSize = 0;   ///< device needs, in bytes; 0: all from there on.
   DeviceTrainingCode training;
-  std::string object;         ///< ELF, relocatable: the code of the host.
+  std::string object; ///< ELF, relocatable: the code of the host.
 };
 
 struct LibraryInputs {

@@ -486,9 +486,11 @@ void DeviceProgram::attention(enc::FusedAttentionOp op,
     work[kernel.name].perPair =
         4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
   };
-  chooseByRows<DeviceAttentionPlan>(
-      *k, planDeviceAttention(target, shape.heads, shape.headStride, planes),
-      frame->tokens, launch);
+  chooseByRows<DeviceAttentionPlan>(*k,
+                                    planDeviceAttention(target, shape.heads,
+                                                        shape.headStride,
+                                                        planes, shape.dropout),
+                                    frame->tokens, launch);
 }
 
 LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {

@@ -257,7 +257,7 @@ DeviceTrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
                        dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
   arguments.push_back(frame->toInt(frame->longest));
   DeviceAttentionGradientPlans plans = planDeviceAttentionGradient(
-      target, shape.heads, shape.headStride, planes);
+      target, shape.heads, shape.headStride, planes, shape.dropout);
   // A pair of tokens takes so many products of 2 * head size operations.
   auto launch = [&](const DeviceKernel &kernel,
                     const DeviceAttentionGradientPlan &plan,

@@ -30,7 +30,8 @@ int64_t DeviceAttentionPlan::registers(int64_t headStride,
   int64_t step =
       keys / 2 + planes * keys / 4 + 8 * std::min<int64_t>(planes, 2);
   int64_t rest = planes == 1 ? 32 : rowTiles() == 1 ? 103 : 71;
-  return rowTiles() * (kept + step) + 4 * planes + rest;
+  int64_t draws = dropout ? 24 : 0;
+  return rowTiles() * (kept + step) + 4 * planes + rest + draws;
 }
 
 static constexpr int64_t mostRegisters = 255;
@@ -59,8 +60,9 @@ static bool fitRegisters(DeviceAttentionPlan &plan, int64_t headStride,
 DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
                                                 int64_t heads,
                                                 int64_t headStride,
-                                                int64_t planes) {
+                                                int64_t planes, bool dropout) {
   DeviceAttentionPlan plan;
+  plan.dropout = dropout;
   plan.warps = 4;
   plan.rows = plan.warps * 16;
   plan.keys = planes == 1 ? 64 : 32;
@@ -86,13 +88,14 @@ DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
 // three blocks share a processor.
 static DeviceAttentionGradientPlan planGradient(const DeviceTarget &target,
                                                 int64_t headStride,
-                                                int64_t planes,
+                                                int64_t planes, bool dropout,
                                                 int64_t results) {
   DeviceAttentionGradientPlan plan;
   plan.warps = 4;
   plan.stages = 2;
-  plan.columns = planes == 1 && headStride <= 64 ? 64 : 32;
-  if (results > 1 && planes > 1 && headStride > 64)
+  bool few = planes > 1 || headStride > 64 || (dropout && results > 1);
+  plan.columns = few ? 32 : 64;
+  if (planes > 1 && (dropout || (results > 1 && headStride > 64)))
     plan.columns = 16;
   int64_t registers = planes * headStride / 2 + results * headStride / 2;
   plan.resident = registers <= (results > 1 ? 80 : 128);
@@ -114,7 +117,7 @@ static DeviceAttentionGradientPlan planGradient(const DeviceTarget &target,
 DeviceAttentionGradientPlans
 bertc::planDeviceAttentionGradient(const DeviceTarget &target,
                                    int64_t /*heads*/, int64_t headStride,
-                                   int64_t planes) {
-  return {planGradient(target, headStride, planes, 1),
-          planGradient(target, headStride, planes, 2)};
+                                   int64_t planes, bool dropout) {
+  return {planGradient(target, headStride, planes, dropout, 1),
+          planGradient(target, headStride, planes, dropout, 2)};
 }

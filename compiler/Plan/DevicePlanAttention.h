@@ -31,6 +31,7 @@ struct DeviceAttentionPlan {
   /// Of the planes of queries, those that lanes do not keep in registers but
   /// read from shared memory: the last ones.
   int64_t sharedPlanes = 0;
+  bool dropout = false; ///< Is drawn, which takes registers.
 
   int64_t rowTiles() const { return rows / warps / 16; }
   /// Registers of a thread with which the assembler needs no memory, at most
@@ -48,7 +49,7 @@ using DeviceAttentionPlans =
 /// keys and values consists of.
 DeviceAttentionPlans planDeviceAttention(const DeviceTarget &target,
                                          int64_t heads, int64_t headStride,
-                                         int64_t planes);
+                                         int64_t planes, bool dropout = false);
 
 /// How a gradient of attention is blocked: a block computes those of `rows`
 /// queries (or keys) of one head, a warp rows / warps of them, against
@@ -70,7 +71,8 @@ struct DeviceAttentionGradientPlans {
 };
 DeviceAttentionGradientPlans
 planDeviceAttentionGradient(const DeviceTarget &target, int64_t heads,
-                            int64_t headStride, int64_t planes);
+                            int64_t headStride, int64_t planes,
+                            bool dropout = false);
 
 } // namespace bertc
 

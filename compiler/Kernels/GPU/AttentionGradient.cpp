@@ -191,8 +191,13 @@ DeviceKernel GradientEmitter::kernel() {
   if (shape.dropout)
     DeviceDropout::addTypes(k, types);
   types.push_back(k.i32());
-  return k.kernel(name(), threads(), ownBytes() + plan.stages * stageBytes(),
-                  types, [&](ValueRange v) { emit(v); });
+  // As many registers as a thread can have: the assembler would rather spill
+  // some than have a block less on a processor.
+  constexpr int64_t registerFile = 65536, most = 256;
+  return k.kernel(
+      name(), threads(), ownBytes() + plan.stages * stageBytes(), types,
+      [&](ValueRange v) { emit(v); },
+      std::max<int64_t>(registerFile / (most * threads()), 1));
 }
 
 void GradientEmitter::emit(ValueRange arguments) {

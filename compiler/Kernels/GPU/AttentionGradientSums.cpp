@@ -27,8 +27,7 @@ static int64_t lanesOfHead(const DeviceAttentionGradientShape &shape) {
   return llvm::bit_floor(
       static_cast<uint64_t>(shape.headStride / chunkElements));
 }
-int64_t
-bertc::attentionSumsOfBlock(const DeviceAttentionGradientShape &shape) {
+int64_t bertc::attentionSumsOfBlock(const DeviceAttentionGradientShape &shape) {
   return blockThreads / lanesOfHead(shape);
 }
 

@@ -142,8 +142,8 @@ public:
   mlir::Value warpAdd(mlir::Value f32);
   mlir::Value warpMax(mlir::Value f32);
 
-  // Copies of 16 bytes to shared memory, or of 4, that run beside. `bytes` (i32,
-  // or null for all) are read, and zeros written behind them.
+  // Copies of 16 bytes to shared memory, or of 4, that run beside. `bytes`
+  // (i32, or null for all) are read, and zeros written behind them.
   void copyAsync(mlir::Value to, mlir::Value from, mlir::Value bytes = {});
   void copyWordAsync(mlir::Value to, mlir::Value from, mlir::Value bytes = {});
   void commitCopies();
