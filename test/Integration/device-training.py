@@ -178,11 +178,14 @@ class Steps(unittest.TestCase):
 class Finetune(unittest.TestCase):
     """The tool, on a GPU and on the processor."""
 
-    def test_losses_are_those_of_the_processor(self):
-        library = finetune.tiny("classify:2")  # makes the folder, too
+    def check(self, *options):
+        finetune.tiny("classify:2")  # makes the folder
         folder = harness.WORK / "tiny"
-        device = emulation(folder, "device-finetune", "--train",
-                           "--head=classify:2", "--target=cuda:sm_80")
+        options += "--train", "--head=classify:2"
+        library = harness.WORK / "device-finetune-cpu.so"
+        harness.bertc("compile", folder, "-o", library, *options)
+        device = emulation(folder, "device-finetune", *options,
+                           "--target=cuda:sm_80")
         train = harness.WORK / "device-finetune.tsv"
         train.write_text("text\tlabel\n" + "".join(
             f"{' '.join(letters)}\t{'ab'['a' in letters]}\n"
@@ -201,6 +204,12 @@ class Finetune(unittest.TestCase):
         for name in ("train_loss", "eval_loss"):
             self.assertAlmostEqual(there[name], here[name], delta=1e-3)
         self.assertEqual(set(saved), set(written))
+
+    def test_losses_are_those_of_the_processor(self):
+        self.check()
+
+    def test_frozen_layers_are_computed_once(self):
+        self.check("--freeze=encoder")
 
 
 if __name__ == "__main__":

@@ -261,17 +261,16 @@ llvm::Expected<std::string> Finetune::findResume(LibraryTrainer &trainer) {
 void Finetune::describe(LibraryTrainer &trainer) {
   bertc_trainer_info info = trainer.info();
   double mega = 1 << 20;
-  progress.line(
-      llvm::Twine(train.examples.size()) + " examples of " +
-      llvm::Twine(train.examples.ids.size()) + " tokens, " +
-      llvm::Twine(settings.trainer.max_steps) + " steps; " +
-      llvm::Twine(info.trained_parameters) + " of " +
-      llvm::Twine(info.parameters) + " parameters are trained, in " +
-      llvm::Twine(
-          int64_t(std::ceil(double(info.parameter_bytes + info.gradient_bytes +
-                                   info.optimizer_bytes) /
-                            mega))) +
-      " MiB beside activations; " + llvm::Twine(info.threads) + " threads");
+  progress.line(llvm::Twine(train.examples.size()) + " examples of " +
+                llvm::Twine(train.examples.ids.size()) + " tokens, " +
+                llvm::Twine(settings.trainer.max_steps) + " steps; " +
+                llvm::Twine(info.trained_parameters) + " of " +
+                llvm::Twine(info.parameters) + " parameters are trained, in " +
+                llvm::Twine(int64_t(std::ceil(double(info.parameter_bytes +
+                                                     info.gradient_bytes +
+                                                     info.optimizer_bytes) /
+                                              mega))) +
+                " MiB beside activations; " + trainer.place());
 }
 
 /// The rows of the frozen layers, once for all epochs.

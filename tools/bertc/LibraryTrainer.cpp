@@ -94,6 +94,13 @@ LibraryTrainer::create(const Model &model,
 
 LibraryTrainer::~LibraryTrainer() { api.trainer_destroy(trainer); }
 
+std::string LibraryTrainer::place() const {
+  const bertc_model_info &about = model.info();
+  if (*about.device_name)
+    return std::string("on ") + about.device + " (" + about.device_name + ")";
+  return std::to_string(info().threads) + " threads";
+}
+
 bertc_trainer_info LibraryTrainer::info() const {
   bertc_trainer_info info = BERTC_INIT(bertc_trainer_info);
   api.trainer_info(trainer, &info, nullptr);

@@ -28,6 +28,8 @@ public:
 
   int64_t globalStep() const override { return info().global_step; }
   bertc_trainer_info info() const;
+  /// "2 threads", "on cuda:0 (NVIDIA H100)".
+  std::string place() const;
   llvm::Expected<Loss> backward(const finetune::Batch &batch) override;
   llvm::Expected<Update> update() override;
   /// From here on the frozen layers' rows of `examples`, which batches are made
