@@ -126,6 +126,7 @@ TEST(LinearGradientTest, weightsInLargeBlocks) {
   const DeviceLinearPlan large = makePlan(128, 128, 32, 2, 4, 4);
   EXPECT_LT(weightGradientError(100, 384, 128, 1, large), tolerance(100, 1));
   EXPECT_LT(weightGradientError(33, 80, 400, 2, large), tolerance(33, 3));
+  EXPECT_LT(weightGradientError(17, 768, 1024, 1, large), tolerance(17, 1));
 }
 
 // What a copy or a load is permuted with, a barrier, a wait, an operand or an
@@ -260,6 +261,7 @@ TEST(LinearGradientTest, input) {
     checkInput({17, 128, 128, planes, false, ActivationFunction::Gelu}, small);
     checkInput({130, 144, 48, planes, true, ActivationFunction::Gelu}, large);
   }
+  checkInput({17, 768, 1024, 1, true, ActivationFunction::None}, large);
 }
 
 TEST(LinearGradientTest, plansFitAndFillTheGpu) {
