@@ -188,7 +188,7 @@ DeviceKernel bertc::embedGradientKernel(GpuBuilder &k, DeviceRows shape,
   std::string name =
       llvm::formatv("embed_gradient_{0}_ld{1}", shape.width, shape.stride);
   int64_t tableStride = roundUp(shape.width, lanes);
-  return k.kernel(name, rowsOfBlock * warpSize, 0, types, [&](ValueRange v) {
+  auto body = [&](ValueRange v) {
     Value row = k.add(k.mul(k.blockId(), rowsOfBlock), k.warpId());
     k.ifThen(k.less(row, v[3]), [&] {
       Value id = loadId(k, v[0], row);
@@ -202,5 +202,7 @@ DeviceKernel bertc::embedGradientKernel(GpuBuilder &k, DeviceRows shape,
         });
       });
     });
-  });
+  };
+  // A row in registers, as many as it takes.
+  return k.kernel(name, rowsOfBlock * warpSize, 0, types, body, /*resident=*/1);
 }
