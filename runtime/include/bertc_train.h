@@ -209,8 +209,8 @@ typedef struct bertc_train_api {
   /* A trainer at the model's parameters, step 0. It keeps the model alive. The
    * memory of parameters, gradients and moments is taken here. options may be
    * NULL, unless max_steps is needed. Freed by trainer_destroy. Of a model that
-   * is open on a CUDA device all of it is there, too, and everything is computed
-   * there; what the functions below read is copied when they do. */
+   * is open on a CUDA device all of it is there, too, and everything is
+   * computed there; what the functions below read is copied when they do. */
   bertc_code (*trainer_create)(bertc_model *model,
                                const bertc_trainer_options *options,
                                bertc_trainer **trainer, bertc_status *status);
