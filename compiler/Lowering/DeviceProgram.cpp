@@ -13,6 +13,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/DeviceProgram.h"
+#include "compiler/Kernels/GPU/Attention.h"
+#include "compiler/Kernels/GPU/Dropout.h"
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/GPU/Rows.h"
 #include "compiler/Lowering/ProgramEmission.h"
@@ -317,6 +319,21 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   chooseByRows<DeviceLinearPlan>(*k, plans, rows, launch);
 }
 
+DeviceProgram::Values DeviceProgram::dropoutArguments(IntegerAttr, FloatAttr) {
+  llvm_unreachable("a function of inference has nothing random");
+}
+
+void DeviceProgram::dropout(const Buffer &x, const Buffer *plus,
+                            const Buffer &y, IntegerAttr site, FloatAttr rate) {
+  Values random = dropoutArguments(site, rate), arguments = {f32Of(x)};
+  if (plus)
+    arguments.push_back(f32Of(*plus));
+  appendOutputs(y, arguments);
+  arguments.append(random);
+  launchColumns(dropoutKernel(*device, shapeOf(y), formsOf(y), plus != nullptr),
+                y, y.columns.padded(), arguments);
+}
+
 void DeviceProgram::normalize(Value from, Value to, double epsilon,
                               StringAttr gain, StringAttr bias) {
   const Buffer &in = bufferOf(from), &out = bufferOf(to);
@@ -455,8 +472,7 @@ LogicalResult DeviceProgram::emitQKV(enc::FusedQKVOp op) {
   return success();
 }
 
-DeviceAttentionShape
-DeviceProgram::attentionShape(enc::FusedAttentionOp op) const {
+LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   const Buffer &in = bufferOf(op.getQkv()), &out = bufferOf(op.getResult());
   DeviceAttentionShape shape;
   shape.heads = out.columns.count;
@@ -467,17 +483,18 @@ DeviceProgram::attentionShape(enc::FusedAttentionOp op) const {
   shape.scale = op.getScale().convertToDouble();
   shape.outputs = formsOf(out);
   shape.outputStride = out.stride;
-  return shape;
-}
-
-void DeviceProgram::attention(enc::FusedAttentionOp op,
-                              DeviceAttentionShape shape, ValueRange more) {
-  const Buffer &in = bufferOf(op.getQkv()), &out = bufferOf(op.getResult());
+  shape.logSumExp = bool(op.getLogSumExp());
+  shape.dropout = bool(op.getRandom());
+  Values more;
+  if (shape.logSumExp)
+    more.push_back(f32Of(bufferOf(op.getLogSumExp())));
+  if (shape.dropout)
+    more.append(dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
   auto launch = [&](const DeviceAttentionPlan &plan) {
     DeviceKernel kernel = attentionKernel(*device, shape, plan);
     Values arguments = {planesOf(in), planeStride(in), frame->offsets};
     appendOutputs(out, arguments);
-    llvm::append_range(arguments, more);
+    arguments.append(more);
     arguments.push_back(frame->toInt(frame->longest));
     frame->launch(kernel,
                   {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
@@ -491,10 +508,6 @@ void DeviceProgram::attention(enc::FusedAttentionOp op,
                                                         shape.headStride,
                                                         planes, shape.dropout),
                                     frame->tokens, launch);
-}
-
-LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
-  attention(op, attentionShape(op), {});
   return success();
 }
 
@@ -507,20 +520,34 @@ LogicalResult DeviceProgram::emitLinear(enc::LinearOp op) {
   return success();
 }
 
-LogicalResult DeviceProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
-  const Buffer &residual = bufferOf(op.getResidual());
-  Buffer sum = bufferOf(op.getResult());
+/// The end of both blocks: norm(dropout(x W^T + bias) + residual), of which the
+/// backward pass may want the sum.
+template <typename Op>
+void DeviceProgram::linearAddNorm(Op op, int64_t number, const Buffer &x,
+                                  StringAttr weight, StringAttr bias,
+                                  const Buffer &residual) {
+  Value sumValue = op.getSum() ? op.getSum() : op.getResult();
+  Buffer sum = bufferOf(sumValue);
   sum.planes = 0; // they are of what is normalised
-  linear(op, 0, bufferOf(op.getInput()), sum, {symbolOf(op.getWeightAttr())},
-         {symbolOf(op.getBiasAttr())}, ActivationFunction::None,
-         Residual{f32Of(residual), residual.stride});
-  normalize(op.getResult(), op.getResult(), op.getEpsilon().convertToDouble(),
+  std::optional<Residual> added;
+  if (!op.getRandom())
+    added = Residual{f32Of(residual), residual.stride};
+  linear(op, number, x, sum, {weight}, {bias}, ActivationFunction::None, added);
+  if (op.getRandom())
+    dropout(sum, &residual, sum, op.getSiteAttr(), op.getRateAttr());
+  normalize(sumValue, op.getResult(), op.getEpsilon().convertToDouble(),
             symbolOf(op.getGainAttr()), symbolOf(op.getNormBiasAttr()));
+}
+
+LogicalResult DeviceProgram::emitLinearAddNorm(enc::FusedLinearAddNormOp op) {
+  linearAddNorm(op, 0, bufferOf(op.getInput()), symbolOf(op.getWeightAttr()),
+                symbolOf(op.getBiasAttr()), bufferOf(op.getResidual()));
   return success();
 }
 
-Buffer DeviceProgram::middleOf(enc::FusedFeedForwardOp op) {
-  Buffer middle;
+LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
+  const Buffer &in = bufferOf(op.getInput());
+  Buffer middle; // for matrix products only
   middle.columns = plainColumns(
       cast<RankedTensorType>(weightOp(symbolOf(op.getUpAttr())).getType())
           .getShape()[0]);
@@ -529,21 +556,20 @@ Buffer DeviceProgram::middleOf(enc::FusedFeedForwardOp op) {
   middle.planes = planes;
   middle.planesSlot =
       reserved(op, -1, Extent::PerToken, planesWords(planes, middle.stride));
-  return middle;
-}
-
-LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
-  const Buffer &in = bufferOf(op.getInput());
-  Buffer middle = middleOf(op);
-  Buffer sum = bufferOf(op.getResult());
-  sum.planes = 0;
-  linear(op, 0, in, middle, {symbolOf(op.getUpAttr())},
-         {symbolOf(op.getUpBiasAttr())}, activationOf(op.getActivation()));
-  linear(op, 2, middle, sum, {symbolOf(op.getDownAttr())},
-         {symbolOf(op.getDownBiasAttr())}, ActivationFunction::None,
-         Residual{f32Of(in), in.stride});
-  normalize(op.getResult(), op.getResult(), op.getEpsilon().convertToDouble(),
-            symbolOf(op.getGainAttr()), symbolOf(op.getNormBiasAttr()));
+  auto up = [&](const Buffer &y, ActivationFunction activation) {
+    linear(op, 0, in, y, {symbolOf(op.getUpAttr())},
+           {symbolOf(op.getUpBiasAttr())}, activation);
+  };
+  ActivationFunction activation = activationOf(op.getActivation());
+  if (op.getUpResult()) { // the backward pass wants it before the activation
+    const Buffer &before = bufferOf(op.getUpResult());
+    up(before, ActivationFunction::None);
+    map(activation, f32Of(before), before, middle);
+  } else {
+    up(middle, activation);
+  }
+  linearAddNorm(op, 2, middle, symbolOf(op.getDownAttr()),
+                symbolOf(op.getDownBiasAttr()), in);
   return success();
 }
 

@@ -13,7 +13,6 @@
 #ifndef BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
 #define BERTC_COMPILER_LOWERING_DEVICEPROGRAM_H
 
-#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/DeviceRows.h"
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Lowering/Buffers.h"
@@ -49,10 +48,6 @@ protected:
   mlir::LogicalResult emitEmbed(mlir::enc::EmbedOp op);
   mlir::LogicalResult emitQKV(mlir::enc::FusedQKVOp op);
   mlir::LogicalResult emitAttention(mlir::enc::FusedAttentionOp op);
-  /// With what `more` gives as arguments before the longest length.
-  void attention(mlir::enc::FusedAttentionOp op, DeviceAttentionShape shape,
-                 mlir::ValueRange more);
-  DeviceAttentionShape attentionShape(mlir::enc::FusedAttentionOp op) const;
   mlir::LogicalResult emitLinear(mlir::enc::LinearOp op);
   mlir::LogicalResult emitLinearAddNorm(mlir::enc::FusedLinearAddNormOp op);
   mlir::LogicalResult emitFeedForward(mlir::enc::FusedFeedForwardOp op);
@@ -79,6 +74,16 @@ protected:
               llvm::ArrayRef<mlir::StringAttr> biases,
               ActivationFunction activation,
               std::optional<Residual> residual = std::nullopt);
+  template <typename Op>
+  void linearAddNorm(Op op, int64_t number, const Buffer &x,
+                     mlir::StringAttr weight, mlir::StringAttr bias,
+                     const Buffer &residual);
+  /// y = dropout(x), or dropout(x) + plus, of float32 rows.
+  void dropout(const Buffer &x, const Buffer *plus, const Buffer &y,
+               mlir::IntegerAttr site, mlir::FloatAttr rate);
+  /// Arguments of a kernel, DeviceDropout, of an op of a training function in
+  /// the layer at hand.
+  virtual Values dropoutArguments(mlir::IntegerAttr site, mlir::FloatAttr rate);
   /// Layer norm of the float32 rows of `y`, into all its forms.
   void normalize(mlir::Value from, mlir::Value to, double epsilon,
                  mlir::StringAttr gain, mlir::StringAttr bias);
@@ -95,8 +100,6 @@ protected:
   void launchColumns(const DeviceKernel &kernel, const Buffer &rows,
                      int64_t columns, mlir::ValueRange arguments);
   mlir::LogicalResult verifyPlain(mlir::Operation *op, mlir::Value value);
-  /// The intermediate of a feed-forward block, for matrix products only.
-  Buffer middleOf(mlir::enc::FusedFeedForwardOp op);
 
   // Values and where they are.
   static DeviceRows shapeOf(const Buffer &buffer);

@@ -6,13 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The walk, forward ops that leave more behind than in inference, and losses.
+// The walk, losses, and what makes the weights of the device.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/DeviceTrainProgram.h"
 #include "compiler/Kernels/CPU/Dropout.h"
-#include "compiler/Kernels/GPU/Dropout.h"
 #include "compiler/Kernels/GPU/Loss.h"
 #include "compiler/Kernels/GPU/Optimizer.h"
 #include "compiler/Kernels/GPU/Rows.h"
@@ -62,9 +61,6 @@ LogicalResult DeviceTrainProgram::emitBlock(Block &block) {
 
 LogicalResult DeviceTrainProgram::emitOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](enc::FusedAttentionOp o) { return emitTrainAttention(o); })
-      .Case([&](enc::FusedLinearAddNormOp o) { return emitTrainAddNorm(o); })
-      .Case([&](enc::FusedFeedForwardOp o) { return emitTrainFeedForward(o); })
       .Case([&](enc::DropoutOp o) { return emitDropout(o); })
       .Case([&](enc::LayersBackwardOp o) { return emitLayersBackward(o); })
       .Case([&](enc::LinearInputGradientOp o) { return emitLinearInput(o); })
@@ -114,94 +110,10 @@ DeviceProgram::Values DeviceTrainProgram::dropoutArguments(IntegerAttr site,
   return arguments;
 }
 
-void DeviceTrainProgram::dropout(const Buffer &x, const Buffer *plus,
-                                 const Buffer &y, ValueRange random) {
-  Values arguments = {f32Of(x)};
-  if (plus)
-    arguments.push_back(f32Of(*plus));
-  appendOutputs(y, arguments);
-  llvm::append_range(arguments, random);
-  launchColumns(dropoutKernel(*device, shapeOf(y), formsOf(y), plus != nullptr),
-                y, y.columns.padded(), arguments);
-}
-
 LogicalResult DeviceTrainProgram::emitDropout(enc::DropoutOp op) {
   dropout(bufferOf(op.getInput()), nullptr, bufferOf(op.getResult()),
-          dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
+          op.getSiteAttr(), op.getRateAttr());
   return verifyPlain(op, op.getInput());
-}
-
-//===----------------------------------------------------------------------===//
-// Forward
-//===----------------------------------------------------------------------===//
-
-LogicalResult DeviceTrainProgram::emitTrainAttention(enc::FusedAttentionOp op) {
-  DeviceAttentionShape shape = attentionShape(op);
-  Values more;
-  if (op.getLogSumExp()) {
-    shape.logSumExp = true;
-    more.push_back(f32Of(bufferOf(op.getLogSumExp())));
-  }
-  if (op.getRandom()) {
-    shape.dropout = true;
-    llvm::append_range(more,
-                       dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
-  }
-  attention(op, shape, more);
-  return success();
-}
-
-/// The float32 rows of `value`.
-static Buffer asF32(Buffer buffer) {
-  buffer.planes = 0;
-  return buffer;
-}
-
-LogicalResult
-DeviceTrainProgram::emitTrainAddNorm(enc::FusedLinearAddNormOp op) {
-  Value sumValue = op.getSum() ? op.getSum() : op.getResult();
-  const Buffer &residual = bufferOf(op.getResidual());
-  const Buffer sum = asF32(bufferOf(sumValue));
-  std::optional<Residual> added;
-  if (!op.getRandom())
-    added = Residual{f32Of(residual), residual.stride};
-  linear(op, 0, bufferOf(op.getInput()), sum, {op.getWeightAttr().getAttr()},
-         {op.getBiasAttr().getAttr()}, ActivationFunction::None, added);
-  if (op.getRandom())
-    dropout(sum, &residual, sum,
-            dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
-  normalize(sumValue, op.getResult(), op.getEpsilon().convertToDouble(),
-            op.getGainAttr().getAttr(), op.getNormBiasAttr().getAttr());
-  return success();
-}
-
-LogicalResult
-DeviceTrainProgram::emitTrainFeedForward(enc::FusedFeedForwardOp op) {
-  Value sumValue = op.getSum() ? op.getSum() : op.getResult();
-  const Buffer &in = bufferOf(op.getInput());
-  const Buffer sum = asF32(bufferOf(sumValue));
-  ActivationFunction activation = activationOf(op.getActivation());
-  Buffer middle = middleOf(op);
-  StringAttr up = op.getUpAttr().getAttr(),
-             upBias = op.getUpBiasAttr().getAttr();
-  if (op.getUpResult()) {
-    const Buffer &before = bufferOf(op.getUpResult());
-    linear(op, 0, in, before, {up}, {upBias}, ActivationFunction::None);
-    map(activation, f32Of(before), before, middle);
-  } else {
-    linear(op, 0, in, middle, {up}, {upBias}, activation);
-  }
-  std::optional<Residual> added;
-  if (!op.getRandom())
-    added = Residual{f32Of(in), in.stride};
-  linear(op, 2, middle, sum, {op.getDownAttr().getAttr()},
-         {op.getDownBiasAttr().getAttr()}, ActivationFunction::None, added);
-  if (op.getRandom())
-    dropout(sum, &in, sum,
-            dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
-  normalize(sumValue, op.getResult(), op.getEpsilon().convertToDouble(),
-            op.getGainAttr().getAttr(), op.getNormBiasAttr().getAttr());
-  return success();
 }
 
 /// One block computes the loss and its gradient.

@@ -38,12 +38,11 @@ public:
 protected:
   mlir::LogicalResult emitBlock(mlir::Block &block) override;
   mlir::LogicalResult emitOp(mlir::Operation *op) override;
+  Values dropoutArguments(mlir::IntegerAttr site,
+                          mlir::FloatAttr rate) override;
 
 private:
-  // Forward.
-  mlir::LogicalResult emitTrainAttention(mlir::enc::FusedAttentionOp op);
-  mlir::LogicalResult emitTrainAddNorm(mlir::enc::FusedLinearAddNormOp op);
-  mlir::LogicalResult emitTrainFeedForward(mlir::enc::FusedFeedForwardOp op);
+  // Of a training function only.
   mlir::LogicalResult emitDropout(mlir::enc::DropoutOp op);
   mlir::LogicalResult emitLoss(mlir::Operation *op);
   // Backward.
@@ -85,11 +84,6 @@ private:
   };
   void normGradient(mlir::Operation *op, const NormGradient &gradient);
   void embedGradient(mlir::Value ids, const Buffer &dy, mlir::StringAttr table);
-  /// y = dropout(x), or dropout(x) + plus, of float32 rows.
-  void dropout(const Buffer &x, const Buffer *plus, const Buffer &y,
-               mlir::ValueRange arguments);
-  /// Arguments of a kernel: DeviceDropout.
-  Values dropoutArguments(mlir::IntegerAttr site, mlir::FloatAttr rate);
   void launchSums(const ColumnSums &sums, mlir::ValueRange arguments);
   /// float32 rows of the op's own, like `like`.
   Buffer scratchRows(mlir::Operation *op, int64_t number, const Buffer &like);
