@@ -63,31 +63,18 @@ private:
 };
 } // namespace
 
-/// A function of a call.
-static void emitEntry(KernelBuilder &k, StringRef name,
-                      llvm::function_ref<void(Value)> body) {
-  k.b.setInsertionPointToEnd(k.module.getBody());
-  Type pointer = LLVM::LLVMPointerType::get(k.b.getContext());
-  auto function = func::FuncOp::create(k.b, k.loc, name,
-                                       k.b.getFunctionType({pointer}, {}));
-  Block *block = function.addEntryBlock();
-  k.b.setInsertionPointToStart(block);
-  body(block->getArgument(0));
-  func::ReturnOp::create(k.b, k.loc);
-}
-
 LogicalResult DeviceModule::emitTraining(KernelBuilder &k, GpuBuilder &device) {
   LoweredDeviceTraining &lowered = training.lowered;
   LogicalResult valid = success();
-  emitEntry(k, lowered.entry, [&](Value call) {
-    DeviceTrainFrame frame(k, call);
+  emitEntry(k, lowered.entry, {}, [&](ValueRange arguments) {
+    DeviceTrainFrame frame(k, arguments[0]);
     valid = training.program->emit(k, frame, device);
     result.tensorMaps |= frame.makesMaps();
   });
   if (failed(valid) || !weights)
     return valid;
-  emitEntry(k, lowered.refreshEntry, [&](Value call) {
-    DeviceTrainFrame frame(k, call);
+  emitEntry(k, lowered.refreshEntry, {}, [&](ValueRange arguments) {
+    DeviceTrainFrame frame(k, arguments[0]);
     training.program->emitRefresh(k, frame, device, *weights);
   });
   lowered.sumOfSquares = sumOfSquaresKernel(device).number;
@@ -101,8 +88,8 @@ LogicalResult DeviceModule::emit() {
   GpuBuilder device(*result.kernels);
   KernelBuilder k(*result.host);
   LogicalResult valid = success();
-  emitEntry(k, result.entry, [&](Value call) {
-    DeviceFrame frame(k, call);
+  emitEntry(k, result.entry, {}, [&](ValueRange arguments) {
+    DeviceFrame frame(k, arguments[0]);
     valid = forward.emit(k, frame, device);
     result.tensorMaps = frame.makesMaps();
   });

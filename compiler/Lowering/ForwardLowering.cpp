@@ -116,16 +116,16 @@ struct Training {
 };
 } // namespace
 
-/// A function of a call frame and the thread's number.
-static void emitEntry(KernelBuilder &k, StringRef name,
-                      llvm::function_ref<void(Value, Value)> body) {
+void bertc::emitEntry(KernelBuilder &k, StringRef name, TypeRange more,
+                      llvm::function_ref<void(ValueRange)> body) {
   k.b.setInsertionPointToEnd(k.module.getBody());
-  Type pointer = LLVM::LLVMPointerType::get(k.b.getContext());
-  auto entry = func::FuncOp::create(
-      k.b, k.loc, name, k.b.getFunctionType({pointer, k.indexType()}, {}));
+  SmallVector<Type> types = {LLVM::LLVMPointerType::get(k.b.getContext())};
+  llvm::append_range(types, more);
+  auto entry =
+      func::FuncOp::create(k.b, k.loc, name, k.b.getFunctionType(types, {}));
   Block *block = entry.addEntryBlock();
   k.b.setInsertionPointToStart(block);
-  body(block->getArgument(0), block->getArgument(1));
+  body(block->getArguments());
   func::ReturnOp::create(k.b, k.loc);
 }
 
@@ -162,8 +162,8 @@ FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
 
   result.kernels = ModuleOp::create(module.getLoc());
   KernelBuilder k(*result.kernels);
-  emitEntry(k, result.entry, [&](Value call, Value tid) {
-    CallFrame frame(k, call, tid);
+  emitEntry(k, result.entry, k.indexType(), [&](ValueRange arguments) {
+    CallFrame frame(k, arguments[0], arguments[1]);
     Value few = k.less(frame.tokens, k.index(splitTokens.getInt()));
     PhaseTable table;
     k.ifThen(
@@ -179,8 +179,9 @@ FailureOr<LoweredForward> bertc::lowerForward(ModuleOp module,
     lowered.workspace = training.program->workspaceFormula();
     lowered.parameters = training.gradients.parameters();
     lowered.gradientsSize = training.gradients.size();
-    emitEntry(k, lowered.entry,
-              [&](Value call, Value tid) { training.emit(k, call, tid); });
+    emitEntry(k, lowered.entry, k.indexType(), [&](ValueRange arguments) {
+      training.emit(k, arguments[0], arguments[1]);
+    });
     result.training = std::move(lowered);
   }
   if (failed(verify(*result.kernels)))

@@ -22,7 +22,7 @@
 
 namespace bertc {
 
-struct TargetInfo;
+class KernelBuilder;
 
 struct LoweredForward {
   mlir::OwningOpRef<mlir::ModuleOp> kernels; // scf + vector + memref + func
@@ -42,6 +42,10 @@ verifyForward(mlir::func::FuncOp forward);
 /// The same of a training function, whose loss is no output.
 mlir::FailureOr<std::vector<LoweredOutput>>
 verifyTraining(mlir::func::FuncOp train);
+
+/// The function `name` of a call frame, a !llvm.ptr, and of the types `more`.
+void emitEntry(KernelBuilder &k, llvm::StringRef name, mlir::TypeRange more,
+               llvm::function_ref<void(mlir::ValueRange)> body);
 
 /// Lowers @forward and, if there is one, @train of `module`, which must be
 /// fused and carry the plans of one target. Errors are reported at the op that

@@ -78,7 +78,6 @@ private:
 
   State step(Value number, State state);
   Values scores(Value keys);
-  Values masked(Value firstKey, Values scores);
   /// Scores become weights. What earlier sums are multiplied with: [row
   /// tile][2].
   Values softmax(Values &scores, State &state);
@@ -341,7 +340,9 @@ AttentionEmitter::State AttentionEmitter::unflatten(ValueRange values) const {
 AttentionEmitter::State AttentionEmitter::step(Value number, State state) {
   Value keys = stageOf(number);
   Value values = bytes(keys, shape.planes * tileBytes());
-  Values weights = masked(k.mul(number, plan.keys), scores(keys));
+  Value firstKey = k.mul(number, plan.keys);
+  Values weights = emitMaskedScores(k, scores(keys), keyTiles(), firstKey,
+                                    laneColumn, length);
   Values factors = softmax(weights, state);
   SmallVector<SmallVector<Values>> operands; // [row tile * 16 keys]
   ArrayRef<Value> rest = weights;
@@ -373,26 +374,6 @@ Values AttentionEmitter::scores(Value keys) {
                  &result[(r * keyTiles() + key) * tileValues]);
   }
   return result;
-}
-
-Values AttentionEmitter::masked(Value firstKey, Values scores) {
-  // Only the last step has keys behind the sequence.
-  Value end = k.add(firstKey, plan.keys);
-  return k.ifElse(
-      k.less(length, end),
-      [&] {
-        Values result;
-        Value lowest = k.scalar(-std::numeric_limits<float>::infinity());
-        for (auto [i, value] : llvm::enumerate(scores)) {
-          int64_t column =
-              static_cast<int64_t>(i) / tileValues % keyTiles() * tileColumns +
-              static_cast<int64_t>(i) % 2;
-          Value key = k.add(k.add(firstKey, laneColumn), column);
-          result.push_back(k.select(k.less(key, length), value, lowest));
-        }
-        return result;
-      },
-      [&] { return scores; });
 }
 
 Values AttentionEmitter::softmax(Values &scores, State &state) {

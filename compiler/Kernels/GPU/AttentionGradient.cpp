@@ -115,7 +115,6 @@ private:
   Values weights(Value number, Value stage);
   /// Which of them dropout keeps, if there is one.
   Values keptWeights(Value number);
-  Values masked(Value firstKey, Values scores);
   /// The log-sum-exp, or (1) the sum of dy * y, of the queries of a tile's four
   /// values.
   std::array<Value, tileValues> floatsOf(int64_t which, Value stage, int64_t r,
@@ -444,8 +443,11 @@ Values GradientEmitter::weights(Value number, Value stage) {
   forProducts(0, stage, [&](int64_t r, int64_t column, ArrayRef<Value> scores) {
     llvm::copy(scores, &result[(r * columnTiles() + column) * tileValues]);
   });
+  // Keys behind the sequence are zeros: their score is, and exp of what is left
+  // may be infinite.
   if (!ofKeys())
-    result = masked(k.mul(number, plan.columns), result);
+    result = emitMaskedScores(k, result, columnTiles(),
+                              k.mul(number, plan.columns), laneColumn, length);
   bool rough = shape.planes == 1 && shape.type == HalfType::BF16;
   Value scale = k.scalar(shape.scale);
   for (int64_t r = 0; r < rowTiles(); ++r)
@@ -459,27 +461,6 @@ Values GradientEmitter::weights(Value number, Value stage) {
       }
     }
   return result;
-}
-
-// Keys behind the sequence are zeros: their score is, and exp of what is left
-// may be infinite.
-Values GradientEmitter::masked(Value firstKey, Values scores) {
-  // Only the last step has such keys.
-  Value end = k.add(firstKey, plan.columns);
-  return k.ifElse(
-      k.less(length, end),
-      [&] {
-        Values result;
-        Value lowest = k.scalar(-std::numeric_limits<float>::infinity());
-        for (auto [i, value] : llvm::enumerate(scores)) {
-          auto n = static_cast<int64_t>(i);
-          int64_t column = n / tileValues % columnTiles() * tileColumns + n % 2;
-          Value key = k.add(k.add(firstKey, laneColumn), column);
-          result.push_back(k.select(k.less(key, length), value, lowest));
-        }
-        return result;
-      },
-      [&] { return scores; });
 }
 
 Planes GradientEmitter::leftOperand(ArrayRef<Value> block) {

@@ -9,6 +9,7 @@
 #include "compiler/Kernels/GPU/AttentionMma.h"
 #include "compiler/Kernels/GPU/DeviceRows.h"
 #include "llvm/ADT/STLExtras.h"
+#include <limits>
 
 using namespace mlir;
 using namespace bertc;
@@ -51,4 +52,24 @@ SmallVector<Value> bertc::emitBlockProduct(GpuBuilder &k,
   for (auto [sum, part] : llvm::zip(sums, small))
     sum = k.addf(part, sum);
   return sums;
+}
+
+SmallVector<Value> bertc::emitMaskedScores(GpuBuilder &k, ValueRange scores,
+                                           int64_t columnTiles, Value firstKey,
+                                           Value laneColumn, Value length) {
+  Value end = k.add(firstKey, columnTiles * tileColumns);
+  return k.ifElse(
+      k.less(length, end),
+      [&] {
+        SmallVector<Value> result;
+        Value lowest = k.scalar(-std::numeric_limits<float>::infinity());
+        for (auto [i, value] : llvm::enumerate(scores)) {
+          auto n = static_cast<int64_t>(i);
+          int64_t column = n / tileValues % columnTiles * tileColumns + n % 2;
+          Value key = k.add(k.add(firstKey, laneColumn), column);
+          result.push_back(k.select(k.less(key, length), value, lowest));
+        }
+        return result;
+      },
+      [&] { return SmallVector<Value>(scores); });
 }

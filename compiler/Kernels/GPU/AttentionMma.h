@@ -52,6 +52,14 @@ struct BlockProduct {
 llvm::SmallVector<mlir::Value> emitBlockProduct(GpuBuilder &k,
                                                 const BlockProduct &product);
 
+/// Scores [row tile][column tile][4] of a lane, of keys from `firstKey` on;
+/// those of keys behind `length`, which only the last step has, become
+/// -infinity.
+llvm::SmallVector<mlir::Value>
+emitMaskedScores(GpuBuilder &k, mlir::ValueRange scores, int64_t columnTiles,
+                 mlir::Value firstKey, mlir::Value laneColumn,
+                 mlir::Value length);
+
 } // namespace bertc
 
 #endif // BERTC_COMPILER_KERNELS_GPU_ATTENTIONMMA_H
