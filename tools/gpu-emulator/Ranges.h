@@ -32,6 +32,8 @@ public:
   /// The range that holds `address`, or else the nearest one below it or, if
   /// there is none, above it. Null: there are no ranges.
   const std::pair<const uint64_t, Range> *nearest(uint64_t address) const;
+  auto begin() const { return ranges.begin(); }
+  auto end() const { return ranges.end(); }
   /// Changes with every change of ranges; never 0.
   uint64_t generation() const { return changes; }
 

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "test/Unit/Gpu/GpuJit.h"
 
+#include "compiler/Emit/Ptx.h"
 #include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -20,8 +21,11 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "tools/gpu-emulator/Compile.h"
+#include "tools/gpu-emulator/Ranges.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
 #include <regex>
 
@@ -55,12 +59,48 @@ static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJit() {
   return jit;
 }
 
+/// Whether a module has instructions that only Hopper executes.
+static bool needsHopper(ModuleOp module) {
+  static const std::regex names(
+      "nvvm\\.(wgmma|setmaxregister|cp\\.async\\.bulk|mapa|cluster|stmatrix|"
+      "mbarrier\\.(try_wait|arrive\\.expect_tx)|fence\\.mbarrier).*");
+  return module
+      ->walk([](Operation *op) {
+        const std::string name = op->getName().getStringRef().str();
+        return std::regex_match(name, names) || op->hasAttr("nvvm.cluster_dim")
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void GpuProgram::compileForDevice(ModuleOp module, TestDevice &device) {
+  const bool hopper = needsHopper(module);
+  if (hopper && device.capability() != 90)
+    return;
+  const OwningOpRef<ModuleOp> copy(module.clone());
+  llvm::LLVMContext context;
+  auto translated = translateDeviceModule(*copy, context);
+  // Tests of the emulator have copies of boxes that PTX 8.0 does not have yet.
+  auto ptx = translated ? emitPtx(**translated, hopper ? "sm_90a" : "sm_80",
+                                  hopper ? "+ptx86" : "+ptx80")
+                        : llvm::Expected<std::string>(translated.takeError());
+  std::string error;
+  if (ptx)
+    deviceCode = device.load(*ptx, error);
+  else
+    error = llvm::toString(ptx.takeError());
+  EXPECT_EQ(error, "");
+}
+
 void GpuProgram::compile(ModuleOp module, const Change &change) {
   PassManager pm(module.getContext());
   buildGpuToNVVMPipeline(pm);
   ASSERT_TRUE(succeeded(pm.run(module)));
   if (change)
     change(module);
+  else if (TestDevice *device = TestDevice::fromEnvironment())
+    compileForDevice(module, *device);
   auto prepare = [&]() -> llvm::Error {
     auto object = emulator::compileEmulated(module);
     if (!object)
@@ -106,6 +146,26 @@ GpuProgram::GpuProgram(const std::string &text, const Change &change) {
 
 GpuProgram::~GpuProgram() = default;
 
+namespace {
+/// What registered memory holds.
+class MemoryImage {
+public:
+  MemoryImage() {
+    for (const auto &[start, range] : emulator::globalRanges())
+      if (range.writable)
+        parts.emplace_back(start, std::string(at(start), range.end - start));
+  }
+  void restore() const {
+    for (const auto &[start, bytes] : parts)
+      std::copy(bytes.begin(), bytes.end(), at(start));
+  }
+
+private:
+  static char *at(uint64_t start) { return reinterpret_cast<char *>(start); }
+  std::vector<std::pair<uint64_t, std::string>> parts;
+};
+} // namespace
+
 emulator::Report GpuProgram::launchWith(const std::string &name, Grid grid,
                                         uint32_t sharedBytes,
                                         const std::vector<uint32_t> &sizes,
@@ -129,7 +189,18 @@ emulator::Report GpuProgram::launchWith(const std::string &name, Grid grid,
   launch.sharedBytes = sharedBytes;
   launch.params = params;
   launch.order = order;
-  return emulator::launch(launch);
+  if (!deviceCode)
+    return emulator::launch(launch);
+  // The emulator changes the memory that the device is to find.
+  const MemoryImage before;
+  emulator::Report report = emulator::launch(launch);
+  if (!report.ok())
+    return report;
+  before.restore();
+  const std::string error = deviceCode->launch(launch);
+  if (!error.empty())
+    report.errors.push_back(error);
+  return report;
 }
 
 testing::AssertionResult bertc::test::hasError(const emulator::Report &report,

@@ -14,11 +14,14 @@
 //   }); DeviceArray<float> x(n), y(n); EXPECT_CLEAN(program.launch("kernel",
 //   {blocks}, sharedBytes, x, y, n));
 //
+// Where tests have a GPU (TestDevice.h), it runs the kernels, too.
+//
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_TEST_UNIT_GPU_GPUJIT_H
 #define BERTC_TEST_UNIT_GPU_GPUJIT_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "test/Unit/Gpu/TestDevice.h"
 #include "tools/gpu-emulator/Emulator.h"
 #include <array>
 #include <functional>
@@ -85,7 +88,7 @@ struct Grid {
 class GpuProgram {
 public:
   using Fill = std::function<void(mlir::ModuleOp)>;
-  /// Changes a module at nvvm level.
+  /// Changes a module at nvvm level, which the emulator alone runs then.
   using Change = std::function<void(mlir::ModuleOp)>;
 
   /// `fill` makes a gpu.module in an empty module. Failures fail the test.
@@ -133,9 +136,12 @@ private:
     return value;
   }
   void compile(mlir::ModuleOp module, const Change &change);
+  void compileForDevice(mlir::ModuleOp module, TestDevice &device);
 
   std::unique_ptr<llvm::orc::LLJIT> jit;
   emulator::KernelTable kernels;
+  /// Null without a GPU that runs them.
+  std::unique_ptr<TestDevice::Code> deviceCode;
 };
 
 /// Of a report: nothing is wrong.
