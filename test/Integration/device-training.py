@@ -22,7 +22,7 @@ import gradients
 import harness
 import numpy as np
 import training
-from devices import emulation
+from devices import on_device
 from safetensors.numpy import load_file
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -34,7 +34,7 @@ TOLERANCE = {"f32": 1e-5, "f32-fast": 2e-4, "bf16": 2e-2}
 @functools.lru_cache(None)
 def compiled(head, precision, target, *options):
     stem = "-".join((head, precision, target) + options)
-    return emulation(gradients.FOLDER, stem.replace(":", "").replace("/", "_"),
+    return on_device(gradients.FOLDER, stem.replace(":", "").replace("/", "_"),
                      "--train", f"--head={head}", f"--precision={precision}",
                      f"--target={target}", *options)
 
@@ -115,7 +115,7 @@ class Steps(unittest.TestCase):
         _, environment = compiled("classify:3", "f32", "cuda:sm_80")
         here, there = (steps(library, {**environment, "BERTC_DEVICE": device},
                              *self.BATCHES, "--steps=1")
-                       for device in ("cpu", "cuda:0"))
+                       for device in ("cpu", environment["BERTC_DEVICE"]))
         self.assertEqual(set(here), set(there))
         np.testing.assert_allclose(there["losses"], here["losses"], rtol=1e-6)
         np.testing.assert_allclose(there["logits"], here["logits"], atol=2e-3)
@@ -157,7 +157,7 @@ class Steps(unittest.TestCase):
         harness.bertc("compile", folder, "-o", library, *options)
         arguments = (*self.BATCHES, "--steps=6")
         here = steps(library, {"BERTC_DEVICE": "cpu"}, *arguments)
-        there = steps(*emulation(folder, "device-dropout", *options,
+        there = steps(*on_device(folder, "device-dropout", *options,
                                  "--target=cuda:sm_80"), *arguments)
         without = self.on_processor("--steps=6")
         self.assertGreater(np.abs(here["losses"] - without["losses"]).max(),
@@ -184,7 +184,7 @@ class Finetune(unittest.TestCase):
         options += "--train", "--head=classify:2"
         library = harness.WORK / "device-finetune-cpu.so"
         harness.bertc("compile", folder, "-o", library, *options)
-        device = emulation(folder, "device-finetune", *options,
+        device = on_device(folder, "device-finetune", *options,
                            "--target=cuda:sm_80")
         train = harness.WORK / "device-finetune.tsv"
         train.write_text("text\tlabel\n" + "".join(

@@ -6,11 +6,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 #===----------------------------------------------------------------------===#
-"""Run the integration tests: run.py --build FOLDER [NAME...]
+"""Run the integration tests: run.py --build FOLDER [--device cuda:N] [NAME...]
 
 A NAME is a file, class or test by part of its name; without one, all run. The
 last line is "integration: N passed, N failed, N skipped"; what was skipped is
-listed above it with the reason.
+listed above it with the reason. With --device, tests of GPUs use that one and not
+the emulator.
 """
 import argparse
 import importlib.util
@@ -63,14 +64,18 @@ def flatten(suite):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="the build folder")
+    parser.add_argument("--device", help="a GPU, such as cuda:0")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     os.environ["BERTC_BUILD_FOLDER"] = os.path.abspath(arguments.build)
     # The compiler and the generator that tools/setup installs.
     os.environ.setdefault("CC", "clang-22")
     os.environ.setdefault("CMAKE_GENERATOR", "Ninja")
-    for variable in ("BERTC_CPU", "BERTC_THREADS", "BERTC_LOG"):
+    for variable in ("BERTC_CPU", "BERTC_THREADS", "BERTC_LOG",
+                     "BERTC_TEST_DEVICE"):
         os.environ.pop(variable, None)
+    if arguments.device:
+        os.environ["BERTC_TEST_DEVICE"] = arguments.device
     sys.path[:0] = [str(HERE), str(HERE.parent / "Golden"),
                     str(HERE.parent.parent / "tools" / "bench")]
 

@@ -62,7 +62,8 @@ static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJit() {
 /// Whether a module has instructions that only Hopper executes.
 static bool needsHopper(ModuleOp module) {
   static const std::regex names(
-      "nvvm\\.(wgmma|setmaxregister|cp\\.async\\.bulk|mapa|cluster|stmatrix|"
+      "nvvm\\.(wgmma|setmaxregister|elect|cp\\.async\\.bulk|mapa|cluster|"
+      "stmatrix|"
       "mbarrier\\.(try_wait|arrive\\.expect_tx)|fence\\.mbarrier).*");
   return module
       ->walk([](Operation *op) {
