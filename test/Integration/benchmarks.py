@@ -182,7 +182,33 @@ Remarks:
 """
 
 
+GPU_MARKDOWN = """\
+Measured on NVIDIA Some GPU, 15 turns a cell; times are medians, ratios the peer's median over bertc's, inputs and outputs on the device.
+
+| cell | precision | bertc ms, median / p95 | TFLOP/s | peers: ratio (middle half) | linear layers by cuBLAS, ms | RMS error | RMS errors of peers |
+|---|---|---|---|---|---|---|---|
+| base 1x128 | f32 | 10.00 / 20.00 | 50.0 | ort: **2.00** (1.82 to 2.22), openvino: **1.50** (1.36 to 1.67) | 5.00 | 1.0e-06 | ort 1.0e-06, openvino 1.0e-06 |
+| base glue32 | int8 | 10.00 / 20.00 | 150.0 | ort-int8: **4.00** (3.64 to 4.44), ort-int8 (sorted8): **1.60** (1.45 to 1.78) | - | 2.0e-02 | ort-int8 6.0e-02 |
+| base 1x128 | bf16 | did not run | - | torch-bf16: 30.00 ms | 5.00 | - | torch-bf16 1.0e-06 |
+
+Engines: bertc: bertc 1.0; openvino: openvino 1.0; ort-int8: ort-int8 1.0; ort: ort 1.0; torch-bf16: torch-bf16 1.0.
+
+- base 1x128 bf16: cannot be compiled: no
+"""
+
+
 class Report(unittest.TestCase):
+    def test_gpu_markdown(self):
+        self.maxDiff = None
+        rows = []
+        for row, cublas in zip(RESULT["rows"], (5.0, None, 5.0)):
+            rows.append({**row, "gflop": row["gflop"] * 1e3,
+                         "cublas_ms": cublas, "results": [
+                             r for r in row["results"] if r["threads"] == 2]})
+        self.assertEqual(
+            report.gpu_markdown({"gpu": "NVIDIA Some GPU", "samples": 15,
+                                 "rows": rows}), GPU_MARKDOWN)
+
     def test_markdown(self):
         self.maxDiff = None
         self.assertEqual(report.markdown(RESULT), MARKDOWN)

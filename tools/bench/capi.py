@@ -93,6 +93,12 @@ class EmbedOptions(Sized):
                 ("batch_tokens", SIZE)]
 
 
+class DeviceInputs(Sized):
+    _fields_ = [("struct_size", SIZE), ("tokens", I64), ("sequences", I64),
+                ("longest", I64), ("input_ids", P), ("cu_seqlens", P),
+                ("token_type_ids", P), ("position_ids", P)]
+
+
 _S = c.POINTER(Status)
 _CODE = [  # name, result, arguments; in the order of the table
     ("model_open", c.c_int, [P, c.POINTER(P), _S]),
@@ -109,6 +115,9 @@ _CODE = [  # name, result, arguments; in the order of the table
     ("tokenize", c.c_int, [P, P, SIZE, P, SIZE, P, P, _S]),
     ("token_text", c.c_int, [P, c.c_int32, P, P, _S]),
     ("embed_texts", c.c_int, [P, P, P, SIZE, P, P, P, _S]),
+    ("phase_info", c.c_int, [P, U32, P, _S]),
+    ("session_profile", c.c_int, [P, P, P, _S]),
+    ("run_device", c.c_int, [P, P, P, SIZE, P, _S]),
 ]
 
 
@@ -259,6 +268,22 @@ class Session:
         self.model.call("run_packed", self.handle, c.addressof(inputs),
                         c.addressof(table), len(table))
         return outputs
+
+    def prepare_device(self, lengths, ids, offsets, positions, outputs,
+                       stream):
+        """A function that puts a run into a stream. Arrays are addresses of the
+        device: int32 tokens, and {name: (address, number of floats)}."""
+        inputs = DeviceInputs(tokens=sum(lengths), sequences=len(lengths),
+                              longest=max(lengths), input_ids=ids,
+                              cu_seqlens=offsets, position_ids=positions)
+        table = (Output * len(outputs))(*(
+            Output(name.encode(), data, size)
+            for name, (data, size) in outputs.items()))
+
+        def run():
+            self.model.call("run_device", self.handle, c.addressof(inputs),
+                            c.addressof(table), len(table), stream)
+        return run
 
     def embed(self, texts, max_tokens=0, batch_tokens=0):
         data = [t.encode() for t in texts]

@@ -196,6 +196,7 @@ def parse():
         stop(f"--threads is '{arguments.threads}', expected numbers")
     arguments.threads = sorted({int(t) for t in arguments.threads.split(",")})
     arguments.engines = arguments.engines.split(",")
+    arguments.compile_options = []
     arguments.cache.mkdir(parents=True, exist_ok=True)
     arguments.output.mkdir(parents=True, exist_ok=True)
     return arguments

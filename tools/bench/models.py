@@ -64,7 +64,8 @@ class Model:
             file = self.scratch / f"{precision}.so"
             command = [self.arguments.bertc, "compile", self.folder, "-o", file,
                        "-q", f"--precision={precision}",
-                       "--outputs=last_hidden_state"]
+                       "--outputs=last_hidden_state",
+                       *self.arguments.compile_options]
             if precision == "int8" and self.text_ids and \
                     self.arguments.calibrate:
                 command.append(f"--calibrate={self.lines()}")

@@ -5,8 +5,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 #===----------------------------------------------------------------------===#
-"""The results of the grid as one Markdown table. Pure functions of grid.json's
-content."""
+"""The results of the grid, and of gpu.py, as one Markdown table. Pure functions of
+grid.json's (gpu.json's) content."""
 
 # The arithmetic that a model of a precision may use, and how many of its products
 # make one: the ceiling is the fastest on this machine, as in `bertc bench`.
@@ -159,3 +159,39 @@ def markdown(result):
     if notes:
         lines += ["", "Remarks:", "", *notes]
     return "\n".join(lines) + "\n"
+
+
+GPU_HEAD = ["cell", "precision", "bertc ms, median / p95", "TFLOP/s",
+            "peers: ratio (middle half)", "linear layers by cuBLAS, ms",
+            "RMS error", "RMS errors of peers"]
+
+
+def gpu_cells(row):
+    """The columns of a row of gpu.py's table."""
+    ours = next((r for r in row["results"] if r["engine"] == "bertc"), None)
+    peers = [r for r in row["results"] if r["engine"] != "bertc"]
+    yield f"{row['model']} {row['cell']}"
+    yield row["precision"]
+    yield (f"{milliseconds(ours['median_ms'])} / {milliseconds(ours['p95_ms'])}"
+           if ours else "did not run")
+    yield f"{row['gflop'] / ours['median_ms']:.1f}" if ours else "-"
+    yield ", ".join(f"{name(p)}: {ratio(p)}" for p in peers) or "-"
+    yield milliseconds(row["cublas_ms"]) if row["cublas_ms"] else "-"
+    yield f"{ours['relative_rms']:.1e}" if ours else "-"
+    yield ", ".join(f"{p['engine']} {p['relative_rms']:.1e}" for p in peers
+                    if p["way"] == "padded") or "-"
+
+
+def gpu_markdown(result):
+    """The table of gpu.json's content."""
+    lines = [f"Measured on {result['gpu']}, {result['samples']} turns a cell; "
+             "times are medians, ratios the peer's median over bertc's, inputs "
+             "and outputs on the device.", ""]
+    lines += table(GPU_HEAD, (list(gpu_cells(r)) for r in result["rows"]))
+    versions = sorted({f"{r['engine']}: {r['version']}"
+                       for row in result["rows"] for r in row["results"]})
+    failures = dict.fromkeys(
+        f"- {row['model']} {row['cell']} {row['precision']}: {f['error']}"
+        for row in result["rows"] for f in row["failed"])
+    return "\n".join([*lines, "", "Engines: " + "; ".join(versions) + ".",
+                      *([""] if failures else []), *failures]) + "\n"
