@@ -72,8 +72,10 @@ SPECS = {
                  deviation=0.02, ragged=(128, 30, 1, 77, 17), full=(64, 64),
                  sampled=6, tolerance=2e-4),
     # No expected values are stored of these: a small model with the linear
-    # sizes of a large one, and one for measurements.
+    # sizes of a large one, one with the sizes of MiniLM but for its words, and
+    # one for measurements.
     "wide": Spec(768, 12, 1, 3072),
+    "minilm-sized": Spec(384, 12, 6, 1536, deviation=0.02),
     "large": Spec(1024, 16, 24, 4096, vocab=30522, positions=512,
                   deviation=0.02),
 }

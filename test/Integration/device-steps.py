@@ -10,7 +10,7 @@ for a GPU finds the stand-in for the driver by the environment.
 
 device-steps.py LIBRARY OUT BATCH... [--steps N] [--load DIR] [--save DIR]
 
-OUT gets the gradients of the first batch, losses and norms of steps over the
+A BATCH is a case of test/Golden/training, or the path of such a file. OUT gets the gradients of the first batch, losses and norms of steps over the
 batches in turn, then logits of the first one, parameters and moments.
 """
 import argparse
@@ -38,7 +38,8 @@ def main():
     parser.add_argument("--load")
     parser.add_argument("--save")
     options = parser.parse_args()
-    golden = [harness.golden(f"training/{name}.safetensors")[0]
+    golden = [harness.golden(name if name.endswith(".safetensors") else
+                             f"training/{name}.safetensors")[0]
               for name in options.batches]
     batches = [gradients.arguments(g) for g in golden]
     found = {}

@@ -85,6 +85,39 @@ add("tag-5.ragged", "f32", "cuda:sm_90a")
 add("classify-3.ragged", "f32", "cuda:sm_80", "--activation-memory=256")
 
 
+class MiniLMSized(unittest.TestCase):
+    """Layers of that size, against the processor's gradients, which are held
+    against PyTorch's in `gradients`."""
+
+    compare = gradients.Gradients.compare
+
+    def check_sizes(self, precision):
+        folder = harness.model("minilm-sized")
+        random = np.random.default_rng(3)
+        batch = harness.WORK / "device-batch.safetensors"
+        ids = random.integers(5, 131, (2, 24))
+        mask = np.arange(24) < np.array([[24], [5]])
+        harness.save_file({"input_ids": ids, "labels": np.array([2, 0]),
+                           "attention_mask": mask.astype(np.int64),
+                           "token_type_ids": ids % 2}, batch)
+        options = ("--train", "--head=classify:3")
+        library = harness.WORK / "device-sized-cpu.so"
+        harness.bertc("compile", folder, "-o", library, *options)
+        want = steps(library, {"BERTC_DEVICE": "cpu"}, batch)
+        found = steps(*on_device(folder, f"device-sized-{precision}", *options,
+                                 "--target=cuda:sm_80",
+                                 f"--precision={precision}"), batch)
+        only = lambda values: {name: value for name, value in values.items()
+                               if name.startswith("gradient.")}
+        self.compare(only(found), only(want), TOLERANCE[precision])
+
+    def test_f32(self):
+        self.check_sizes("f32")
+
+    def test_bf16(self):
+        self.check_sizes("bf16")
+
+
 class Steps(unittest.TestCase):
     BATCHES = ("classify-3.ragged", "classify-3.full")
 
