@@ -147,28 +147,35 @@ static void scatter(const Meeting &meeting,
              &c[lane / 4 + r / 2 * 8][lane % 4 * 2 + r % 2], sizeof(Sum));
 }
 
-using UnpackFloats = void (*)(uint32_t, float *);
-static const UnpackFloats unpackBF16 = [](uint32_t word, float *to) {
+static constexpr auto unpackBF16 = [](uint32_t word, float *to) {
   to[0] = fromBF16(static_cast<uint16_t>(word));
   to[1] = fromBF16(static_cast<uint16_t>(word >> 16));
 };
-static const UnpackFloats unpackF16 = [](uint32_t word, float *to) {
+static constexpr auto unpackF16 = [](uint32_t word, float *to) {
   to[0] = fromF16(static_cast<uint16_t>(word));
   to[1] = fromF16(static_cast<uint16_t>(word >> 16));
 };
 /// The lower 13 bits are not looked at.
-static const UnpackFloats unpackTF32 = [](uint32_t word, float *to) {
+static constexpr auto unpackTF32 = [](uint32_t word, float *to) {
   to[0] = floatOf(word & 0xffffe000);
 };
 
+template <typename Unpack>
 static void multiplyFloats(const Meeting &meeting, uint32_t k,
-                           uint32_t elements, UnpackFloats unpack) {
+                           uint32_t elements, Unpack unpack) {
   Operands<float, float> x;
   gather(meeting, k, elements, x, unpack, unpack);
-  for (uint32_t row = 0; row < Shape::m; ++row)
-    for (uint32_t i = 0; i < k; ++i)
-      for (uint32_t column = 0; column < Shape::n; ++column)
-        x.c[row][column] += x.a[row][i] * x.b[i][column];
+  // A row at a time: most of what an emulated model does is done here.
+  typedef float Row __attribute__((vector_size(sizeof(x.c[0]))));
+  for (uint32_t row = 0; row < Shape::m; ++row) {
+    Row sum, b;
+    memcpy(&sum, x.c[row], sizeof(Row));
+    for (uint32_t i = 0; i < k; ++i) {
+      memcpy(&b, x.b[i], sizeof(Row));
+      sum += x.a[row][i] * b;
+    }
+    memcpy(x.c[row], &sum, sizeof(Row));
+  }
   scatter(meeting, x.c);
 }
 
