@@ -27,7 +27,8 @@ import seeded
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "Golden"
 BUILD = pathlib.Path(os.environ["BERTC_BUILD_FOLDER"])
 BERTC = BUILD / "bin" / "bertc"
-WORK = BUILD / "integration"
+WORK = pathlib.Path(os.environ.get("BERTC_INTEGRATION_FOLDER",
+                                   BUILD / "integration"))
 
 # Exit codes of the command line.
 OK, FAILURE, USAGE, BAD_MODEL, BAD_INPUT, NO_DEVICE, INACCURATE = range(7)

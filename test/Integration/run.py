@@ -6,26 +6,32 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 #===----------------------------------------------------------------------===#
-"""Run the integration tests: run.py --build FOLDER [--device cuda:N] [NAME...]
+"""Run the integration tests: run.py --build FOLDER [--device cuda:N] [--jobs N]
+[NAME...]
 
 A NAME is a file, class or test by part of its name; without one, all run. The
 last line is "integration: N passed, N failed, N skipped"; what was skipped is
 listed above it with the reason. With --device, tests of GPUs use that one and not
-the emulator.
+the emulator. Files run side by side, --jobs at a time (default: one for each
+processor), each in a process and a folder of its own.
 """
 import argparse
+import concurrent.futures
 import importlib.util
 import os
 import pathlib
+import re
+import subprocess
 import sys
 import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ["tokenizer", "accuracy", "invariance", "artefact", "bad-model",
-         "bad-input", "c-example", "emulated", "devices", "gradients",
-         "training", "device-training", "finetune",
-         "benchmarks"]
+# What takes longest comes first.
+FILES = ["accuracy", "devices", "device-training", "gradients", "emulated",
+         "tokenizer", "finetune", "training", "invariance", "c-example",
+         "artefact", "bad-model", "bad-input", "benchmarks"]
+SUMMARY = "integration: {} passed, {} failed, {} skipped"
 
 
 def load(file):
@@ -61,12 +67,53 @@ def flatten(suite):
             yield item
 
 
+def run_file(arguments):
+    """The tests of one file, in this process."""
+    sys.path[:0] = [str(HERE), str(HERE.parent / "Golden"),
+                    str(HERE.parent.parent / "tools" / "bench")]
+    import harness
+    harness.start()
+    tests = unittest.defaultTestLoader.loadTestsFromModule(
+        load(HERE / f"{arguments.file}.py"))
+    suite = unittest.TestSuite(
+        t for t in flatten(tests) if not arguments.names or
+        any(n in f"{arguments.file}.{t.id()}" for n in arguments.names))
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2,
+                                     resultclass=Result).run(suite)
+    # A failed fixture counts once; parts of a test count as that test.
+    bad = {getattr(t, "test_case", t).id() for t, _ in
+           result.failures + result.errors}
+    bad |= {t.id() for t in result.unexpectedSuccesses}
+    for test, reason in result.skipped:
+        print(f"SKIPPED {test.id()}: {reason}")
+    print(SUMMARY.format(result.passed, len(bad), len(result.skipped)))
+
+
+def run_apart(file):
+    """The same in a process: what it said, and the three numbers."""
+    folder = pathlib.Path(os.environ["BERTC_BUILD_FOLDER"])
+    done = subprocess.run(
+        [sys.executable, "-B", __file__, *sys.argv[1:], f"--file={file}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", env={**os.environ, "BERTC_INTEGRATION_FOLDER":
+                               str(folder / "integration" / file)})
+    lines = done.stdout.rstrip("\n").split("\n")
+    found = re.fullmatch(SUMMARY.replace("{}", r"(\d+)"), lines[-1])
+    if done.returncode or not found:
+        return f"{done.stdout}\n{file} ended with {done.returncode}", (0, 1, 0)
+    return "\n".join(lines[:-1]), tuple(map(int, found.groups()))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="the build folder")
     parser.add_argument("--device", help="a GPU, such as cuda:0")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--file", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
+    if arguments.file:
+        return run_file(arguments)
     os.environ["BERTC_BUILD_FOLDER"] = os.path.abspath(arguments.build)
     # The compiler and the generator that tools/setup installs.
     os.environ.setdefault("CC", "clang-22")
@@ -76,28 +123,17 @@ def main():
         os.environ.pop(variable, None)
     if arguments.device:
         os.environ["BERTC_TEST_DEVICE"] = arguments.device
-    sys.path[:0] = [str(HERE), str(HERE.parent / "Golden"),
-                    str(HERE.parent.parent / "tools" / "bench")]
-
-    import harness
-    harness.start()
-    suite = unittest.TestSuite()
-    for file in FILES:
-        tests = unittest.defaultTestLoader.loadTestsFromModule(
-            load(HERE / f"{file}.py"))
-        suite.addTests(t for t in flatten(tests) if not arguments.names or
-                       any(n in f"{file}.{t.id()}" for n in arguments.names))
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2,
-                                     resultclass=Result).run(suite)
-    # A failed fixture counts once; parts of a test count as that test.
-    bad = {getattr(t, "test_case", t).id() for t, _ in
-           result.failures + result.errors}
-    bad |= {t.id() for t in result.unexpectedSuccesses}
-    for test, reason in result.skipped:
-        print(f"SKIPPED {test.id()}: {reason}")
-    print(f"integration: {result.passed} passed, {len(bad)} failed, "
-          f"{len(result.skipped)} skipped")
-    return 1 if bad or not result.passed else 0
+    totals = [0, 0, 0]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        runs = {pool.submit(run_apart, file): file
+                for file in FILES}
+        for run in concurrent.futures.as_completed(runs):
+            said, numbers = run.result()
+            if any(numbers):
+                print(f"--- {runs[run]}\n{said}", flush=True)
+            totals = [a + b for a, b in zip(totals, numbers)]
+    print(SUMMARY.format(*totals))
+    return 1 if totals[1] or not totals[0] else 0
 
 
 if __name__ == "__main__":
