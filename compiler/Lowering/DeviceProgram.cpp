@@ -132,6 +132,13 @@ int64_t DeviceProgram::reserved(Operation *op, int64_t number, Extent extent,
   return entry->second;
 }
 
+Value DeviceProgram::scratch(int64_t bytes) {
+  workspace.needScratch(bytes / int64_t(sizeof(float)), 0);
+  return frame->address(
+      frame->workspace,
+      workspace.scratchOffset(*k, frame->tokens, frame->sequences));
+}
+
 Value DeviceProgram::idsOf(Value argument) const {
   switch (cast<BlockArgument>(argument).getArgNumber()) {
   case 0:

@@ -116,6 +116,8 @@ protected:
   /// Memory of `op` beside its results: the same slot each time.
   int64_t reserved(mlir::Operation *op, int64_t number, Extent extent,
                    int64_t words);
+  /// Memory of one kernel, which the next one may overwrite.
+  mlir::Value scratch(int64_t bytes);
 
   // Weights, as addresses.
   mlir::Value vector(llvm::ArrayRef<mlir::StringAttr> symbols,

@@ -79,6 +79,46 @@ LogicalResult DeviceTrainProgram::emitLayersBackward(enc::LayersBackwardOp op) {
 // Linear layers
 //===----------------------------------------------------------------------===//
 
+void DeviceTrainProgram::launchGradient(
+    Operation *op, const Buffer &y, const DeviceLinearPlans &plans,
+    bool growsWithRows, ValueRange arguments, int64_t products,
+    llvm::function_ref<GradientLaunch(const DeviceLinearPlan &)> make) {
+  // What splits need has a largest size: with more rows, a grid that grows has
+  // none.
+  auto blocksOfMost = [&](size_t i, const DeviceLinearPlan &plan) {
+    bool grows = growsWithRows && i + 1 < plans.size();
+    return grows ? llvm::divideCeil(plans[i + 1].first - 1, plan.blockRows) : 1;
+  };
+  int64_t partials = 0, tickets = 0;
+  for (auto [i, entry] : llvm::enumerate(plans)) {
+    const DeviceLinearPlan &plan = entry.second;
+    DeviceGrid grid = make(plan).grid;
+    grid.y *= blocksOfMost(i, plan);
+    partials = std::max(partials, gradientPartialBytes(grid, plan));
+    tickets = std::max(tickets, gradientTickets(grid, plan));
+  }
+  Value rows = rowsOf(y);
+  chooseByRows<DeviceLinearPlan>(
+      *k, plans, rows, [&](const DeviceLinearPlan &plan) {
+        auto [kernel, grid] = make(plan);
+        Values all(arguments);
+        if (plan.splits > 1) {
+          int64_t slot = reserved(op, 0, Extent::Fixed, tickets);
+          Value place =
+              workspace.offset(*k, frame->tokens, frame->sequences, slot);
+          all.append(
+              {scratch(partials), frame->address(frame->workspace, place)});
+        }
+        all.push_back(frame->toInt(rows));
+        Value blocks = k->index(grid.y);
+        if (growsWithRows)
+          blocks = k->mul(k->ceilDiv(rows, plan.blockRows), grid.y);
+        frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
+                      all);
+        noteWork(kernel, y, products);
+      });
+}
+
 LogicalResult DeviceTrainProgram::inputGradient(Operation *op,
                                                 ArrayRef<StringAttr> symbols,
                                                 const InputGradient &g) {
@@ -114,19 +154,12 @@ LogicalResult DeviceTrainProgram::inputGradient(Operation *op,
     shape.activatedStride = activated.stride;
     appendOutputs(activated, arguments);
   }
-  Value rows = rowsOf(dx);
-  arguments.push_back(frame->toInt(rows));
-  chooseByRows<DeviceLinearPlan>(
-      *k, planDeviceGradient(target, shape.depth), rows,
-      [&](const DeviceLinearPlan &plan) {
-        DeviceKernel kernel = inputGradientKernel(*device, shape, plan);
-        DeviceGrid grid = inputGradientGrid(shape, plan, 1);
-        frame->launch(
-            kernel,
-            {k->index(grid.x), k->ceilDiv(rows, plan.blockRows), k->index(1)},
-            arguments);
-        noteWork(kernel, dx, shape.depth * shape.columns);
-      });
+  launchGradient(op, dx, planDeviceInputGradient(target, shape.facts()),
+                 /*growsWithRows=*/true, arguments, shape.depth * shape.columns,
+                 [&](const DeviceLinearPlan &plan) -> GradientLaunch {
+                   return {inputGradientKernel(*device, shape, plan),
+                           inputGradientGrid(shape, plan, 1)};
+                 });
   return success();
 }
 
@@ -159,12 +192,12 @@ DeviceTrainProgram::emitQKVInput(enc::FusedQKVInputGradientOp op) {
                        g);
 }
 
-void DeviceTrainProgram::weightGradient(Value dyValue, Value xValue,
-                                        StringAttr weight, StringAttr bias,
-                                        int64_t part, int64_t parts) {
+void DeviceTrainProgram::weightGradient(Operation *op, Value dyValue,
+                                        Value xValue, StringAttr weight,
+                                        StringAttr bias, int64_t part,
+                                        int64_t parts) {
   const Buffer &dy = bufferOf(dyValue);
   int64_t columns = dy.columns.padded() / parts;
-  Value rows = frame->toInt(rowsOf(dy));
   if (weight) {
     const Buffer &x = bufferOf(xValue);
     DeviceWeightGradientShape shape;
@@ -173,17 +206,19 @@ void DeviceTrainProgram::weightGradient(Value dyValue, Value xValue,
     shape.inputStride = x.stride;
     shape.gradientStride = dy.stride;
     shape.planes = planes;
-    DeviceLinearPlan plan =
-        planDeviceGradient(target, shape.depth, shape.columns);
-    DeviceKernel kernel = weightGradientKernel(*device, shape, plan);
-    DeviceGrid grid = weightGradientGrid(shape, plan);
     // Two elements of a plane are a word.
     Value from = frame->address(planesOf(dy), k->index(part * columns / 2));
-    frame->launch(kernel,
-                  {k->index(grid.x), k->index(grid.y), k->index(grid.z)},
-                  {planesOf(x), planeStride(x), from, planeStride(dy),
-                   gradientOf(weight), rows});
-    noteWork(kernel, dy, shape.depth * shape.columns);
+    launchGradient(op, dy,
+                   planDeviceWeightGradient(target, shape.depth, shape.columns,
+                                            shape.planes),
+                   /*growsWithRows=*/false,
+                   {planesOf(x), planeStride(x), from, planeStride(dy),
+                    gradientOf(weight)},
+                   shape.depth * shape.columns,
+                   [&](const DeviceLinearPlan &plan) -> GradientLaunch {
+                     return {weightGradientKernel(*device, shape, plan),
+                             weightGradientGrid(shape, plan)};
+                   });
   }
   if (!bias)
     return;
@@ -191,12 +226,12 @@ void DeviceTrainProgram::weightGradient(Value dyValue, Value xValue,
   sums.columns = columns;
   sums.first = part * columns;
   sums.stride = dy.stride;
-  launchSums(sums, {f32Of(dy), gradientOf(bias), rows});
+  launchSums(sums, {f32Of(dy), gradientOf(bias), frame->toInt(rowsOf(dy))});
 }
 
 LogicalResult
 DeviceTrainProgram::emitLinearWeight(enc::LinearWeightGradientOp op) {
-  weightGradient(op.getGradient(), op.getInput(),
+  weightGradient(op, op.getGradient(), op.getInput(),
                  wantedGradient(op.getInto(), op.getWeightAttr()),
                  wantedGradient(op.getInto(), op.getBiasAttr()));
   return success();
@@ -209,7 +244,7 @@ DeviceTrainProgram::emitQKVWeight(enc::FusedQKVWeightGradientOp op) {
       {op.getKeyAttr(), op.getKeyBiasAttr()},
       {op.getValueAttr(), op.getValueBiasAttr()}};
   for (auto [number, names] : llvm::enumerate(parts))
-    weightGradient(op.getGradient(), op.getInput(),
+    weightGradient(op, op.getGradient(), op.getInput(),
                    wantedGradient(op.getInto(), names.first),
                    wantedGradient(op.getInto(), names.second), number, 3);
   return success();

@@ -68,14 +68,25 @@ private:
     mlir::Value dx, plus, before, activated;
     ActivationFunction activation = ActivationFunction::None;
   };
+  /// Launches a product of the backward pass by the plan for the rows of `y`:
+  /// `make` says kernel and grid, of which y is for one block of rows if it
+  /// `growsWithRows`.
+  struct GradientLaunch {
+    DeviceKernel kernel;
+    DeviceGrid grid;
+  };
+  void launchGradient(
+      mlir::Operation *op, const Buffer &y, const DeviceLinearPlans &plans,
+      bool growsWithRows, mlir::ValueRange arguments, int64_t products,
+      llvm::function_ref<GradientLaunch(const DeviceLinearPlan &)> make);
   /// The gradient of the result is the op's first operand.
   mlir::LogicalResult inputGradient(mlir::Operation *op,
                                     llvm::ArrayRef<mlir::StringAttr> weights,
                                     const InputGradient &gradient);
   /// Of part `part` of `parts` of the columns of dy; null: does not learn.
-  void weightGradient(mlir::Value dy, mlir::Value x, mlir::StringAttr weight,
-                      mlir::StringAttr bias, int64_t part = 0,
-                      int64_t parts = 1);
+  void weightGradient(mlir::Operation *op, mlir::Value dy, mlir::Value x,
+                      mlir::StringAttr weight, mlir::StringAttr bias,
+                      int64_t part = 0, int64_t parts = 1);
   struct NormGradient {
     const Buffer &x, &dy, &dx;
     mlir::FlatSymbolRefAttr gain, bias;

@@ -59,13 +59,17 @@ Place Workspace::slot(KernelBuilder &k, const CallFrame &frame,
   return {frame.workspace, offset(k, frame.tokens, frame.sequences, number)};
 }
 
+Value Workspace::scratchOffset(KernelBuilder &k, Value tokens,
+                               Value sequences) const {
+  Value rows = k.add(k.mul(tokens, totals[1]), k.mul(sequences, totals[2]));
+  return k.add(rows, totals[0]);
+}
+
 Place Workspace::scratch(KernelBuilder &k, const CallFrame &frame) const {
-  Value offset =
-      k.add(k.mul(frame.tokens, totals[1]), k.mul(frame.sequences, totals[2]));
   Value keys = k.mul(k.ceilDiv(frame.longest, lanes), lanes);
   Value each = k.add(k.mul(keys, scratchPerKey), scratchElements);
-  offset = k.add(k.add(offset, totals[0]), k.mul(frame.tid, each));
-  return {frame.workspace, offset};
+  Value offset = scratchOffset(k, frame.tokens, frame.sequences);
+  return {frame.workspace, k.add(offset, k.mul(frame.tid, each))};
 }
 
 bertc_workspace Workspace::formula() const {

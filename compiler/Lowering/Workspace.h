@@ -38,6 +38,9 @@ public:
                      mlir::Value sequences, int64_t slot) const;
   Place slot(KernelBuilder &k, const CallFrame &frame, int64_t slot) const;
   Place scratch(KernelBuilder &k, const CallFrame &frame) const;
+  /// The same of a device, where one kernel runs at a time.
+  mlir::Value scratchOffset(KernelBuilder &k, mlir::Value tokens,
+                            mlir::Value sequences) const;
 
   bertc_workspace formula() const;
 

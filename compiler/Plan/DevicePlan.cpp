@@ -290,10 +290,10 @@ static constexpr int64_t classEnds[] = {16, 64, 128, 256, 512, 1024, 4096};
 // A plan stays for the next class while it costs at most this much more.
 static constexpr double tolerance = 1.1;
 
-DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
-                                          const DeviceLinearFacts &facts) {
-  const GpuModel &gpu = *target.planned;
-  llvm::SmallVector<DeviceLinearPlan> all = candidates(target, facts);
+DeviceLinearPlans bertc::choosePlans(const GpuModel &gpu,
+                                     const DeviceLinearFacts &facts,
+                                     llvm::ArrayRef<DeviceLinearPlan> plans) {
+  llvm::SmallVector<DeviceLinearPlan> all(plans);
   DeviceLinearPlans result;
   int64_t from = 1;
   for (int64_t end : classEnds) {
@@ -309,4 +309,9 @@ DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
     from = end + 1;
   }
   return result;
+}
+
+DeviceLinearPlans bertc::planDeviceLinear(const DeviceTarget &target,
+                                          const DeviceLinearFacts &facts) {
+  return choosePlans(*target.planned, facts, candidates(target, facts));
 }

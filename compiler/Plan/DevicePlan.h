@@ -89,6 +89,11 @@ int64_t deviceLinearOccupancy(const GpuModel &gpu,
 DeviceLinearPlan planDeviceLinear(const DeviceTarget &target,
                                   const DeviceLinearFacts &facts,
                                   int64_t tokens);
+/// The cheapest of `plans` for each class of token counts, those of equal
+/// neighbours joined. The last has no splits.
+DeviceLinearPlans choosePlans(const GpuModel &gpu,
+                              const DeviceLinearFacts &facts,
+                              llvm::ArrayRef<DeviceLinearPlan> plans);
 /// One plan for each class of token counts, those of equal neighbours joined.
 /// The last has no splits, so that partial sums have a largest size.
 DeviceLinearPlans planDeviceLinear(const DeviceTarget &target,

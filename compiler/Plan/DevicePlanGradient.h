@@ -17,13 +17,18 @@
 
 namespace bertc {
 
-/// For a product of `rows` by `columns` sums: the largest blocks that occupy
-/// the GPU.
-DeviceLinearPlan planDeviceGradient(const DeviceTarget &target, int64_t rows,
-                                    int64_t columns);
-/// The same for each number of rows, rising from 1.
-DeviceLinearPlans planDeviceGradient(const DeviceTarget &target,
-                                     int64_t columns);
+/// dx = dy W for each number of tokens, rising from 1: depth and columns of
+/// `facts` are those of the product, the columns and the depth of the layer.
+/// The last has no splits.
+DeviceLinearPlans planDeviceInputGradient(const DeviceTarget &target,
+                                          const DeviceLinearFacts &facts);
+
+/// W += dy^T x of a layer of so many columns of x (`depth`) and of y, for each
+/// number of tokens, rising from 1. Splits are of the tokens, so all plans may
+/// have them, and partial sums do not grow.
+DeviceLinearPlans planDeviceWeightGradient(const DeviceTarget &target,
+                                           int64_t depth, int64_t columns,
+                                           int64_t planes);
 
 } // namespace bertc
 

@@ -30,6 +30,7 @@ struct DeviceForms {
   int64_t planes = 0; ///< 0 to 3.
   HalfType type = HalfType::BF16;
 
+  int64_t bytes() const { return (f32 ? 4 : 0) + 2 * planes; } ///< Of one.
   /// "f32", "bf16x2", "f32_bf16", for names of kernels.
   std::string name() const;
 };

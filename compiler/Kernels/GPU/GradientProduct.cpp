@@ -111,6 +111,14 @@ SmallVector<Value> GradientProduct::sums(const GradientOperand &a,
   // At least one, which the optimiser sees, too.
   Value depthSteps = k.add(k.div(k.sub(depth, k.index(1)), plan.blockDepth), 1);
   Value steps = k.mul(depthSteps, int64_t(products.size()));
+  Value first; // of the block's steps
+  if (plan.splits > 1) {
+    auto boundary = [&](Value split) {
+      return k.div(k.mul(split, steps), plan.splits);
+    };
+    first = boundary(k.blockId(2));
+    steps = k.sub(boundary(k.add(k.blockId(2), 1)), first);
+  }
   Value memory = k.sharedMemory();
   Type byte = k.b.getI8Type();
   auto stageOf = [&](Value step) {
@@ -119,10 +127,10 @@ SmallVector<Value> GradientProduct::sums(const GradientOperand &a,
   };
   auto copy = [&](Value step) {
     k.ifThen(k.less(step, steps), [&] {
-      Value product = k.index(0), place = step;
+      Value product = k.index(0), place = first ? k.add(first, step) : step;
       if (planes > 1) {
-        product = arith::DivUIOp::create(k.b, k.loc, step, depthSteps);
-        place = k.sub(step, k.mul(product, depthSteps));
+        product = arith::DivUIOp::create(k.b, k.loc, place, depthSteps);
+        place = k.sub(place, k.mul(product, depthSteps));
       }
       place = k.mul(place, plan.blockDepth);
       Value stage = stageOf(step);

@@ -39,7 +39,8 @@ public:
 
   /// Sums of this thread of the block's tile, which begins at (firstRow,
   /// firstColumn) of the product; `depth` (i32, at least 1) k steps. Products
-  /// of small planes are summed first.
+  /// of small planes are summed first. With plan.splits, those of the part of
+  /// the block, which is z of the grid: there may be none.
   llvm::SmallVector<mlir::Value>
   sums(const GradientOperand &left, const GradientOperand &right,
        mlir::Value firstRow, mlir::Value firstColumn, mlir::Value depth);

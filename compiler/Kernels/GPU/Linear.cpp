@@ -22,7 +22,7 @@ DeviceLinearFacts DeviceLinearShape::facts() const {
   facts.depth = depth;
   facts.columns = columns;
   facts.planes = planes;
-  facts.outputBytes = (outputs.f32 ? 4 : 0) + 2 * outputs.planes;
+  facts.outputBytes = outputs.bytes();
   facts.residual = residual;
   return facts;
 }

@@ -9,6 +9,7 @@
 #include "compiler/Kernels/GPU/LinearGradient.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/GPU/GradientProduct.h"
+#include "compiler/Kernels/GPU/LinearParts.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -25,6 +26,28 @@ static std::string formOf(HalfType type, int64_t planes) {
 
 static Value loadPair(GpuBuilder &k, Value pointer) {
   return k.load(pointer, k.vectorOf(k.f32(), 2));
+}
+
+/// Runs `finish` with a block's sums, or with those of all blocks that share
+/// its tile. `columns` of the product are those of the grid's x.
+static void withTotal(GpuBuilder &k, const DeviceLinearPlan &plan,
+                      ValueRange split, int64_t columns, ValueRange sums,
+                      llvm::function_ref<void(ValueRange)> finish) {
+  if (plan.splits == 1)
+    return finish(sums);
+  int64_t columnBlocks = llvm::divideCeil(columns, plan.blockColumns);
+  Value tile = k.add(k.mul(k.blockId(1), columnBlocks), k.blockId(0));
+  emitSplitSum(k, plan, {split[0], split[1], tile}, sums, finish);
+}
+
+int64_t bertc::gradientPartialBytes(const DeviceGrid &grid,
+                                    const DeviceLinearPlan &plan) {
+  int64_t tile = plan.blockRows * plan.blockColumns * int64_t(sizeof(float));
+  return gradientTickets(grid, plan) * plan.splits * tile;
+}
+int64_t bertc::gradientTickets(const DeviceGrid &grid,
+                               const DeviceLinearPlan &plan) {
+  return plan.splits > 1 ? grid.x * grid.y : 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -81,6 +104,8 @@ DeviceKernel InputGradient::kernel() {
   types.append(shape.plus + hasActivation(), k.global());
   writer.addTypes(types);
   activated.addTypes(types);
+  if (plan.splits > 1)
+    types.append(2, k.global());
   types.push_back(k.i32());
   return k.kernel(name(), plan.threads(), gradientSharedBytes(plan), types,
                   [&](ValueRange v) { emit(v); });
@@ -99,7 +124,8 @@ void InputGradient::emit(ValueRange v) {
     before = next();
   writer.take(rest);
   activated.take(rest);
-  rows = next();
+  ValueRange split = rest.drop_back();
+  rows = rest.back();
 
   GradientOperand dy{v[0], v[1], shape.gradientStride, rows, shape.columns};
   GradientOperand weights{v[2], k.wide(k.index(shape.columns * shape.depth)),
@@ -110,11 +136,13 @@ void InputGradient::emit(ValueRange v) {
                           /*transposed=*/false);
   SmallVector<Value> sums =
       product.sums(dy, weights, firstRow, firstColumn, k.index(shape.columns));
-  product.forRows(
-      sums, firstRow, firstColumn,
-      [&](Value row, ArrayRef<Value> columns, ArrayRef<Value> values) {
-        k.ifThen(k.less(row, rows), [&] { writeRow(row, columns, values); });
-      });
+  withTotal(k, plan, split, shape.depth, sums, [&](ValueRange total) {
+    product.forRows(
+        total, firstRow, firstColumn,
+        [&](Value row, ArrayRef<Value> columns, ArrayRef<Value> values) {
+          k.ifThen(k.less(row, rows), [&] { writeRow(row, columns, values); });
+        });
+  });
 }
 
 void InputGradient::writeRow(Value row, ArrayRef<Value> columns,
@@ -151,6 +179,16 @@ void InputGradient::writePair(Value row, Value column, ArrayRef<Value> sums) {
   writer.write(row, column, dx);
 }
 
+DeviceLinearFacts DeviceInputGradientShape::facts() const {
+  DeviceLinearFacts facts;
+  facts.depth = columns;
+  facts.columns = depth;
+  facts.planes = planes;
+  facts.outputBytes = outputs.bytes() + activated.bytes();
+  facts.residual = plus || activation != ActivationFunction::None;
+  return facts;
+}
+
 DeviceKernel bertc::inputGradientKernel(GpuBuilder &k,
                                         const DeviceInputGradientShape &shape,
                                         const DeviceLinearPlan &plan) {
@@ -161,7 +199,7 @@ DeviceGrid bertc::inputGradientGrid(const DeviceInputGradientShape &shape,
                                     const DeviceLinearPlan &plan,
                                     int64_t rows) {
   return {int64_t(llvm::divideCeil(shape.depth, plan.blockColumns)),
-          int64_t(llvm::divideCeil(rows, plan.blockRows)), 1};
+          int64_t(llvm::divideCeil(rows, plan.blockRows)), plan.splits};
 }
 
 //===----------------------------------------------------------------------===//
@@ -173,7 +211,7 @@ DeviceGrid bertc::inputGradientGrid(const DeviceInputGradientShape &shape,
 static void emitWeightGradient(GpuBuilder &k,
                                const DeviceWeightGradientShape &shape,
                                const DeviceLinearPlan &plan, ValueRange v) {
-  Value gradient = v[4], rows = v[5];
+  Value gradient = v[4], rows = v.back();
   GradientOperand x{v[0], v[1], shape.inputStride, rows, shape.depth};
   GradientOperand dy{v[2], v[3], shape.gradientStride, rows, shape.columns};
   Value firstRow = k.mul(k.blockId(1), plan.blockRows);
@@ -193,16 +231,19 @@ static void emitWeightGradient(GpuBuilder &k,
                           k.addf(k.element(old, 1), pair[1])}),
             place);
   };
-  product.forRows(
-      sums, firstRow, firstColumn,
-      [&](Value row, ArrayRef<Value> columns, ArrayRef<Value> values) {
-        for (auto [i, column] : llvm::enumerate(columns))
-          k.ifThen(k.both(k.less(row, k.index(shape.depth)),
-                          k.less(column, k.index(shape.columns))),
-                   [&, i = i, column = column] {
-                     add(row, column, values.slice(2 * i, 2));
-                   });
-      });
+  auto addRow = [&](Value row, ArrayRef<Value> columns,
+                    ArrayRef<Value> values) {
+    for (auto [i, column] : llvm::enumerate(columns))
+      k.ifThen(k.both(k.less(row, k.index(shape.depth)),
+                      k.less(column, k.index(shape.columns))),
+               [&, i = i, column = column] {
+                 add(row, column, values.slice(2 * i, 2));
+               });
+  };
+  withTotal(k, plan, v.slice(5, v.size() - 6), shape.columns, sums,
+            [&](ValueRange total) {
+              product.forRows(total, firstRow, firstColumn, addRow);
+            });
 }
 
 DeviceKernel bertc::weightGradientKernel(GpuBuilder &k,
@@ -212,8 +253,11 @@ DeviceKernel bertc::weightGradientKernel(GpuBuilder &k,
       llvm::formatv("weight_gradient_{0}x{1}_ld{2}_{3}_{4}_{5}", shape.depth,
                     shape.columns, shape.inputStride, shape.gradientStride,
                     formOf(shape.type, shape.planes), plan.name());
-  SmallVector<Type> types = {k.global(), k.i64(),    k.global(),
-                             k.i64(),    k.global(), k.i32()};
+  SmallVector<Type> types = {k.global(), k.i64(), k.global(), k.i64(),
+                             k.global()};
+  if (plan.splits > 1)
+    types.append(2, k.global());
+  types.push_back(k.i32());
   return k.kernel(name, plan.threads(), gradientSharedBytes(plan), types,
                   [&](ValueRange v) { emitWeightGradient(k, shape, plan, v); });
 }
@@ -221,5 +265,5 @@ DeviceKernel bertc::weightGradientKernel(GpuBuilder &k,
 DeviceGrid bertc::weightGradientGrid(const DeviceWeightGradientShape &shape,
                                      const DeviceLinearPlan &plan) {
   return {int64_t(llvm::divideCeil(shape.columns, plan.blockColumns)),
-          int64_t(llvm::divideCeil(shape.depth, plan.blockRows)), 1};
+          int64_t(llvm::divideCeil(shape.depth, plan.blockRows)), plan.splits};
 }

@@ -37,6 +37,8 @@ struct DeviceInputGradientShape {
   int64_t outputStride = 0;
   DeviceForms activated; // activation(before), where it is wanted
   int64_t activatedStride = 0;
+
+  DeviceLinearFacts facts() const; // of the product
 };
 
 /// dx = (dy W + plus) * activation'(before). Arguments, in this order:
@@ -46,8 +48,9 @@ struct DeviceInputGradientShape {
 ///   plus              [rows][plusStride] f32, if shape.plus
 ///   before            [rows][beforeStride] f32, if there is an activation
 ///   those of RowWriter for `outputs`, and for `activated`
+///   partials, tickets if plan.splits > 1, see linearKernel
 ///   rows              i32, at least 1
-/// Grid: (blocks of depth, blocks of rows).
+/// Grid: (blocks of depth, blocks of rows, splits of columns).
 DeviceKernel inputGradientKernel(GpuBuilder &k,
                                  const DeviceInputGradientShape &shape,
                                  const DeviceLinearPlan &plan);
@@ -65,13 +68,19 @@ struct DeviceWeightGradientShape {
 
 /// gradient += dy^T x, float32 panels [columns / 16][depth][16] as the trainer
 /// keeps weights. Sums over rows have one order. Arguments: x, its plane stride
-/// (i64), dy, its plane stride (i64), gradient, rows (i32, at least 1).
-/// Grid: (blocks of columns, blocks of depth).
+/// (i64), dy, its plane stride (i64), gradient, partials and tickets if
+/// plan.splits > 1, see linearKernel, rows (i32, at least 1).
+/// Grid: (blocks of columns, blocks of depth, splits of rows).
 DeviceKernel weightGradientKernel(GpuBuilder &k,
                                   const DeviceWeightGradientShape &shape,
                                   const DeviceLinearPlan &plan);
 DeviceGrid weightGradientGrid(const DeviceWeightGradientShape &shape,
                               const DeviceLinearPlan &plan);
+
+/// Bytes of `partials` and number of `tickets` of a launch; 0 without splits.
+int64_t gradientPartialBytes(const DeviceGrid &grid,
+                             const DeviceLinearPlan &plan);
+int64_t gradientTickets(const DeviceGrid &grid, const DeviceLinearPlan &plan);
 
 } // namespace bertc
 

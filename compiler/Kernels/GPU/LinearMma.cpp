@@ -22,6 +22,7 @@
 #include "compiler/Kernels/GPU/SharedTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace bertc;
@@ -305,9 +306,11 @@ void MmaLinear::emit() {
     emitLinearEpilogue(k, shape, plan, arguments, place(total));
   };
   if (plan.splits == 1)
-    finish(sums);
-  else
-    emitSplitSum(k, shape, plan, arguments, sums, finish);
+    return finish(sums);
+  int64_t columnBlocks = llvm::divideCeil(shape.columns, plan.blockColumns);
+  Value tile = k.add(k.mul(k.blockId(1), columnBlocks), k.blockId(0));
+  emitSplitSum(k, plan, {arguments.partials, arguments.tickets, tile}, sums,
+               finish);
 }
 
 void bertc::emitMmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,

@@ -49,12 +49,17 @@ void emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
                         const DeviceLinearPlan &plan,
                         LinearArguments &arguments, const LinearSums &sums);
 
-/// With splits: leaves the sums in `partials`, and runs `finish` with the
-/// total in the last block of the tile. All copies of the block are done, its
-/// shared memory is free.
-void emitSplitSum(GpuBuilder &k, const DeviceLinearShape &shape,
-                  const DeviceLinearPlan &plan, LinearArguments &arguments,
-                  mlir::ValueRange sums,
+/// Where the blocks of a tile leave their sums, and how they find out who is
+/// the last: see linearKernel.
+struct SplitSum {
+  mlir::Value partials, tickets;
+  mlir::Value tile; // i32, of all tiles
+};
+/// With splits, which are z of the grid: leaves the sums in `partials`, and
+/// runs `finish` with the total in the last block of the tile. All copies of
+/// the block are done, its shared memory is free.
+void emitSplitSum(GpuBuilder &k, const DeviceLinearPlan &plan,
+                  const SplitSum &split, mlir::ValueRange sums,
                   llvm::function_ref<void(mlir::ValueRange)> finish);
 
 /// The program with mma.sync: every thread of the block copies and multiplies.

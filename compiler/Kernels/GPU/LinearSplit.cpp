@@ -14,7 +14,6 @@
 #include "compiler/Kernels/GPU/LinearParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace bertc;
@@ -34,21 +33,17 @@ static Value drawTicket(GpuBuilder &k, Value counter) {
                                    deviceScope, /*alignment=*/4);
 }
 
-void bertc::emitSplitSum(GpuBuilder &k, const DeviceLinearShape &shape,
-                         const DeviceLinearPlan &plan,
-                         LinearArguments &arguments, ValueRange sums,
+void bertc::emitSplitSum(GpuBuilder &k, const DeviceLinearPlan &plan,
+                         const SplitSum &split, ValueRange sums,
                          llvm::function_ref<void(ValueRange)> finish) {
   int64_t quads = sums.size() / quad;
   int64_t tileElements = plan.blockRows * plan.blockColumns;
-  Value tile = k.add(
-      k.mul(k.blockId(1), llvm::divideCeil(shape.columns, plan.blockColumns)),
-      k.blockId(0));
   Value elements = arith::ConstantOp::create(
       k.b, k.loc, k.b.getI64IntegerAttr(tileElements));
-  auto part = [&](Value split) {
-    Value number = k.add(k.mul(tile, plan.splits), split);
+  auto part = [&](Value which) {
+    Value number = k.add(k.mul(split.tile, plan.splits), which);
     Value start =
-        k.at(arguments.partials, k.mul(k.wide(number), elements), k.f32());
+        k.at(split.partials, k.mul(k.wide(number), elements), k.f32());
     return k.at(start, k.mul(k.threadId(), quad), k.f32());
   };
   auto place = [&](Value start, int64_t i) {
@@ -62,7 +57,7 @@ void bertc::emitSplitSum(GpuBuilder &k, const DeviceLinearShape &shape,
   Value board = k.sharedMemory();
   Value first = k.equal(k.threadId(), k.index(0));
   k.ifThen(first, [&] {
-    Value counter = k.at(arguments.tickets, tile, k.i32());
+    Value counter = k.at(split.tickets, split.tile, k.i32());
     Value ticket = drawTicket(k, counter);
     k.store(ticket, board);
     k.ifThen(k.equal(ticket, k.index(plan.splits - 1)),
@@ -75,8 +70,8 @@ void bertc::emitSplitSum(GpuBuilder &k, const DeviceLinearShape &shape,
     SmallVector<Value> zeros(sums.size(), k.scalar(0));
     SmallVector<Value> total =
         k.forLoop(k.index(0), k.index(plan.splits), k.index(1), zeros,
-                  [&](Value split, ValueRange carried) {
-                    Value start = part(split);
+                  [&](Value which, ValueRange carried) {
+                    Value start = part(which);
                     SmallVector<Value> next(carried);
                     for (int64_t i = 0; i < quads; ++i) {
                       Value values =

@@ -16,6 +16,7 @@
 #include "test/Unit/Gpu/GpuJit.h"
 #include "test/Unit/Gpu/HalfValues.h"
 #include "test/Unit/Gpu/LinearRun.h"
+#include "test/Unit/Gpu/Mutants.h"
 #include "test/Unit/Gpu/Mutate.h"
 #include <cmath>
 #include <random>
@@ -60,11 +61,34 @@ double tolerance(int64_t depth, int64_t products) {
   return std::sqrt(double(depth * products)) * 0x1p-23;
 }
 
-/// The worst error of dW of a layer over `rows` rows; clean runs only.
+/// What a launch with plan.splits needs beside its operands.
+struct SplitMemory {
+  SplitMemory(const DeviceGrid &grid, const DeviceLinearPlan &plan)
+      : partials(gradientPartialBytes(grid, plan) / 4, NAN, "partials"),
+        tickets(gradientTickets(grid, plan), 0, "tickets") {}
+  bool areTicketsBack() {
+    return std::all_of(tickets.begin(), tickets.end(),
+                       [](int32_t ticket) { return ticket == 0; });
+  }
+  DeviceArray<float> partials;
+  DeviceArray<int32_t> tickets;
+};
+
+/// How weightGradientError runs its kernel, and what it saw.
+struct WeightRun {
+  GpuProgram::Change change;
+  bool reversed = false;       // blocks from the last to the first
+  bool mayFail = false;        // is not expected to be clean
+  bool reported = false;       // was not
+  std::vector<float> gradient; // the result
+};
+
+/// The worst error of dW of a layer over `rows` rows.
 double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
                            int64_t planes, const DeviceLinearPlan &plan,
-                           const GpuProgram::Change &change = {},
-                           bool *reported = nullptr) {
+                           WeightRun *used = nullptr) {
+  WeightRun usual;
+  WeightRun &run = used ? *used : usual;
   DeviceWeightGradientShape shape;
   shape.depth = depth;
   shape.columns = columns;
@@ -80,19 +104,31 @@ double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
         GpuBuilder k(module);
         kernel = weightGradientKernel(k, shape, plan);
       },
-      change);
+      run.change);
   DeviceArray<uint16_t> deviceX(x.bits, "x", false),
       deviceDy(dy.bits, "dy", false);
   DeviceArray<float> gradient(old, "gradient");
   const DeviceGrid grid = weightGradientGrid(shape, plan);
-  const emulator::Report report = program.launch(
-      kernel.name, Grid(grid.x, grid.y, grid.z), kernel.sharedBytes, deviceX,
-      x.planeStride, deviceDy, dy.planeStride, gradient, int32_t(rows));
-  if (reported) {
-    *reported = !report.ok() || report.bankConflicts > 0;
-  } else {
+  EXPECT_EQ(grid.z, plan.splits);
+  SplitMemory split(grid, plan);
+  const uint64_t blocks = grid.x * grid.y * grid.z;
+  if (run.reversed)
+    program.order = [blocks](uint64_t n) { return blocks - 1 - n; };
+  auto launch = [&](auto &&...more) {
+    return program.launch(kernel.name, Grid(grid.x, grid.y, grid.z),
+                          kernel.sharedBytes, deviceX, x.planeStride, deviceDy,
+                          dy.planeStride, gradient, more...);
+  };
+  const int32_t count = rows;
+  const emulator::Report report =
+      plan.splits > 1 ? launch(split.partials, split.tickets, count)
+                      : launch(count);
+  run.reported =
+      !report.ok() || report.bankConflicts > 0 || !split.areTicketsBack();
+  run.gradient = gradient.values();
+  if (!run.mayFail) {
     EXPECT_CLEAN(report);
-    EXPECT_EQ(report.bankConflicts, 0u);
+    EXPECT_FALSE(run.reported);
   }
   double worst = 0;
   for (int64_t c = 0; c < columns; ++c)
@@ -129,6 +165,43 @@ TEST(LinearGradientTest, weightsInLargeBlocks) {
   EXPECT_LT(weightGradientError(17, 768, 1024, 1, large), tolerance(17, 1));
 }
 
+// Parts of all sizes: whole steps and less, none for some blocks, whole planes.
+TEST(LinearGradientTest, weightsInParts) {
+  for (int64_t planes : {1, 2, 3})
+    for (int64_t splits : {2, 3, 7})
+      for (int64_t rows : {1, 65, 150}) {
+        SCOPED_TRACE(std::to_string(planes) + " planes, " +
+                     std::to_string(splits) + " splits, " +
+                     std::to_string(rows) + " rows");
+        EXPECT_LT(weightGradientError(rows, 80, 144, planes,
+                                      makePlan(64, 64, 32, 2, 2, 3, splits)),
+                  tolerance(rows, planes * (planes + 1) / 2));
+      }
+  EXPECT_LT(
+      weightGradientError(300, 144, 80, 1, makePlan(128, 64, 32, 2, 2, 4, 4)),
+      tolerance(300, 1));
+  EXPECT_LT(
+      weightGradientError(200, 272, 144, 2, makePlan(128, 128, 32, 2, 4, 4, 5)),
+      tolerance(200, 3));
+}
+
+// Parts are added in one order whoever comes last, which is not the order of a
+// single block.
+TEST(LinearGradientTest, weightsInPartsHaveOneOrder) {
+  std::vector<float> results[3];
+  for (int i = 0; i < 3; ++i) {
+    WeightRun run;
+    run.reversed = i == 1;
+    EXPECT_LT(weightGradientError(200, 64, 96, 1,
+                                  makePlan(64, 64, 32, 2, 2, 3, i < 2 ? 3 : 1),
+                                  &run),
+              tolerance(200, 1));
+    results[i] = run.gradient;
+  }
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_NE(results[0], results[2]);
+}
+
 // What a copy or a load is permuted with, a barrier, a wait, an operand or an
 // address: all that the list has of the kernel. A commit at the end of the loop
 // may be missing where nothing waits for it, so they are not in it.
@@ -138,8 +211,13 @@ TEST(LinearGradientTest, seededFaultsAreFound) {
   std::vector<Mutation> mutations;
   bool reported = false;
   auto error = [&](const GpuProgram::Change &change) {
-    return weightGradientError(rows, depth, columns, 1, plan, change,
-                               &reported);
+    WeightRun run;
+    run.change = change;
+    run.mayFail = true;
+    const double worst =
+        weightGradientError(rows, depth, columns, 1, plan, &run);
+    reported = run.reported;
+    return worst;
   };
   EXPECT_LT(error([&](mlir::ModuleOp m) { mutations = listMutations(m); }),
             tolerance(rows, 1));
@@ -155,6 +233,20 @@ TEST(LinearGradientTest, seededFaultsAreFound) {
     EXPECT_TRUE(reported || worst > tolerance(rows, 1)) << mutation.text();
   }
   EXPECT_GE(tried, 20);
+}
+
+TEST(LinearGradientTest, faultsOfPartsAreFound) {
+  for (const Mutant &mutant : ticketMutants()) {
+    SCOPED_TRACE(mutant.name);
+    bool changed = false;
+    WeightRun run;
+    run.change = [&](mlir::ModuleOp m) { changed = mutant.change(m); };
+    run.mayFail = true;
+    const double worst = weightGradientError(
+        150, 64, 64, 1, makePlan(64, 64, 32, 2, 2, 3, 2), &run);
+    EXPECT_TRUE(changed);
+    EXPECT_TRUE(run.reported || worst > tolerance(150, 1));
+  }
 }
 
 struct InputCase {
@@ -209,20 +301,27 @@ void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
   DeviceArray<uint16_t> planes(plane * c.planes, 0x7fff, "dx planes");
   DeviceArray<uint16_t> activated(plane * c.planes, 0x7fff, "activated");
   const DeviceGrid g = inputGradientGrid(shape, plan, c.rows);
+  EXPECT_EQ(g.z, plan.splits);
   const Grid grid(g.x, g.y, g.z);
-  auto run = [&](auto &&...more) {
-    return program.launch(kernel.name, grid, kernel.sharedBytes, deviceDy,
-                          dy.planeStride, deviceWeights, more...);
-  };
+  SplitMemory split(g, plan);
   const int32_t rows = c.rows;
+  auto run = [&](auto &&...more) {
+    auto launch = [&](auto &&...last) {
+      return program.launch(kernel.name, grid, kernel.sharedBytes, deviceDy,
+                            dy.planeStride, deviceWeights, more..., last...);
+    };
+    return plan.splits > 1 ? launch(split.partials, split.tickets, rows)
+                           : launch(rows);
+  };
   emulator::Report report =
-      c.plus && active ? run(devicePlus, deviceBefore, dx, planes, plane,
-                             activated, plane, rows)
-      : c.plus         ? run(devicePlus, dx, planes, plane, rows)
-      : active ? run(deviceBefore, dx, planes, plane, activated, plane, rows)
-               : run(dx, planes, plane, rows);
+      c.plus && active
+          ? run(devicePlus, deviceBefore, dx, planes, plane, activated, plane)
+      : c.plus ? run(devicePlus, dx, planes, plane)
+      : active ? run(deviceBefore, dx, planes, plane, activated, plane)
+               : run(dx, planes, plane);
   EXPECT_CLEAN(report);
   EXPECT_EQ(report.bankConflicts, 0u);
+  EXPECT_TRUE(split.areTicketsBack());
   const double bound = tolerance(c.columns, c.planes * (c.planes + 1) / 2);
   const double rounding = std::ldexp(1, -8 * c.planes);
   for (int64_t r = 0; r < c.rows; ++r)
@@ -264,15 +363,70 @@ TEST(LinearGradientTest, input) {
   checkInput({17, 768, 1024, 1, true, ActivationFunction::None}, large);
 }
 
-TEST(LinearGradientTest, plansFitAndFillTheGpu) {
+TEST(LinearGradientTest, inputInParts) {
+  for (int64_t planes : {1, 2, 3}) {
+    SCOPED_TRACE(planes);
+    for (int64_t splits : {2, 5}) {
+      const DeviceLinearPlan plan = makePlan(64, 64, 32, 2, 2, 3, splits);
+      checkInput({1, 128, 16, planes, false, ActivationFunction::None}, plan);
+      checkInput({70, 80, 272, planes, true, ActivationFunction::None}, plan);
+      checkInput({65, 128, 128, planes, true, ActivationFunction::Gelu}, plan);
+    }
+  }
+  checkInput({130, 144, 208, 2, false, ActivationFunction::Gelu},
+             makePlan(128, 128, 32, 2, 4, 4, 3));
+}
+
+DeviceLinearFacts inputFacts(int64_t depth, int64_t columns, int64_t planes) {
+  DeviceInputGradientShape shape;
+  shape.depth = depth;
+  shape.columns = columns;
+  shape.planes = planes;
+  shape.outputs.f32 = true;
+  return shape.facts();
+}
+
+TEST(LinearGradientTest, plansCanBeLaunched) {
   for (const DeviceTarget &target : deviceTargets())
-    for (int64_t columns : {16, 384, 768, 3072}) {
-      const DeviceLinearPlans plans = planDeviceGradient(target, columns);
-      EXPECT_EQ(plans.front().first, 1);
-      for (auto &[first, plan] : plans) {
-        EXPECT_LE(plan.stages * plan.stageBytes(), target.blockSharedBytes);
-        EXPECT_EQ(planDeviceGradient(target, first, columns), plan);
-      }
+    for (int64_t planes : {1, 2, 3})
+      for (int64_t depth : {16, 384, 768, 4096})
+        for (int64_t columns : {16, 384, 1024, 3072}) {
+          const DeviceLinearPlans input = planDeviceInputGradient(
+              target, inputFacts(depth, columns, planes));
+          const DeviceLinearPlans weights =
+              planDeviceWeightGradient(target, depth, columns, planes);
+          EXPECT_EQ(input.back().second.splits, 1);
+          for (const DeviceLinearPlans &plans : {input, weights}) {
+            int64_t before = 0;
+            for (auto &[first, plan] : plans) {
+              EXPECT_EQ(before == 0, first == 1);
+              EXPECT_GT(first, before);
+              before = first;
+              EXPECT_LE(plan.sharedBytes(), target.blockSharedBytes);
+              EXPECT_GE(deviceLinearOccupancy(*target.planned, plan), 1);
+            }
+          }
+        }
+}
+
+// A step of MiniLM: 16 sequences of 128 tokens. Where one block had all tokens,
+// 36 of 64 x 64 were the most.
+TEST(LinearGradientTest, plansFillTheGpu) {
+  for (const DeviceTarget &target : deviceTargets())
+    for (auto [depth, columns] :
+         {std::pair<int64_t, int64_t>{384, 384}, {384, 1536}, {1536, 384}}) {
+      DeviceLinearPlan used;
+      for (auto &[first, plan] :
+           planDeviceWeightGradient(target, depth, columns, 1))
+        if (first <= 16 * 128)
+          used = plan;
+      DeviceWeightGradientShape shape;
+      shape.depth = depth;
+      shape.columns = columns;
+      const DeviceGrid grid = weightGradientGrid(shape, used);
+      EXPECT_GE(grid.x * grid.y * grid.z, target.planned->processors * 3 / 4)
+          << used.name();
+      EXPECT_LE(gradientPartialBytes(grid, used), 32 << 20);
     }
 }
 

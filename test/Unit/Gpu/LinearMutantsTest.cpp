@@ -6,11 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Faults that are seeded into a linear kernel at the nvvm level. Each must be
-// seen: by a report of the emulator, by bank conflicts or by the numbers. Not
-// here is what blocks that run one after another cannot show, fences of the
-// device and the barrier before a ticket is drawn, and what products that are
-// done at once cannot: the waits for them.
+// Faults that are seeded into a linear kernel. Not here is what products that
+// are done at once cannot show: the waits for them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,39 +15,13 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Builders.h"
 #include "test/Unit/Gpu/LinearRun.h"
+#include "test/Unit/Gpu/Mutants.h"
 
 using namespace bertc;
 using namespace bertc::test;
 using namespace mlir;
 
 namespace {
-
-struct Mutant {
-  const char *name;
-  std::function<bool(ModuleOp)> change; // false: found nothing to change
-  int64_t splits = 1;
-};
-
-/// Op number `n` of a kind; from the end if negative. Null if there is none.
-template <typename Op>
-Op find(
-    ModuleOp module, int n,
-    llvm::function_ref<bool(Op)> fits = [](Op) { return true; }) {
-  SmallVector<Op> ops;
-  module.walk([&](Op op) {
-    if (fits(op))
-      ops.push_back(op);
-  });
-  const int at = n < 0 ? n + static_cast<int>(ops.size()) : n;
-  return at >= 0 && at < static_cast<int>(ops.size()) ? ops[at] : Op();
-}
-
-template <typename Op> bool drop(ModuleOp module, int n) {
-  Op op = find<Op>(module, n);
-  if (op)
-    op->erase();
-  return bool(op);
-}
 
 /// Makes the result of an op its operand `which`.
 template <typename Op>
@@ -191,36 +162,6 @@ std::vector<Mutant> mutants() {
          });
          return compare && addTo(compare, 0, 1);
        }},
-      {"no barrier behind the ticket",
-       [](ModuleOp m) { return drop<Barrier>(m, -1); }, 2},
-      {"no block adds",
-       [](ModuleOp m) {
-         bool any = false;
-         Value ticket = {};
-         m.walk([&](LLVM::AtomicRMWOp op) { ticket = op.getRes(); });
-         m.walk([&](LLVM::StoreOp op) {
-           if (ticket && op.getValue() == ticket) {
-             OpBuilder b(op);
-             op->setOperand(0, LLVM::ConstantOp::create(
-                                   b, op.getLoc(), b.getI32IntegerAttr(0)));
-             any = true;
-           }
-         });
-         return any;
-       },
-       2},
-      {"tickets not returned",
-       [](ModuleOp m) {
-         // The store of 0, behind the ticket's own.
-         auto store = find<LLVM::StoreOp>(m, 0, [](LLVM::StoreOp op) {
-           auto constant = op.getValue().getDefiningOp<LLVM::ConstantOp>();
-           return constant && op.getValue().getType().isInteger(32);
-         });
-         if (store)
-           store->erase();
-         return bool(store);
-       },
-       2},
   };
 }
 
@@ -313,14 +254,12 @@ std::vector<Mutant> clusterMutants() {
 }
 
 void expectSeen(const std::vector<Mutant> &mutants,
-                const DeviceLinearPlan &usual) {
+                const DeviceLinearPlan &plan) {
   // Tails in rows, columns and depth, and more steps than stages.
   DeviceLinearShape shape = makeShape(304, 80);
   LinearData data(shape, 70);
   for (const Mutant &mutant : mutants) {
     SCOPED_TRACE(mutant.name);
-    DeviceLinearPlan plan = usual;
-    plan.splits = mutant.splits;
     bool changed = false;
     LinearProgram program(
         shape, plan, [&](ModuleOp module) { changed = mutant.change(module); });
@@ -341,6 +280,7 @@ void expectSeen(const std::vector<Mutant> &mutants,
 
 TEST(DeviceLinearMutants, AreSeen) {
   expectSeen(mutants(), makePlan(64, 64, 64, 2, 2, 3));
+  expectSeen(ticketMutants(), makePlan(64, 64, 64, 2, 2, 3, /*splits=*/2));
 }
 
 TEST(DeviceLinearMutants, OfWarpGroupsAreSeen) {
