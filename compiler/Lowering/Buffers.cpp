@@ -131,20 +131,39 @@ static bool isOfProduct(OpOperand &use) {
 }
 
 /// Whether the op reads float32 of the operand, too: a residual, or sums of the
-/// columns of a gradient.
-static bool isReadTwice(OpOperand &use) {
+/// columns of a gradient. Where products have one plane, it does for the sums.
+static bool isReadTwice(OpOperand &use, int64_t planes) {
   return isa<enc::FusedFeedForwardOp>(use.getOwner()) ||
-         (isa<enc::LinearWeightGradientOp, enc::FusedQKVWeightGradientOp>(
+         (planes > 1 &&
+          isa<enc::LinearWeightGradientOp, enc::FusedQKVWeightGradientOp>(
               use.getOwner()) &&
           use.getOperandNumber() == 0);
 }
 
+/// Whether the value is what a feed-forward block saves for the gradient of its
+/// activation, and nothing else reads.
+static bool isIntermediate(Value value, ArrayRef<OpOperand *> readers) {
+  auto block = value.getDefiningOp<enc::FusedFeedForwardOp>();
+  return block && value == block.getUpResult() &&
+         llvm::all_of(readers, [](OpOperand *use) {
+           auto gradient =
+               dyn_cast<enc::FusedActivationGradientOp>(use->getOwner());
+           return gradient && use->get() == gradient.getUp();
+         });
+}
+
 /// Matrix products read planes, all else reads float32. What is normalised
 /// behind a product is float32 on the way, and a carried value in both forms,
-/// which keeps those of its producers equal.
+/// which keeps those of its producers equal. An intermediate is a plane where
+/// that is all that products have, as PyTorch's autocast saves it.
 void BufferAssignment::setForms(Value value, Buffer &buffer) const {
   Readers readers;
   readers.collect(value);
+  if (planes == 1 && isIntermediate(value, readers.uses)) {
+    buffer.f32 = false;
+    buffer.planes = planes;
+    return;
+  }
   buffer.f32 =
       isa_and_nonnull<enc::FusedLinearAddNormOp, enc::FusedFeedForwardOp>(
           value.getDefiningOp()) ||
@@ -153,7 +172,7 @@ void BufferAssignment::setForms(Value value, Buffer &buffer) const {
     bool product = isOfProduct(*use);
     if (product)
       buffer.planes = planes;
-    buffer.f32 |= !product || isReadTwice(*use);
+    buffer.f32 |= !product || isReadTwice(*use, planes);
   }
   // What nothing reads is written nevertheless.
   buffer.f32 |= !buffer.planes;

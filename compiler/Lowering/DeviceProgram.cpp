@@ -245,7 +245,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
                            const Buffer &y, ArrayRef<StringAttr> matrices,
                            ArrayRef<StringAttr> biases,
                            ActivationFunction activation,
-                           std::optional<Residual> residual) {
+                           std::optional<Residual> residual,
+                           const Buffer *before) {
   DeviceLinearShape shape;
   shape.depth = x.columns.padded();
   shape.columns = y.columns.padded();
@@ -257,6 +258,10 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   shape.residualStride = residual ? residual->stride : 0;
   shape.outputs = formsOf(y);
   shape.outputStride = y.stride;
+  if (before) {
+    shape.before = formsOf(*before);
+    shape.beforeStride = before->stride;
+  }
 
   int64_t sources = matrices.size();
   Grouping columns = sources == 1 ? y.columns : shareOf(y.columns, sources);
@@ -267,6 +272,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   if (residual)
     fixed.push_back(residual->address);
   appendOutputs(y, fixed);
+  if (before)
+    appendOutputs(*before, fixed);
 
   // The plan of the most rows has no splits, so what the others need is fixed.
   DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
@@ -563,18 +570,11 @@ LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
   middle.planes = planes;
   middle.planesSlot =
       reserved(op, -1, Extent::PerToken, planesWords(planes, middle.stride));
-  auto up = [&](const Buffer &y, ActivationFunction activation) {
-    linear(op, 0, in, y, {symbolOf(op.getUpAttr())},
-           {symbolOf(op.getUpBiasAttr())}, activation);
-  };
-  ActivationFunction activation = activationOf(op.getActivation());
-  if (op.getUpResult()) { // the backward pass wants it before the activation
-    const Buffer &before = bufferOf(op.getUpResult());
-    up(before, ActivationFunction::None);
-    map(activation, f32Of(before), before, middle);
-  } else {
-    up(middle, activation);
-  }
+  // The backward pass wants it before the activation.
+  Value before = op.getUpResult();
+  linear(op, 0, in, middle, {symbolOf(op.getUpAttr())},
+         {symbolOf(op.getUpBiasAttr())}, activationOf(op.getActivation()),
+         std::nullopt, before ? &bufferOf(before) : nullptr);
   linearAddNorm(op, 2, middle, symbolOf(op.getDownAttr()),
                 symbolOf(op.getDownBiasAttr()), in);
   return success();

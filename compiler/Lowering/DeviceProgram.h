@@ -68,12 +68,14 @@ protected:
     mlir::Value address;
     int64_t stride;
   };
-  /// y = activation(x W^T + bias) + residual, by the plan that fits the rows.
+  /// y = activation(x W^T + bias) + residual, by the plan that fits the rows;
+  /// `before`, if it is not null, is what the activation is of.
   void linear(mlir::Operation *op, int64_t number, const Buffer &x,
               const Buffer &y, llvm::ArrayRef<mlir::StringAttr> weights,
               llvm::ArrayRef<mlir::StringAttr> biases,
               ActivationFunction activation,
-              std::optional<Residual> residual = std::nullopt);
+              std::optional<Residual> residual = std::nullopt,
+              const Buffer *before = nullptr);
   template <typename Op>
   void linearAddNorm(Op op, int64_t number, const Buffer &x,
                      mlir::StringAttr weight, mlir::StringAttr bias,

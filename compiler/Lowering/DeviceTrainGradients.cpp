@@ -145,7 +145,8 @@ LogicalResult DeviceTrainProgram::inputGradient(Operation *op,
   if (g.before) {
     const Buffer &before = bufferOf(g.before);
     shape.beforeStride = before.stride;
-    arguments.push_back(f32Of(before));
+    shape.beforePlane = !before.f32;
+    arguments.push_back(before.f32 ? f32Of(before) : planesOf(before));
   }
   appendOutputs(dx, arguments);
   if (g.activated) {
@@ -226,7 +227,9 @@ void DeviceTrainProgram::weightGradient(Operation *op, Value dyValue,
   sums.columns = columns;
   sums.first = part * columns;
   sums.stride = dy.stride;
-  launchSums(sums, {f32Of(dy), gradientOf(bias), frame->toInt(rowsOf(dy))});
+  sums.plane = !dy.f32;
+  launchSums(sums, {dy.f32 ? f32Of(dy) : planesOf(dy), gradientOf(bias),
+                    frame->toInt(rowsOf(dy))});
 }
 
 LogicalResult

@@ -80,6 +80,22 @@ void bertc::emitColumnSums(
   addToMemory(k, targets, sums);
 }
 
+/// Four neighbours of a row of dy.
+static SmallVector<Value> loadGradient(GpuBuilder &k, const ColumnSums &sums,
+                                       Value dy, Value row, Value column) {
+  if (!sums.plane)
+    return loadFour(k, dy, row, sums.stride, column);
+  Value pairs =
+      k.load(elementAt(k, dy, row, sums.stride, column, k.half(sums.type)),
+             k.vectorOf(k.i32(), vectorWidth / 2));
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < vectorWidth / 2; ++i) {
+    auto [low, high] = k.widenPair(k.element(pairs, i), sums.type);
+    values.append({low, high});
+  }
+  return values;
+}
+
 DeviceKernel bertc::columnSumsKernel(GpuBuilder &k, ColumnSums sums) {
   int64_t targets = int64_t(sums.gain) + int64_t(sums.bias);
   SmallVector<Type> types(1 + (sums.gain ? 2 : 0) + targets, k.global());
@@ -87,6 +103,8 @@ DeviceKernel bertc::columnSumsKernel(GpuBuilder &k, ColumnSums sums) {
   std::string name = llvm::formatv(
       "column_sums{0}{1}_{2}_from{3}_ld{4}", sums.gain ? "_gain" : "",
       sums.bias ? "_bias" : "", sums.columns, sums.first, sums.stride);
+  if (sums.plane)
+    name += sums.type == HalfType::BF16 ? "_bf16" : "_f16";
   auto body = [&](ValueRange v) {
     Value x, moments;
     if (sums.gain) {
@@ -100,7 +118,7 @@ DeviceKernel bertc::columnSumsKernel(GpuBuilder &k, ColumnSums sums) {
       to.push_back(k.at(target, own, k.f32()));
     auto add = [&](Value row, Value exists, Value column, ValueRange soFar) {
       Value at = k.add(k.add(own, sums.first), column);
-      SmallVector<Value> dy = loadFour(k, v[0], row, sums.stride, at);
+      SmallVector<Value> dy = loadGradient(k, sums, v[0], row, at);
       for (Value &value : dy)
         value = k.select(exists, value, k.scalar(0));
       SmallVector<Value> next;

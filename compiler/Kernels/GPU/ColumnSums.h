@@ -25,6 +25,8 @@ struct ColumnSums {
   int64_t stride = 0;  ///< x has the same columns.
   bool gain = false;
   bool bias = true;
+  bool plane = false; ///< dy is a plane of 16 bits, not float32.
+  HalfType type = HalfType::BF16;
 };
 
 /// bias[c] += sum of dy[row][first + c], and gain[c] += sum of

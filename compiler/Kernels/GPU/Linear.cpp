@@ -22,7 +22,7 @@ DeviceLinearFacts DeviceLinearShape::facts() const {
   facts.depth = depth;
   facts.columns = columns;
   facts.planes = planes;
-  facts.outputBytes = outputs.bytes();
+  facts.outputBytes = outputs.bytes() + before.bytes();
   facts.residual = residual;
   return facts;
 }
@@ -33,11 +33,13 @@ DeviceLinearFacts DeviceLinearShape::facts() const {
 
 LinearArguments::LinearArguments(GpuBuilder &k, const DeviceLinearShape &shape,
                                  const DeviceLinearPlan &plan)
-    : writer(k, shape.outputs, shape.outputStride), shape(shape), plan(plan) {
+    : writer(k, shape.outputs, shape.outputStride),
+      before(k, shape.before, shape.beforeStride), shape(shape), plan(plan) {
   Type operand = plan.wgmma ? k.tensorMap() : k.global();
   types = {operand, k.i64(), operand};
   types.append(shape.bias + shape.residual, k.global());
   writer.addTypes(types);
+  before.addTypes(types);
   if (plan.splits > 1)
     types.append(2, k.global());
   types.push_back(k.i32());
@@ -57,6 +59,7 @@ void LinearArguments::take(ValueRange arguments) {
   if (shape.residual)
     residual = next();
   writer.take(arguments);
+  before.take(arguments);
   if (plan.splits > 1) {
     partials = next();
     tickets = next();
@@ -129,6 +132,8 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
                                const LinearSums &sums) {
   bool exact = shape.columns % plan.blockColumns == 0;
   RowWriter::Place place = arguments.writer.at(sums.firstRow, sums.firstColumn);
+  RowWriter::Place before =
+      arguments.before.at(sums.firstRow, sums.firstColumn);
   Value residual, biasStart;
   if (shape.residual)
     residual = elementAt(k, arguments.residual, sums.firstRow,
@@ -155,9 +160,11 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
           others = loadNeighbours(
               k, k.at(residual, rowsOn * shape.residualStride + columnsOn,
                       k.f32()));
-        for (auto [e, value] : llvm::enumerate(y)) {
-          if (shape.bias)
+        if (shape.bias)
+          for (auto [e, value] : llvm::enumerate(y))
             value = k.addf(value, k.element(bias, e));
+        arguments.before.write(before, rowsOn, columnsOn, y);
+        for (auto [e, value] : llvm::enumerate(y)) {
           if (shape.activation != ActivationFunction::None)
             value = emitActivation(k.b, k.loc, shape.activation, value);
           if (shape.residual)
@@ -185,6 +192,9 @@ static std::string linearName(const DeviceLinearShape &shape,
     name += "_" + activationFunctionName(shape.activation).str();
   if (shape.residual)
     name += llvm::formatv("_residual{0}", shape.residualStride);
+  if (shape.before.bytes())
+    name += llvm::formatv("_before_{0}_ld{1}", shape.before.name(),
+                          shape.beforeStride);
   return name + "_to_" + shape.outputs.name() +
          llvm::formatv("_ld{0}_{1}", shape.outputStride, plan.name()).str();
 }

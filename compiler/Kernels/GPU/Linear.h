@@ -34,6 +34,8 @@ struct DeviceLinearShape {
   int64_t residualStride = 0;
   DeviceForms outputs;
   int64_t outputStride = 0;
+  DeviceForms before; // what the activation is of, where it is wanted
+  int64_t beforeStride = 0;
 
   DeviceLinearFacts facts() const;
 };
@@ -44,7 +46,7 @@ struct DeviceLinearShape {
 ///   weights           planes [planes][columns][depth]
 ///   bias              [columns] f32, if shape.bias
 ///   residual          [rows][residualStride] f32, if shape.residual
-///   those of RowWriter for shape.outputs
+///   those of RowWriter for shape.outputs, and for shape.before
 ///   partials, tickets if plan.splits > 1, see below
 ///   rows              i32, at least 1
 /// All pointers are aligned to 16 bytes, strides multiples of 16 elements.

@@ -73,6 +73,7 @@ private:
   void emit(ValueRange arguments);
   void writeRow(Value row, ArrayRef<Value> columns, ArrayRef<Value> sums);
   void writePair(Value row, Value column, ArrayRef<Value> sums);
+  std::array<Value, 2> loadBefore(Value row, Value column);
 
   GpuBuilder &k;
   const DeviceInputGradientShape &shape;
@@ -89,8 +90,9 @@ std::string InputGradient::name() const {
   if (shape.plus)
     text += llvm::formatv("_plus{0}", shape.plusStride);
   if (hasActivation())
-    text += llvm::formatv("_{0}{1}", activationFunctionName(shape.activation),
-                          shape.beforeStride);
+    text +=
+        llvm::formatv("_{0}{1}{2}", activationFunctionName(shape.activation),
+                      shape.beforeStride, shape.beforePlane ? "_half" : "");
   text +=
       llvm::formatv("_to_{0}_ld{1}", shape.outputs.name(), shape.outputStride);
   if (hasActivation())
@@ -157,6 +159,17 @@ void InputGradient::writeRow(Value row, ArrayRef<Value> columns,
   }
 }
 
+std::array<Value, 2> InputGradient::loadBefore(Value row, Value column) {
+  Type element = shape.beforePlane ? k.half(shape.type) : k.f32();
+  Value place = elementAt(k, before, row, shape.beforeStride, column, element);
+  if (shape.beforePlane) {
+    auto [low, high] = k.widenPair(k.load(place, k.i32()), shape.type);
+    return {low, high};
+  }
+  Value pair = loadPair(k, place);
+  return {k.element(pair, 0), k.element(pair, 1)};
+}
+
 void InputGradient::writePair(Value row, Value column, ArrayRef<Value> sums) {
   SmallVector<Value> dx(sums), values;
   if (shape.plus) {
@@ -166,10 +179,9 @@ void InputGradient::writePair(Value row, Value column, ArrayRef<Value> sums) {
       value = k.addf(value, k.element(more, i));
   }
   if (hasActivation()) {
-    Value x = loadPair(
-        k, elementAt(k, before, row, shape.beforeStride, column, k.f32()));
+    auto x = loadBefore(row, column);
     for (auto [i, value] : llvm::enumerate(dx)) {
-      Value own = k.element(x, i);
+      Value own = x[i];
       value = k.mulf(
           value, emitActivationDerivative(k.b, k.loc, shape.activation, own));
       values.push_back(emitActivation(k.b, k.loc, shape.activation, own));

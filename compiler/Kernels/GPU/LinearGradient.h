@@ -30,8 +30,10 @@ struct DeviceInputGradientShape {
   HalfType type = HalfType::BF16;
   bool plus = false; // float32 rows that are added
   int64_t plusStride = 0;
-  /// dx is that of what the activation makes of `before`, float32 rows.
+  /// dx is that of what the activation makes of `before`, float32 rows or a
+  /// plane.
   ActivationFunction activation = ActivationFunction::None;
+  bool beforePlane = false;
   int64_t beforeStride = 0;
   DeviceForms outputs; // dx
   int64_t outputStride = 0;
@@ -46,7 +48,8 @@ struct DeviceInputGradientShape {
 ///   dy plane stride   i64, elements from plane to plane
 ///   weights           planes [planes][columns][depth]
 ///   plus              [rows][plusStride] f32, if shape.plus
-///   before            [rows][beforeStride] f32, if there is an activation
+///   before            [rows][beforeStride] f32 or shape.type, if there is an
+///                     activation
 ///   those of RowWriter for `outputs`, and for `activated`
 ///   partials, tickets if plan.splits > 1, see linearKernel
 ///   rows              i32, at least 1

@@ -27,7 +27,7 @@ struct LinearArguments {
   void take(mlir::ValueRange arguments);
 
   mlir::Value x, xPlane, weights, bias, residual, partials, tickets, rows;
-  RowWriter writer;
+  RowWriter writer, before;
 
 private:
   const DeviceLinearShape &shape;

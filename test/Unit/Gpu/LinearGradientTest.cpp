@@ -253,6 +253,7 @@ struct InputCase {
   int64_t rows, depth, columns, planes;
   bool plus;
   ActivationFunction activation;
+  bool beforePlane = false; // what the activation is of
 };
 
 double derivative(double x) {
@@ -270,6 +271,7 @@ void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
   shape.plus = c.plus;
   shape.plusStride = c.depth + 32;
   shape.activation = c.activation;
+  shape.beforePlane = c.beforePlane;
   shape.beforeStride = c.depth + 16;
   shape.outputs.f32 = true;
   shape.outputs.planes = c.planes;
@@ -279,7 +281,12 @@ void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
   const Planes dy(c.rows, c.columns, shape.gradientStride, c.planes, 1);
   const Planes weights(c.columns - 2, c.depth, c.depth, c.planes, 2);
   const std::vector<float> plus = normal(c.rows * shape.plusStride, 3);
-  const std::vector<float> before = normal(c.rows * shape.beforeStride, 4);
+  std::vector<float> before = normal(c.rows * shape.beforeStride, 4);
+  const std::vector<uint16_t> beforeHalf =
+      planesOf(before, 1, before.size(), HalfType::BF16);
+  if (c.beforePlane)
+    for (size_t i = 0; i < before.size(); ++i)
+      before[i] = floatOf(beforeHalf[i], HalfType::BF16);
   // The kernel reads `columns` rows of each plane of the weights.
   std::vector<uint16_t> dense;
   for (int64_t p = 0; p < c.planes; ++p)
@@ -296,6 +303,9 @@ void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
   DeviceArray<uint16_t> deviceWeights(dense, "weights", false);
   DeviceArray<float> devicePlus(plus, "plus", false);
   DeviceArray<float> deviceBefore(before, "before", false);
+  DeviceArray<uint16_t> devicePlane(beforeHalf, "plane before", false);
+  void *beforeRows = c.beforePlane ? static_cast<void *>(devicePlane.data())
+                                   : deviceBefore.data();
   DeviceArray<float> dx(c.rows * c.depth, NAN, "dx");
   const int64_t plane = c.rows * c.depth;
   DeviceArray<uint16_t> planes(plane * c.planes, 0x7fff, "dx planes");
@@ -315,9 +325,9 @@ void checkInput(const InputCase &c, const DeviceLinearPlan &plan) {
   };
   emulator::Report report =
       c.plus && active
-          ? run(devicePlus, deviceBefore, dx, planes, plane, activated, plane)
+          ? run(devicePlus, beforeRows, dx, planes, plane, activated, plane)
       : c.plus ? run(devicePlus, dx, planes, plane)
-      : active ? run(deviceBefore, dx, planes, plane, activated, plane)
+      : active ? run(beforeRows, dx, planes, plane, activated, plane)
                : run(dx, planes, plane);
   EXPECT_CLEAN(report);
   EXPECT_EQ(report.bankConflicts, 0u);
@@ -361,6 +371,7 @@ TEST(LinearGradientTest, input) {
     checkInput({130, 144, 48, planes, true, ActivationFunction::Gelu}, large);
   }
   checkInput({17, 768, 1024, 1, true, ActivationFunction::None}, large);
+  checkInput({70, 80, 144, 1, false, ActivationFunction::Gelu, true}, small);
 }
 
 TEST(LinearGradientTest, inputInParts) {

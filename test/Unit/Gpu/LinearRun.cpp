@@ -114,6 +114,7 @@ LinearData::LinearData(const DeviceLinearShape &shape, int64_t rows,
 
   expected.resize(rows * columns);
   exact.resize(rows * columns);
+  before.resize(rows * columns);
   scale.resize(rows * columns);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column) {
@@ -142,6 +143,7 @@ LinearData::LinearData(const DeviceLinearShape &shape, int64_t rows,
       const int64_t at = row * columns + column;
       expected[at] = finish(sum);
       exact[at] = finish(plain);
+      before[at] = shape.bias ? sum + bias[column] : sum;
       scale[at] = size;
     }
 }
@@ -219,12 +221,19 @@ struct Buffers {
         planes(shape.outputs.planes *
                    planeStrideOf(data.rows, shape.outputStride),
                0x7fff, "y planes"),
+        before(shape.before.f32 ? data.rows * shape.beforeStride : 0, NAN,
+               "before"),
+        beforePlanes(shape.before.planes *
+                         planeStrideOf(data.rows, shape.beforeStride),
+                     0x7fff, "planes before"),
         partials(linearPartialBytes(shape, plan, data.rows) / 4, NAN,
                  "partials"),
         tickets(linearTickets(shape, plan, data.rows), 0, "tickets") {}
   DeviceArray<uint16_t> x, weights;
   DeviceArray<float> bias, residual, f32;
   DeviceArray<uint16_t> planes;
+  DeviceArray<float> before;
+  DeviceArray<uint16_t> beforePlanes;
   DeviceArray<float> partials;
   DeviceArray<int32_t> tickets;
 };
@@ -287,6 +296,13 @@ LinearResult LinearProgram::run(const LinearData &data) {
     pass(buffers.planes.data());
     pass(outputPlane);
   }
+  const int64_t beforePlane = planeStrideOf(data.rows, shape.beforeStride);
+  if (shape.before.f32)
+    pass(buffers.before.data());
+  if (shape.before.planes) {
+    pass(buffers.beforePlanes.data());
+    pass(beforePlane);
+  }
   if (plan.splits > 1) {
     pass(buffers.partials.data());
     pass(buffers.tickets.data());
@@ -312,12 +328,22 @@ LinearResult LinearProgram::run(const LinearData &data) {
       const int64_t at = row * shape.outputStride + column;
       if (shape.outputs.f32)
         result.f32.push_back(buffers.f32[at]);
-      float sum = 0;
-      for (int64_t plane = shape.outputs.planes; plane-- > 0;)
-        sum += fromHalf(buffers.planes[plane * outputPlane + at],
-                        shape.outputs.type);
+      auto sumOf = [&](const DeviceArray<uint16_t> &planes, DeviceForms forms,
+                       int64_t planeStride, int64_t place) {
+        float sum = 0;
+        for (int64_t plane = forms.planes; plane-- > 0;)
+          sum += fromHalf(planes[plane * planeStride + place], forms.type);
+        return sum;
+      };
       if (shape.outputs.planes)
-        result.planes.push_back(sum);
+        result.planes.push_back(
+            sumOf(buffers.planes, shape.outputs, outputPlane, at));
+      const int64_t place = row * shape.beforeStride + column;
+      if (shape.before.f32)
+        result.before.push_back(buffers.before[place]);
+      else if (shape.before.planes)
+        result.before.push_back(
+            sumOf(buffers.beforePlanes, shape.before, beforePlane, place));
     }
   return result;
 }

@@ -29,6 +29,7 @@ struct LinearData {
   std::vector<float> bias, residual;
   std::vector<double> expected; // [rows][columns], of the products of planes
   std::vector<double> exact;    // of the floats
+  std::vector<double> before;   // of the products of planes, and the bias
   std::vector<double> scale;    // sum of magnitudes: errors are relative to it
 };
 
@@ -39,6 +40,7 @@ struct LinearResult {
   emulator::Report report;
   std::vector<float> f32;       // [rows][columns], if the shape has it
   std::vector<float> planes;    // sums of planes, if the shape has them
+  std::vector<float> before;    // float32 or sums of planes, the same
   std::vector<int32_t> tickets; // after the launch
 };
 

@@ -128,6 +128,39 @@ TEST(DeviceLinear, PlanesOnly) {
             halfTolerance);
 }
 
+// What a backward pass wants, beside a result that is for products only.
+void expectBefore(const DeviceLinearShape &shape, const DeviceLinearPlan &plan,
+                  double tolerance) {
+  SCOPED_TRACE(plan.name());
+  LinearData data(shape, 70);
+  LinearResult result = LinearProgram(shape, plan).run(data);
+  EXPECT_CLEAN(result.report);
+  EXPECT_EQ(result.report.bankConflicts, 0u);
+  EXPECT_LE(worstError(result.before, data.before, data.scale), tolerance);
+  EXPECT_LE(worstError(result.planes, data.expected, data.scale),
+            shape.outputs.planes == 1 ? halfTolerance : 2e-5);
+}
+
+TEST(DeviceLinear, BeforeTheActivation) {
+  for (bool bias : {false, true})
+    for (bool plane : {false, true}) {
+      DeviceLinearShape shape = makeShape(176, 80, plane ? 1 : 2);
+      shape.bias = bias;
+      shape.activation = ActivationFunction::Gelu;
+      shape.outputs.f32 = false;
+      shape.outputs.planes = shape.planes;
+      shape.before.f32 = !plane;
+      shape.before.planes = plane ? 1 : 0;
+      shape.beforeStride = 112;
+      DeviceLinearPlan split = smallPlan,
+                       groups = makePlan(64, 64, 64, 1, 1, 2);
+      split.splits = 2;
+      groups.wgmma = true;
+      for (const DeviceLinearPlan &plan : {smallPlan, split, groups})
+        expectBefore(shape, plan, plane ? halfTolerance : sumTolerance);
+    }
+}
+
 // The last block of a tile to arrive adds; the order of blocks is not seen.
 TEST(DeviceLinear, Splits) {
   for (int64_t planes : {1, 2})

@@ -13,6 +13,7 @@
 #include "compiler/Kernels/CPU/NormGradient.h"
 #include "compiler/Kernels/GPU/ColumnSums.h"
 #include "compiler/Kernels/GPU/Norm.h"
+#include "test/Unit/Gpu/HalfValues.h"
 #include "test/Unit/Gpu/RowsRun.h"
 #include "test/Unit/Kernels/RandomFloats.h"
 #include <cmath>
@@ -128,6 +129,7 @@ namespace {
 struct SumsCase {
   int64_t rows, columns, first, stride;
   bool gain, bias;
+  bool plane = false; // dy is a plane of bfloat16
 };
 class GpuColumnSums : public testing::TestWithParam<SumsCase> {};
 } // namespace
@@ -137,18 +139,26 @@ TEST_P(GpuColumnSums, AreAdded) {
   DeviceKernel kernel;
   GpuProgram program([&](mlir::ModuleOp module) {
     GpuBuilder k(module);
-    kernel =
-        columnSumsKernel(k, {c.columns, c.first, c.stride, c.gain, c.bias});
+    kernel = columnSumsKernel(
+        k, {c.columns, c.first, c.stride, c.gain, c.bias, c.plane});
   });
   RowsSize size = {c.rows, c.stride, c.stride};
   DeviceArray<float> x(paddedRows(size, 1)), dy(paddedRows(size, 2)),
       moments(paddedRows({c.rows, 2, 2}, 3)), gain(randomFloats(c.columns, 4)),
       bias(randomFloats(c.columns, 5));
+  DeviceArray<uint16_t> plane(
+      planesOf(dy.values(), 1, int64_t(dy.size()), HalfType::BF16));
+  if (c.plane)
+    for (size_t i = 0; i < dy.size(); ++i)
+      dy[i] = floatOf(plane[i], HalfType::BF16);
   const std::vector<float> before[] = {gain.values(), bias.values()};
   Arguments arguments;
   if (c.gain)
     arguments.add(x).add(moments);
-  arguments.add(dy);
+  if (c.plane)
+    arguments.add(plane);
+  else
+    arguments.add(dy);
   if (c.gain)
     arguments.add(gain);
   if (c.bias)
@@ -174,6 +184,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(SumsCase{1, 16, 0, 16, true, true},
                     SumsCase{3, 32, 0, 48, false, true},
                     SumsCase{128, 48, 96, 144, false, true},
+                    SumsCase{128, 48, 96, 144, false, true, true},
+                    SumsCase{700, 384, 0, 384, true, true, true},
                     SumsCase{700, 384, 0, 384, true, true},
                     SumsCase{1500, 16, 16, 48, true, false},
                     SumsCase{5, 1024, 0, 1040, true, true}));
