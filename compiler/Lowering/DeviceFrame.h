@@ -76,8 +76,8 @@ public:
   void withFrozen(llvm::function_ref<void(mlir::Value address)> given,
                   llvm::function_ref<void()> otherwise);
 
-  mlir::Value parameters, gradients, labels, loss; // i64, addresses
-  mlir::Value seed, step;                          // i64
+  mlir::Value parameters, gradients, labels, loss, step; // i64, addresses
+  mlir::Value seed;                                      // i64
 };
 
 } // namespace bertc

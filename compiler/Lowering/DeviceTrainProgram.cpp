@@ -99,15 +99,14 @@ LogicalResult DeviceTrainProgram::emitOp(Operation *op) {
 
 DeviceProgram::Values DeviceTrainProgram::dropoutArguments(IntegerAttr site,
                                                            FloatAttr rate) {
+  // Its step is for kernels to read.
   DropoutOperands o = makeDropout(*k, own->seed, own->step, site.getInt(),
                                   layer, rate.getValueAsDouble());
-  Values arguments;
-  for (Value *wide :
-       {&o.seedLow, &o.seedHigh, &o.step, &o.stream, &o.threshold})
-    arguments.push_back(
-        arith::TruncIOp::create(k->b, k->loc, k->b.getI32Type(), *wide));
-  arguments.push_back(o.scale);
-  return arguments;
+  auto toInt = [&](Value wide) -> Value {
+    return arith::TruncIOp::create(k->b, k->loc, k->b.getI32Type(), wide);
+  };
+  return {toInt(o.seedLow), toInt(o.seedHigh),  own->step,
+          toInt(o.stream),  toInt(o.threshold), o.scale};
 }
 
 LogicalResult DeviceTrainProgram::emitDropout(enc::DropoutOp op) {

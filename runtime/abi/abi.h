@@ -318,7 +318,8 @@ typedef struct bertc_device_train_call {
   uint64_t labels;
   uint64_t loss;
   uint64_t frozen; /* or 0 */
-  uint64_t seed, step;
+  uint64_t seed;
+  uint64_t step; /* address of its lower 32 bits: a graph is for all steps */
 } bertc_device_train_call;
 
 typedef void (*bertc_device_train_fn)(const bertc_device_train_call *call);

@@ -152,8 +152,8 @@ static bertc_code runLocked(bertc_session &session,
   call.offsets = address(inputs.cu_seqlens);
   for (uint32_t i = 0; i < desc.output_count; ++i)
     call.outputs[i] = address(bound[i]);
-  code =
-      enqueue(own, call, nullptr, stream, /*mayUseGraph=*/!capturing, status);
+  code = enqueue(own, call, forwardCode(own), nullptr, stream,
+                 /*mayUseGraph=*/!capturing, status);
   if (capturing)
     return code;
   result = noteLast(own, stream);

@@ -188,15 +188,19 @@ static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
 
 /// Copies and kernels one by one.
 static void put(LaunchState &state, const bertc_device_call &call,
-                const StagedCopies *copies) {
+                const HostCode &code, const StagedCopies *copies) {
   const DeviceModel &device = *state.device;
   const Driver &driver = *device.driver;
-  if (copies)
+  if (copies && copies->inputs.bytes)
     state.result =
         driver.cuMemcpyHtoDAsync_v2(copies->inputs.device, copies->inputs.host,
                                     copies->inputs.bytes, state.stream);
+  for (uint32_t i = 0; copies && i < copies->outputCount; ++i)
+    if (const auto &copy = copies->outputs[i]; copy.zeroed && !state.result)
+      state.result =
+          driver.cuMemsetD8Async(copy.device, 0, copy.bytes, state.stream);
   if (!state.result)
-    device.variant->forward(&call);
+    code.enter(&call, code.argument);
   if (!copies || state.result || state.badKernel)
     return;
   for (uint32_t i = 0; i < copies->outputCount && !state.result; ++i) {
@@ -210,8 +214,9 @@ static void put(LaunchState &state, const bertc_device_call &call,
 
 /// Makes a graph of the run, or returns an error.
 static bertc_code capture(DeviceSession &session, LaunchState state,
-                          bertc_device_call &call, const StagedCopies *copies,
-                          GraphExec &graph, bertc_status *status) {
+                          bertc_device_call &call, const HostCode &host,
+                          const StagedCopies *copies, GraphExec &graph,
+                          bertc_status *status) {
   const Driver &driver = *state.device->driver;
   const char *label = state.device->facts.label;
   state.stream = session.stream;
@@ -220,7 +225,7 @@ static bertc_code capture(DeviceSession &session, LaunchState state,
                                                      captureModeThreadLocal))
     return failCuda(status, driver, result, "cannot begin a CUDA graph on %s",
                     label);
-  put(state, call, copies);
+  put(state, call, host, copies);
   // The stream must leave its capture whatever happened.
   Graph captured = nullptr;
   Result result = driver.cuStreamEndCapture(session.stream, &captured);
@@ -249,29 +254,41 @@ static LaunchState makeState(const DeviceSession &session, Stream stream,
   return state;
 }
 
+static void enterForward(const bertc_device_call *call, void *function) {
+  (*static_cast<const bertc_device_forward_fn *>(function))(call);
+}
+
+HostCode forwardCode(const DeviceSession &session) {
+  HostCode code = {};
+  auto *variant = const_cast<bertc_device_variant *>(session.device->variant);
+  code.enter = enterForward;
+  code.argument = &variant->forward;
+  code.identity = code.argument;
+  return code;
+}
+
 bertc_code launchKernels(DeviceSession &session, bertc_device_call &call,
-                         void (*enter)(const bertc_device_call *, void *),
-                         void *argument, bertc_status *status) {
+                         const HostCode &code, bertc_status *status) {
   LaunchState state = makeState(session, session.stream, call);
   call.launch_state = &state;
-  enter(&call, argument);
+  code.enter(&call, code.argument);
   return state.result || state.badKernel ? failLaunch(state, status)
                                          : ok(status);
 }
 
 bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
-                   const StagedCopies *copies, Stream stream, bool mayUseGraph,
-                   bertc_status *status) {
+                   const HostCode &host, const StagedCopies *copies,
+                   Stream stream, bool mayUseGraph, bertc_status *status) {
   const DeviceModel &device = *session.device;
   const Driver &driver = *device.driver;
   LaunchState state = makeState(session, stream, call);
 
   GraphCache::Entry *entry = nullptr;
   if (mayUseGraph && session.graphsWanted)
-    entry = session.graphs.find(driver, call, copies != nullptr);
+    entry = session.graphs.find(driver, call, host, copies);
   if (entry && !entry->graph)
     if (bertc_code code =
-            capture(session, state, call, copies, entry->graph, status))
+            capture(session, state, call, host, copies, entry->graph, status))
       return code;
   if (entry) {
     if (Result result = driver.cuGraphLaunch(entry->graph, stream))
@@ -280,7 +297,7 @@ bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
     return ok(status);
   }
   call.launch_state = &state;
-  put(state, call, copies);
+  put(state, call, host, copies);
   return state.result || state.badKernel ? failLaunch(state, status)
                                          : ok(status);
 }

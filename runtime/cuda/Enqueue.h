@@ -17,32 +17,23 @@
 
 namespace bertc::rt::cuda {
 
-/// Copies between pinned memory and the device around the kernels of a run.
-struct StagedCopies {
-  struct Copy {
-    DeviceAddress device;
-    void *host;
-    size_t bytes;
-  };
-  Copy inputs;
-  uint32_t outputCount;
-  Copy outputs[BERTC_MAX_OUTPUTS];
-};
-
-/// Puts what `enter(call, argument)` launches into the session's stream; sets
-/// the launch of `call`.
+/// Puts what `code` launches into the session's stream; sets the launch of
+/// `call`.
 bertc_code launchKernels(DeviceSession &session, bertc_device_call &call,
-                         void (*enter)(const bertc_device_call *, void *),
-                         void *argument, bertc_status *status);
+                         const HostCode &code, bertc_status *status);
+
+/// That of a run, the forward function of the model.
+HostCode forwardCode(const DeviceSession &session);
 
 /// The frame of a run, but for inputs, outputs and launch.
 bertc_device_call makeCall(const DeviceSession &session, const Shape &shape);
 
-/// Puts the run of `call`, whose launch it sets, into `stream`: as a graph if
-/// there was such a run before and `mayUseGraph`. `copies` may be null.
+/// Puts what `host` launches with `call`, whose launch it sets, into `stream`:
+/// as a graph if there was such a run before and `mayUseGraph`. `copies` may be
+/// null.
 bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
-                   const StagedCopies *copies, Stream stream, bool mayUseGraph,
-                   bertc_status *status);
+                   const HostCode &host, const StagedCopies *copies,
+                   Stream stream, bool mayUseGraph, bertc_status *status);
 
 } // namespace bertc::rt::cuda
 

@@ -32,13 +32,34 @@ static bool equal(const bertc_device_call &a, const bertc_device_call &b) {
          !memcmp(a.outputs, b.outputs, sizeof(a.outputs));
 }
 
+static bool equal(const HostCode &a, const HostCode &b) {
+  return a.identity == b.identity &&
+         !memcmp(a.values, b.values, sizeof(a.values));
+}
+
+static bool equal(const StagedCopies::Copy &a, const StagedCopies::Copy &b) {
+  return a.device == b.device && a.host == b.host && a.bytes == b.bytes &&
+         a.zeroed == b.zeroed;
+}
+
+static bool equal(const StagedCopies &a, const StagedCopies &b) {
+  bool same = equal(a.inputs, b.inputs) && a.outputCount == b.outputCount;
+  for (uint32_t i = 0; same && i < a.outputCount; ++i)
+    same = equal(a.outputs[i], b.outputs[i]);
+  return same;
+}
+
 GraphCache::Entry *GraphCache::find(const Driver &driver,
                                     const bertc_device_call &frame,
-                                    bool staged) {
+                                    const HostCode &code,
+                                    const StagedCopies *copies) {
   ++clock;
+  const StagedCopies none = {};
+  const StagedCopies &wanted = copies ? *copies : none;
   for (uint32_t i = 0; i < filled; ++i) {
     Entry &entry = entries[i];
-    if (entry.staged != staged || !equal(entry.frame, frame))
+    if (!equal(entry.frame, frame) || !equal(entry.code, code) ||
+        !equal(entry.copies, wanted))
       continue;
     entry.used = clock;
     return &entry;
@@ -55,7 +76,7 @@ GraphCache::Entry *GraphCache::find(const Driver &driver,
     if (place->graph)
       driver.cuGraphExecDestroy(place->graph);
   }
-  *place = {frame, staged, nullptr, clock};
+  *place = {frame, code, wanted, nullptr, clock};
   return nullptr;
 }
 

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Graphs of earlier runs. A run is told by the whole frame that its host code
-// is called with, sizes and addresses, so a graph never runs with memory it was
-// not made for.
+// Graphs of earlier runs. A run is told by its host code, the whole frame that
+// this is called with, sizes and addresses, and its copies, so a graph never
+// runs with memory it was not made for.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_RUNTIME_CUDA_GRAPHCACHE_H
@@ -19,12 +19,36 @@
 
 namespace bertc::rt::cuda {
 
+/// What launches kernels, called with a frame.
+struct HostCode {
+  static constexpr uint32_t mostValues = 8;
+
+  void (*enter)(const bertc_device_call *, void *argument);
+  void *argument;
+  const void *identity;        // of the function that `enter` calls
+  uint64_t values[mostValues]; // what it works with beside a frame
+};
+
+/// Copies between pinned memory and the device around the kernels of a run.
+struct StagedCopies {
+  struct Copy {
+    DeviceAddress device;
+    void *host;
+    size_t bytes;
+    bool zeroed; // on the device, before the kernels
+  };
+  Copy inputs; // none: no bytes
+  uint32_t outputCount;
+  Copy outputs[BERTC_MAX_OUTPUTS + 1]; // of a step also the loss
+};
+
 class GraphCache {
 public:
   struct Entry {
     bertc_device_call frame; // without launch and its state
-    bool staged;             // with the copies of a run from host memory
-    GraphExec graph;         // null: such a run was seen once
+    HostCode code;
+    StagedCopies copies; // without any if they run on the device alone
+    GraphExec graph;     // null: such a run was seen once
     uint64_t used;
   };
 
@@ -35,8 +59,9 @@ public:
 
   /// The entry of a run, or null if it is the first of its kind, which is then
   /// noted in the place of the one that was not used for the longest time.
+  /// `copies` may be null.
   Entry *find(const Driver &driver, const bertc_device_call &frame,
-              bool staged);
+              const HostCode &code, const StagedCopies *copies);
 
   /// Forgets all runs.
   void clear(const Driver &driver);

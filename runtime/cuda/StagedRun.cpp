@@ -165,19 +165,19 @@ bertc_code runOnDevice(bertc_session &session, const Inputs &inputs,
   call.token_type_ids = own.memory + layout.types;
   call.position_ids = own.memory + layout.positions;
   call.offsets = own.memory + layout.offsets;
-  StagedCopies copies;
+  StagedCopies copies = {};
   copies.inputs = {own.memory + layout.ids, own.staging,
-                   layout.total - layout.ids};
-  copies.outputCount = 0;
+                   layout.total - layout.ids, /*zeroed=*/false};
   for (uint32_t i = 0; i < desc.output_count; ++i) {
     if (!bound[i])
       continue;
     call.outputs[i] = own.memory + places.outputs[i];
     copies.outputs[copies.outputCount++] = {
         call.outputs[i], own.staging + places.stagedOutputs[i],
-        outputBytes(desc.outputs[i], shape)};
+        outputBytes(desc.outputs[i], shape), /*zeroed=*/false};
   }
-  code = enqueue(own, call, &copies, own.stream, /*mayUseGraph=*/true, status);
+  code = enqueue(own, call, forwardCode(own), &copies, own.stream,
+                 /*mayUseGraph=*/true, status);
   if (code) {
     noteLast(own, own.stream);
     return code;

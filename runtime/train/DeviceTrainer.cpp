@@ -8,7 +8,9 @@
 //
 // Copies to and from a trainer, and the calls that launch its kernels. Each
 // call waits for the device: the loss and the norm of the gradients decide what
-// is done next. So nothing runs when memory is copied.
+// is done next. So nothing runs when memory is copied. What differs between two
+// steps with batches of the same sizes is copied from pinned memory, the number
+// of the step with it, so that a graph of one is that of the other.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/train/DeviceTrainer.h"
@@ -16,6 +18,7 @@
 #include "runtime/cuda/Enqueue.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace bertc::rt {
@@ -95,7 +98,8 @@ bertc_code createDeviceTrainer(bertc_session &session,
   made->chunkCount = chunkCount;
   made->hostChanged = true;
   bertc_session_options options = BERTC_INIT(bertc_session_options);
-  options.flags = BERTC_SESSION_NO_GRAPHS;
+  if (!session.device->graphsWanted)
+    options.flags = BERTC_SESSION_NO_GRAPHS;
   bertc_code code = createDeviceSession(device, options, session.model->log,
                                         made->session, status);
   if (!code) {
@@ -174,15 +178,26 @@ static void enterTrain(const bertc_device_call *call, void *function) {
       reinterpret_cast<const bertc_device_train_call *>(call));
 }
 
+/// Of a function of the variant, by which graphs are told apart.
 static bertc_code launch(DeviceTrainer &trainer, bertc_device_train_call &call,
-                         bertc_device_train_fn function, bertc_status *status) {
-  return launchKernels(*trainer.session, call.call, enterTrain, &function,
-                       status);
+                         const bertc_device_train_fn &function,
+                         const StagedCopies *copies, bertc_status *status) {
+  HostCode code = {};
+  code.enter = enterTrain;
+  code.argument = const_cast<bertc_device_train_fn *>(&function);
+  code.identity = code.argument;
+  const uint64_t values[] = {call.parameters, call.gradients, call.labels,
+                             call.loss,       call.frozen,    call.seed,
+                             call.step};
+  static_assert(sizeof(values) <= sizeof(code.values));
+  memcpy(code.values, values, sizeof(values));
+  return enqueue(*trainer.session, call.call, code, copies,
+                 trainer.session->stream, /*mayUseGraph=*/true, status);
 }
 
 static bertc_code refresh(DeviceTrainer &trainer, bertc_status *status) {
   bertc_device_train_call call = emptyCall(trainer);
-  return launch(trainer, call, trainer.variant->refresh, status);
+  return launch(trainer, call, trainer.variant->refresh, nullptr, status);
 }
 
 bertc_code copyToDevice(DeviceTrainer &trainer, const TrainMemory &host,
@@ -227,10 +242,10 @@ bertc_code copyToHost(DeviceTrainer &trainer, const TrainMemory &host,
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Arrays of a batch, one after another behind the workspace.
-class BatchMemory {
+/// Arrays that lie one after another.
+class Arrays {
 public:
-  explicit BatchMemory(size_t workspace) : end(workspace) {}
+  explicit Arrays(size_t begin) : end(begin) {}
 
   size_t place(size_t bytes) {
     constexpr size_t mask = 255;
@@ -241,81 +256,113 @@ public:
   size_t end;
   bool overflow = false;
 };
+
+/// Where everything of a batch lies: in device memory behind the workspace, in
+/// staging the same from the first array on.
+struct BatchPlaces {
+  WorkspaceLayout layout;
+  size_t labels, frozen, step; // copied to the device with the inputs
+  size_t inputsEnd;
+  size_t outputs[BERTC_MAX_OUTPUTS], outputBytes[BERTC_MAX_OUTPUTS];
+  size_t loss; // only in staging
+  size_t end;
+};
 } // namespace
 
-bertc_code trainOnDevice(DeviceTrainer &trainer, const DeviceBatch &batch,
-                         float &loss, bertc_status *status) {
-  DeviceSession &session = *trainer.session;
-  const DeviceModel &device = *session.device;
-  const Driver &driver = *device.driver;
-  const bertc_call &host = *batch.run->call;
+/// False if the sizes do not fit into 64 bits.
+static bool placeBatch(const DeviceTrainer &trainer, const DeviceBatch &batch,
+                       BatchPlaces &places) {
   const Shape &shape = batch.run->shape;
-  WorkspaceLayout layout;
-  bool fits = layoutWorkspace(trainer.variant->workspace, 1, shape, layout);
-  BatchMemory memory(layout.total);
-  size_t outputBytes[BERTC_MAX_OUTPUTS], outputs[BERTC_MAX_OUTPUTS];
+  if (!layoutWorkspace(trainer.variant->workspace, 1, shape, places.layout))
+    return false;
+  Arrays arrays(places.layout.total);
+  places.labels = arrays.place(batch.labelBytes);
+  places.frozen = arrays.place(batch.frozen ? batch.frozenBytes : 0);
+  places.step = arrays.place(sizeof(uint32_t));
+  places.inputsEnd = arrays.end;
   for (uint32_t i = 0; i < trainer.desc->output_count; ++i) {
     const bertc_output_desc &output = trainer.desc->outputs[i];
     int64_t rows =
         output.kind == BERTC_PER_TOKEN ? shape.rows : shape.sequences;
-    outputBytes[i] =
-        host.outputs[i] ? size_t(rows) * output.width * sizeof(float) : 0;
-    outputs[i] = memory.place(outputBytes[i]);
+    bool wanted = batch.run->call->outputs[i];
+    places.outputBytes[i] =
+        wanted ? size_t(rows) * output.width * sizeof(float) : 0;
+    places.outputs[i] = arrays.place(places.outputBytes[i]);
   }
-  size_t labels = memory.place(batch.labelBytes);
-  size_t frozen = memory.place(batch.frozen ? batch.frozenBytes : 0);
-  if (!fits || memory.overflow)
+  places.loss = arrays.place(sizeof(float));
+  places.end = arrays.end;
+  return !arrays.overflow;
+}
+
+bertc_code trainOnDevice(DeviceTrainer &trainer, const DeviceBatch &batch,
+                         float &loss, bertc_status *status) {
+  DeviceSession &session = *trainer.session;
+  const bertc_call &host = *batch.run->call;
+  const Shape &shape = batch.run->shape;
+  BatchPlaces places;
+  if (!placeBatch(trainer, batch, places))
     return fail(status, BERTC_OUT_OF_MEMORY,
                 "a batch of %lld tokens needs more than 2^64 bytes",
                 static_cast<long long>(shape.tokens));
-  Current current(device);
+  Current current(*session.device);
   if (current.result())
     return failOn(trainer, current.result(), "work", status);
-  if (bertc_code code = reserveMemory(session, memory.end, status))
+  const WorkspaceLayout &layout = places.layout;
+  bertc_code code = reserveMemory(session, places.end, status);
+  if (!code)
+    code = reserveStaging(session, places.end - layout.ids, status);
+  if (code)
     return code;
 
   DeviceAddress base = session.memory;
-  Result result = success;
-  auto copy = [&](size_t to, const void *from, size_t bytes) {
-    if (!result && bytes)
-      result = copyNow(driver, base + to, from, bytes);
+  uint8_t *staging = session.staging - layout.ids;
+  auto stage = [&](size_t to, const void *from, size_t bytes) {
+    if (bytes)
+      memcpy(staging + to, from, bytes);
     return base + to;
   };
   size_t ids = size_t(shape.tokens) * sizeof(int32_t);
   bertc_device_train_call call = emptyCall(trainer);
   call.call = makeCall(session, shape);
-  call.call.input_ids = copy(layout.ids, host.input_ids, ids);
-  call.call.token_type_ids = copy(layout.types, host.token_type_ids, ids);
-  call.call.position_ids = copy(layout.positions, host.position_ids, ids);
-  call.call.output_rows = copy(layout.rows, host.output_rows, ids);
-  call.call.offsets = copy(layout.offsets, host.offsets,
-                           size_t(shape.sequences + 1) * sizeof(int32_t));
-  call.labels = copy(labels, batch.labels, batch.labelBytes);
+  call.call.input_ids = stage(layout.ids, host.input_ids, ids);
+  call.call.token_type_ids = stage(layout.types, host.token_type_ids, ids);
+  call.call.position_ids = stage(layout.positions, host.position_ids, ids);
+  call.call.output_rows = stage(layout.rows, host.output_rows, ids);
+  call.call.offsets = stage(layout.offsets, host.offsets,
+                            size_t(shape.sequences + 1) * sizeof(int32_t));
+  call.labels = stage(places.labels, batch.labels, batch.labelBytes);
   if (batch.frozen)
-    call.frozen = copy(frozen, batch.frozen, batch.frozenBytes);
-  for (uint32_t i = 0; i < trainer.desc->output_count; ++i) {
-    if (!outputBytes[i])
-      continue;
-    call.call.outputs[i] = base + outputs[i];
-    if (!result) // rows of no token
-      result = driver.cuMemsetD8Async(base + outputs[i], 0, outputBytes[i],
-                                      session.stream);
-  }
-  if (result)
-    return failOn(trainer, result, "copy a batch", status);
+    call.frozen = stage(places.frozen, batch.frozen, batch.frozenBytes);
+  auto step = uint32_t(batch.step); // all that dropout draws with
+  call.step = stage(places.step, &step, sizeof(step));
   call.seed = batch.seed;
-  call.step = batch.step;
+  StagedCopies copies = {};
+  copies.inputs = {base + layout.ids, session.staging,
+                   places.inputsEnd - layout.ids, /*zeroed=*/false};
+  for (uint32_t i = 0; i < trainer.desc->output_count; ++i) {
+    if (!places.outputBytes[i])
+      continue;
+    call.call.outputs[i] = base + places.outputs[i];
+    copies.outputs[copies.outputCount++] = {
+        call.call.outputs[i], staging + places.outputs[i],
+        places.outputBytes[i], /*zeroed=*/true}; // rows of no token
+  }
+  copies.outputs[copies.outputCount++] = {trainer.loss, staging + places.loss,
+                                          sizeof(loss), /*zeroed=*/false};
   trainer.deviceChanged = true;
-  if (bertc_code code = launch(trainer, call, trainer.variant->train, status))
+  code = launch(trainer, call, trainer.variant->train, &copies, status);
+  // What is staged may be read until then, whatever became of the launches.
+  Result result = wait(trainer);
+  if (code)
     return code;
-  result = wait(trainer);
+  if (result)
+    return failOn(trainer, result, "train a batch", status);
   for (uint32_t i = 0; i < trainer.desc->output_count; ++i)
-    if (!result && outputBytes[i])
-      result = driver.cuMemcpyDtoH_v2(host.outputs[i], base + outputs[i],
-                                      outputBytes[i]);
-  if (!result)
-    result = driver.cuMemcpyDtoH_v2(&loss, trainer.loss, sizeof(loss));
-  return result ? failOn(trainer, result, "train a batch", status) : ok(status);
+    if (places.outputBytes[i])
+      memcpy(host.outputs[i], staging + places.outputs[i],
+             places.outputBytes[i]);
+  memcpy(&loss, staging + places.loss, sizeof(loss));
+  return ok(status);
 }
 
 //===----------------------------------------------------------------------===//
@@ -340,8 +387,10 @@ static bertc_code runOptimizer(DeviceTrainer &trainer, int64_t kernel,
                                void **params, bertc_status *status) {
   bertc_device_train_call call = emptyCall(trainer);
   OptimizerLaunch launch = {kernel, trainer.chunkCount, params};
-  return launchKernels(*trainer.session, call.call, enterOptimizer, &launch,
-                       status);
+  HostCode code = {};
+  code.enter = enterOptimizer;
+  code.argument = &launch;
+  return launchKernels(*trainer.session, call.call, code, status);
 }
 
 bertc_code sumSquaresOnDevice(DeviceTrainer &trainer, double *sums,

@@ -22,8 +22,7 @@ using namespace mlir;
 using namespace bertc;
 
 void DeviceDropout::addTypes(GpuBuilder &k, SmallVectorImpl<Type> &types) {
-  types.append(5, k.i32());
-  types.push_back(k.f32());
+  types.append({k.i32(), k.i32(), k.global(), k.i32(), k.i32(), k.f32()});
 }
 
 void DeviceDropout::take(ValueRange &arguments) {
@@ -52,9 +51,11 @@ static Draws emitPhilox(GpuBuilder &k, Draws c, Value keyLow, Value keyHigh) {
 
 SmallVector<Value> bertc::emitKept(GpuBuilder &k, const DeviceDropout &dropout,
                                    Value row, Value column) {
-  Draws draws =
-      emitPhilox(k, {k.div(column, 4), row, dropout.stream, dropout.step},
-                 dropout.seedLow, dropout.seedHigh);
+  // Loaded for each draw: kept, it would take a register of kernels that have
+  // none to spare.
+  Value step = k.load(dropout.step, k.i32());
+  Draws draws = emitPhilox(k, {k.div(column, 4), row, dropout.stream, step},
+                           dropout.seedLow, dropout.seedHigh);
   SmallVector<Value> kept;
   for (Value draw : draws)
     kept.push_back(arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::uge,

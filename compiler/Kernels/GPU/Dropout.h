@@ -19,8 +19,9 @@ namespace bertc {
 
 /// One dropout of one step: arguments of a kernel, in this order.
 struct DeviceDropout {
-  mlir::Value seedLow, seedHigh, step; // i32
-  mlir::Value stream;                  // i32, site + 256 * layer + 2^20 * head
+  mlir::Value seedLow, seedHigh; // i32
+  mlir::Value step;              // address of an i32
+  mlir::Value stream;            // i32, site + 256 * layer + 2^20 * head
   mlir::Value threshold; // i32, least draw (unsigned) that keeps an element
   mlir::Value scale;     // f32, of what is kept
 

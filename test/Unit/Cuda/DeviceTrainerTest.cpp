@@ -8,8 +8,8 @@
 //
 // Trainers on a device: what goes there, when it is copied back, and what
 // becomes of failures. Numbers are those of TestKernels.cpp: a gradient is the
-// first label plus the place, the loss the sum of ids and the seed; the weights
-// of the device are twice the parameters.
+// first label plus the place, the loss the sum of ids, the seed and 1000 times
+// the number of the step; the weights of the device are twice the parameters.
 //
 //===----------------------------------------------------------------------===//
 #include "DeviceFailures.h"
@@ -41,7 +41,7 @@ void launch(const bertc_device_call &call, Kernel kernel, Values... values) {
 void train(const bertc_device_train_call *call) {
   launch(call->call, gradientKernel, call->gradients, call->labels,
          call->call.input_ids, call->loss, uint32_t(call->call.tokens),
-         call->seed);
+         call->seed, call->step);
 }
 void refresh(const bertc_device_train_call *call) {
   launch(call->call, refreshKernel, call->parameters, call->call.weights);
@@ -185,6 +185,45 @@ TEST(DeviceTrainer, Steps) {
             each([](float i) { return 2 + i; }));
   EXPECT_EQ(t.read(BERTC_PART_GRADIENT), each([](float) { return 0; }));
   EXPECT_EQ(t.code, BERTC_OK) << t.message;
+}
+
+// The second batch of its sizes is captured, later ones are replayed: with
+// other ids, another label, and another number of the step. So is what makes
+// weights of the device.
+TEST(DeviceTrainer, StepsAreGraphs) {
+  StandIn standIn;
+  OnDevice t;
+  float first = 0;
+  for (int32_t step = 0; step < 5; ++step) {
+    const std::vector<float> before = t.read();
+    for (int32_t &id : t.batch.ids)
+      id = step;
+    const float loss = t.step(step).loss;
+    if (!step)
+      first = loss;
+    EXPECT_EQ(loss - first,
+              1000 * float(step) + float(step * t.batch.ids.size()));
+    EXPECT_EQ(t.read(BERTC_PART_FIRST_MOMENT),
+              each([&](float i) { return float(step) + i; }));
+    EXPECT_EQ(t.evaluate()[1], 2 * t.read()[1]);
+  }
+  // Evaluations are graphs of a session of its own.
+  EXPECT_EQ(StandIn::calls("cuGraphInstantiateWithFlags"), 3u);
+  EXPECT_EQ(StandIn::calls("cuGraphLaunch"), 3u * 4);
+  EXPECT_EQ(t.code, BERTC_OK) << t.message;
+}
+
+TEST(DeviceTrainer, GraphsAreForOneShape) {
+  StandIn standIn;
+  OnDevice t;
+  for (int i = 0; i < 2; ++i)
+    for (int64_t length : {7, 6, 5}) { // memory does not grow
+      t.batch = Batch({3, length});
+      t.step(1);
+    }
+  EXPECT_EQ(t.code, BERTC_OK) << t.message;
+  // Each shape once more, and five refreshes after the first.
+  EXPECT_EQ(StandIn::calls("cuGraphLaunch"), 3u + 5);
 }
 
 TEST(DeviceTrainer, AccumulatesAndForgets) {

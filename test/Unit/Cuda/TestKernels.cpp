@@ -115,8 +115,9 @@ struct Chunk {
   }
 };
 
-/// gradient(gradients, labels, ids, loss, tokens, seed): gradients[i] += the
-/// first label + i; the loss is the sum of ids, and the seed.
+/// gradient(gradients, labels, ids, loss, tokens, seed, step): gradients[i] +=
+/// the first label + i; the loss is the sum of ids, the seed and 1000 times the
+/// number of the step.
 void gradient(void **params) {
   Thread *thread = bertc_gpu_emulator_thread();
   uint64_t i = number(thread);
@@ -127,7 +128,9 @@ void gradient(void **params) {
   store(thread, place, load<float>(thread, place) + float(label) + float(i));
   if (i)
     return;
-  float loss = float(argument<uint64_t>(params, 5));
+  float loss =
+      float(argument<uint64_t>(params, 5)) +
+      1000 * float(load<uint32_t>(thread, argument<uint64_t>(params, 6)));
   for (uint32_t t = 0; t < argument<uint32_t>(params, 4); ++t)
     loss += float(load<int32_t>(thread, argument<uint64_t>(params, 2) + t * 4));
   store(thread, argument<uint64_t>(params, 3), loss);
@@ -177,7 +180,7 @@ void update(void **params) {
   }
 }
 
-const uint32_t gradientBytes[] = {8, 8, 8, 8, 4, 8};
+const uint32_t gradientBytes[] = {8, 8, 8, 8, 4, 8, 8};
 const uint32_t refreshBytes[] = {8, 8};
 const uint32_t squaresBytes[] = {8, 8, 8};
 const uint32_t updateBytes[] = {8, 8, 8, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4};
@@ -193,7 +196,7 @@ __attribute__((visibility(
     {"embed", embed, 32, 3, embedBytes},
     {"rows", rows, 64, 7, rowsBytes},
     {"pool", pool, 32, 4, poolBytes},
-    {"gradient", gradient, 32, 6, gradientBytes},
+    {"gradient", gradient, 32, 7, gradientBytes},
     {"refresh", refresh, 32, 2, refreshBytes},
     {"squares", squares, 1, 3, squaresBytes},
     {"update", update, 1, 14, updateBytes},

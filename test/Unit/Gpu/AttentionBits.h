@@ -16,6 +16,7 @@
 #include "runtime/train/Philox.h"
 #include "test/Unit/Gpu/Arguments.h"
 #include <cmath>
+#include <memory>
 
 namespace bertc::test {
 
@@ -23,6 +24,8 @@ struct AttentionBits {
   double rate = 0;
   uint64_t seed = 0xFEDCBA9876543210;
   uint32_t step = 0xFFFFFFF0;
+  std::shared_ptr<DeviceArray<uint32_t>> stepMemory =
+      std::make_shared<DeviceArray<uint32_t>>(1, step, "step", false);
   uint32_t stream = 3 + 256 * 11; ///< Of head 0.
 
   uint32_t threshold() const { return uint32_t(std::ceil(rate * 0x1p32)); }
@@ -36,7 +39,8 @@ struct AttentionBits {
     return draws.words[key % 4] >= threshold();
   }
   void add(Arguments &a) const {
-    a.add(uint32_t(seed)).add(uint32_t(seed >> 32)).add(step).add(stream);
+    a.add(uint32_t(seed)).add(uint32_t(seed >> 32)).add(*stepMemory);
+    a.add(stream);
     a.add(threshold()).add(float(scale()));
   }
 };

@@ -51,6 +51,7 @@ TEST_P(GpuDropout, DropsByPhilox) {
   Case c = GetParam();
   RowsSize size{c.rows, c.width, (c.width + 15) / 16 * 16 + 16};
   DeviceArray<float> x(paddedRows(size, 1)), plus(paddedRows(size, 2));
+  DeviceArray<uint32_t> steps(1, step, "step", false);
   const float scale = float(1 / (1 - c.rate));
   std::vector<float> y = runInAllForms(
       size, {uint32_t(c.rows), uint32_t(blocksOfColumns(size.written()))},
@@ -61,7 +62,7 @@ TEST_P(GpuDropout, DropsByPhilox) {
         a.add(x);
         if (c.adds)
           a.add(plus);
-        a.outputs().add(uint32_t(seed)).add(uint32_t(seed >> 32)).add(step);
+        a.outputs().add(uint32_t(seed)).add(uint32_t(seed >> 32)).add(steps);
         a.add(stream).add(threshold(c.rate)).add(scale);
       });
   int64_t dropped = 0;
@@ -95,10 +96,11 @@ TEST(GpuDropout, KeepsTheThreshold) {
     kernel = dropoutKernel(k, {4, 16}, {true, 0, HalfType::BF16}, false);
   });
   DeviceArray<float> x(16, 1), y(16, NAN);
+  DeviceArray<uint32_t> steps(1, step, "step", false);
   for (uint32_t above : {0, 1}) {
     ASSERT_TRUE(isClean(program.launch(kernel.name, {1}, 0, x, y,
                                        uint32_t(seed), uint32_t(seed >> 32),
-                                       step, stream, draw + above, 1.0f)));
+                                       steps, stream, draw + above, 1.0f)));
     EXPECT_EQ(y[2], above ? 0.0f : 1.0f);
   }
 }
