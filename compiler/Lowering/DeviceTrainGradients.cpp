@@ -193,63 +193,92 @@ DeviceTrainProgram::emitQKVInput(enc::FusedQKVInputGradientOp op) {
                        g);
 }
 
-void DeviceTrainProgram::weightGradient(Operation *op, Value dyValue,
-                                        Value xValue, StringAttr weight,
-                                        StringAttr bias, int64_t part,
-                                        int64_t parts) {
-  const Buffer &dy = bufferOf(dyValue);
-  int64_t columns = dy.columns.padded() / parts;
-  if (weight) {
-    const Buffer &x = bufferOf(xValue);
-    DeviceWeightGradientShape shape;
-    shape.depth = x.columns.padded();
-    shape.columns = columns;
-    shape.inputStride = x.stride;
-    shape.gradientStride = dy.stride;
-    shape.planes = planes;
-    // Two elements of a plane are a word.
-    Value from = frame->address(planesOf(dy), k->index(part * columns / 2));
-    launchGradient(op, dy,
-                   planDeviceWeightGradient(target, shape.depth, shape.columns,
-                                            shape.planes),
-                   /*growsWithRows=*/false,
-                   {planesOf(x), planeStride(x), from, planeStride(dy),
-                    gradientOf(weight)},
-                   shape.depth * shape.columns,
-                   [&](const DeviceLinearPlan &plan) -> GradientLaunch {
-                     return {weightGradientKernel(*device, shape, plan),
-                             weightGradientGrid(shape, plan)};
-                   });
-  }
-  if (!bias)
-    return;
+void DeviceTrainProgram::weightGradient(Operation *op, const Buffer &dy,
+                                        const Buffer &x,
+                                        ArrayRef<StringAttr> weights,
+                                        int64_t first, int64_t all) {
+  int64_t columns = dy.columns.padded() / all;
+  DeviceWeightGradientShape shape;
+  shape.depth = x.columns.padded();
+  shape.columns = columns * int64_t(weights.size());
+  shape.inputStride = x.stride;
+  shape.gradientStride = dy.stride;
+  shape.planes = planes;
+  shape.parts = weights.size();
+  // Two elements of a plane are a word.
+  Value from = frame->address(planesOf(dy), k->index(first * columns / 2));
+  Values arguments = {planesOf(x), planeStride(x), from, planeStride(dy)};
+  for (StringAttr weight : weights)
+    arguments.push_back(gradientOf(weight));
+  launchGradient(op, dy,
+                 planDeviceWeightGradient(target, shape.depth, shape.columns,
+                                          shape.planes),
+                 /*growsWithRows=*/false, arguments,
+                 shape.depth * shape.columns,
+                 [&](const DeviceLinearPlan &plan) -> GradientLaunch {
+                   return {weightGradientKernel(*device, shape, plan),
+                           weightGradientGrid(shape, plan)};
+                 });
+}
+
+void DeviceTrainProgram::biasGradient(const Buffer &dy,
+                                      ArrayRef<StringAttr> biases,
+                                      int64_t first, int64_t all) {
+  int64_t columns = dy.columns.padded() / all;
   ColumnSums sums;
-  sums.columns = columns;
-  sums.first = part * columns;
+  sums.columns = columns * int64_t(biases.size());
+  sums.first = first * columns;
   sums.stride = dy.stride;
   sums.plane = !dy.f32;
-  launchSums(sums, {dy.f32 ? f32Of(dy) : planesOf(dy), gradientOf(bias),
-                    frame->toInt(rowsOf(dy))});
+  sums.parts = biases.size();
+  Values arguments = {dy.f32 ? f32Of(dy) : planesOf(dy)};
+  for (StringAttr bias : biases)
+    arguments.push_back(gradientOf(bias));
+  arguments.push_back(frame->toInt(rowsOf(dy)));
+  launchSums(sums, arguments);
+}
+
+/// Runs `body` on all together if all learn, or on each that does.
+static void
+forLearning(ArrayRef<StringAttr> names,
+            llvm::function_ref<void(ArrayRef<StringAttr>, int64_t)> body) {
+  if (llvm::all_of(names, [](StringAttr name) { return bool(name); }))
+    return body(names, 0);
+  for (size_t i = 0; i < names.size(); ++i)
+    if (names[i])
+      body(names[i], i);
+}
+
+void DeviceTrainProgram::weightGradients(Operation *op, Value dy, Value x,
+                                         ArrayRef<StringAttr> weights,
+                                         ArrayRef<StringAttr> biases) {
+  int64_t all = weights.size();
+  forLearning(weights, [&](ArrayRef<StringAttr> some, int64_t first) {
+    weightGradient(op, bufferOf(dy), bufferOf(x), some, first, all);
+  });
+  forLearning(biases, [&](ArrayRef<StringAttr> some, int64_t first) {
+    biasGradient(bufferOf(dy), some, first, all);
+  });
 }
 
 LogicalResult
 DeviceTrainProgram::emitLinearWeight(enc::LinearWeightGradientOp op) {
-  weightGradient(op, op.getGradient(), op.getInput(),
-                 wantedGradient(op.getInto(), op.getWeightAttr()),
-                 wantedGradient(op.getInto(), op.getBiasAttr()));
+  weightGradients(op, op.getGradient(), op.getInput(),
+                  wantedGradient(op.getInto(), op.getWeightAttr()),
+                  wantedGradient(op.getInto(), op.getBiasAttr()));
   return success();
 }
 
 LogicalResult
 DeviceTrainProgram::emitQKVWeight(enc::FusedQKVWeightGradientOp op) {
-  std::pair<FlatSymbolRefAttr, FlatSymbolRefAttr> parts[] = {
-      {op.getQueryAttr(), op.getQueryBiasAttr()},
-      {op.getKeyAttr(), op.getKeyBiasAttr()},
-      {op.getValueAttr(), op.getValueBiasAttr()}};
-  for (auto [number, names] : llvm::enumerate(parts))
-    weightGradient(op, op.getGradient(), op.getInput(),
-                   wantedGradient(op.getInto(), names.first),
-                   wantedGradient(op.getInto(), names.second), number, 3);
+  SmallVector<StringAttr> weights, biases;
+  for (FlatSymbolRefAttr weight :
+       {op.getQueryAttr(), op.getKeyAttr(), op.getValueAttr()})
+    weights.push_back(wantedGradient(op.getInto(), weight));
+  for (FlatSymbolRefAttr bias :
+       {op.getQueryBiasAttr(), op.getKeyBiasAttr(), op.getValueBiasAttr()})
+    biases.push_back(wantedGradient(op.getInto(), bias));
+  weightGradients(op, op.getGradient(), op.getInput(), weights, biases);
   return success();
 }
 

@@ -83,10 +83,16 @@ private:
   mlir::LogicalResult inputGradient(mlir::Operation *op,
                                     llvm::ArrayRef<mlir::StringAttr> weights,
                                     const InputGradient &gradient);
-  /// Of part `part` of `parts` of the columns of dy; null: does not learn.
-  void weightGradient(mlir::Operation *op, mlir::Value dy, mlir::Value x,
-                      mlir::StringAttr weight, mlir::StringAttr bias,
-                      int64_t part = 0, int64_t parts = 1);
+  /// Of layers whose columns lie side by side in dy; null: does not learn.
+  void weightGradients(mlir::Operation *op, mlir::Value dy, mlir::Value x,
+                       llvm::ArrayRef<mlir::StringAttr> weights,
+                       llvm::ArrayRef<mlir::StringAttr> biases);
+  /// Of those from `first` on, of `all`, which learn.
+  void weightGradient(mlir::Operation *op, const Buffer &dy, const Buffer &x,
+                      llvm::ArrayRef<mlir::StringAttr> weights, int64_t first,
+                      int64_t all);
+  void biasGradient(const Buffer &dy, llvm::ArrayRef<mlir::StringAttr> biases,
+                    int64_t first, int64_t all);
   struct NormGradient {
     const Buffer &x, &dy, &dx;
     mlir::FlatSymbolRefAttr gain, bias;

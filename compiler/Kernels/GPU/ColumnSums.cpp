@@ -16,6 +16,7 @@
 #include "compiler/Kernels/GPU/ColumnSums.h"
 #include "compiler/Kernels/CPU/NormGradient.h"
 #include "compiler/Kernels/GPU/RowLoops.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -80,6 +81,15 @@ void bertc::emitColumnSums(
   addToMemory(k, targets, sums);
 }
 
+Value bertc::partOf(GpuBuilder &k, ValueRange parts, Value column,
+                    int64_t columns) {
+  Value part = parts.front();
+  for (auto [i, next] : llvm::enumerate(parts.drop_front()))
+    part =
+        k.select(k.less(column, k.index(int64_t(i + 1) * columns)), part, next);
+  return part;
+}
+
 /// Four neighbours of a row of dy.
 static SmallVector<Value> loadGradient(GpuBuilder &k, const ColumnSums &sums,
                                        Value dy, Value row, Value column) {
@@ -98,13 +108,16 @@ static SmallVector<Value> loadGradient(GpuBuilder &k, const ColumnSums &sums,
 
 DeviceKernel bertc::columnSumsKernel(GpuBuilder &k, ColumnSums sums) {
   int64_t targets = int64_t(sums.gain) + int64_t(sums.bias);
-  SmallVector<Type> types(1 + (sums.gain ? 2 : 0) + targets, k.global());
+  int64_t biases = sums.bias ? sums.parts : 0;
+  SmallVector<Type> types(1 + (sums.gain ? 3 : 0) + biases, k.global());
   types.push_back(k.i32());
   std::string name = llvm::formatv(
       "column_sums{0}{1}_{2}_from{3}_ld{4}", sums.gain ? "_gain" : "",
       sums.bias ? "_bias" : "", sums.columns, sums.first, sums.stride);
   if (sums.plane)
     name += sums.type == HalfType::BF16 ? "_bf16" : "_f16";
+  if (sums.parts > 1)
+    name += llvm::formatv("_{0}parts", sums.parts);
   auto body = [&](ValueRange v) {
     Value x, moments;
     if (sums.gain) {
@@ -114,8 +127,13 @@ DeviceKernel bertc::columnSumsKernel(GpuBuilder &k, ColumnSums sums) {
     }
     Value own = k.mul(k.blockId(), columnsOfSums);
     SmallVector<Value> to;
-    for (Value target : v.slice(1, targets))
-      to.push_back(k.at(target, own, k.f32()));
+    if (sums.gain)
+      to.push_back(k.at(v[1], own, k.f32()));
+    if (sums.bias) {
+      int64_t each = sums.columns / sums.parts;
+      Value bias = partOf(k, v.slice(1 + sums.gain, sums.parts), own, each);
+      to.push_back(k.at(bias, k.rem(own, each), k.f32()));
+    }
     auto add = [&](Value row, Value exists, Value column, ValueRange soFar) {
       Value at = k.add(k.add(own, sums.first), column);
       SmallVector<Value> dy = loadGradient(k, sums, v[0], row, at);

@@ -27,14 +27,21 @@ struct ColumnSums {
   bool bias = true;
   bool plane = false; ///< dy is a plane of 16 bits, not float32.
   HalfType type = HalfType::BF16;
+  /// Biases of layers whose dy lie side by side, with as many columns each (a
+  /// multiple of 16).
+  int64_t parts = 1;
 };
 
 /// bias[c] += sum of dy[row][first + c], and gain[c] += sum of
 /// dy[row][first + c] * n[row][first + c] with n = (x - mean) * inverse.
 /// Arguments: [x, moments of layerNormGradientKernel if gain,] dy, [gain,]
-/// [bias,] rows (i32). Grid: columns / columnsOfSums.
+/// [biases of each part,] rows (i32). Grid: columns / columnsOfSums.
 DeviceKernel columnSumsKernel(GpuBuilder &k, ColumnSums sums);
 constexpr int64_t columnsOfSums = 16;
+
+/// The pointer of those of `parts` whose `columns` columns `column` is in.
+mlir::Value partOf(GpuBuilder &k, mlir::ValueRange parts, mlir::Value column,
+                   int64_t columns);
 
 /// Threads of a block that has such sums, and shared memory for `targets` of
 /// them.

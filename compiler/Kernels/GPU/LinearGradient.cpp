@@ -8,6 +8,7 @@
 
 #include "compiler/Kernels/GPU/LinearGradient.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Kernels/GPU/ColumnSums.h"
 #include "compiler/Kernels/GPU/GradientProduct.h"
 #include "compiler/Kernels/GPU/LinearParts.h"
 #include "llvm/ADT/STLExtras.h"
@@ -223,7 +224,8 @@ DeviceGrid bertc::inputGradientGrid(const DeviceInputGradientShape &shape,
 static void emitWeightGradient(GpuBuilder &k,
                                const DeviceWeightGradientShape &shape,
                                const DeviceLinearPlan &plan, ValueRange v) {
-  Value gradient = v[4], rows = v.back();
+  ValueRange gradients = v.slice(4, shape.parts);
+  Value rows = v.back();
   GradientOperand x{v[0], v[1], shape.inputStride, rows, shape.depth};
   GradientOperand dy{v[2], v[3], shape.gradientStride, rows, shape.columns};
   Value firstRow = k.mul(k.blockId(1), plan.blockRows);
@@ -231,7 +233,11 @@ static void emitWeightGradient(GpuBuilder &k,
   GradientProduct product(k, plan, shape.type, shape.planes,
                           /*transposed=*/true);
   SmallVector<Value> sums = product.sums(x, dy, firstRow, firstColumn, rows);
+  int64_t partColumns = shape.columns / shape.parts;
   auto add = [&](Value row, Value column, ArrayRef<Value> pair) {
+    Value gradient = partOf(k, gradients, column, partColumns);
+    if (shape.parts > 1)
+      column = k.rem(column, partColumns);
     Value panel = k.div(column, lanes);
     Value place = k.at(
         gradient, k.mul(k.wide(panel), k.wide(k.index(shape.depth * lanes))),
@@ -252,7 +258,7 @@ static void emitWeightGradient(GpuBuilder &k,
                  add(row, column, values.slice(2 * i, 2));
                });
   };
-  withTotal(k, plan, v.slice(5, v.size() - 6), shape.columns, sums,
+  withTotal(k, plan, v.drop_front(4 + shape.parts), shape.columns, sums,
             [&](ValueRange total) {
               product.forRows(total, firstRow, firstColumn, addRow);
             });
@@ -265,8 +271,10 @@ DeviceKernel bertc::weightGradientKernel(GpuBuilder &k,
       llvm::formatv("weight_gradient_{0}x{1}_ld{2}_{3}_{4}_{5}", shape.depth,
                     shape.columns, shape.inputStride, shape.gradientStride,
                     formOf(shape.type, shape.planes), plan.name());
-  SmallVector<Type> types = {k.global(), k.i64(), k.global(), k.i64(),
-                             k.global()};
+  if (shape.parts > 1)
+    name += llvm::formatv("_{0}parts", shape.parts);
+  SmallVector<Type> types = {k.global(), k.i64(), k.global(), k.i64()};
+  types.append(shape.parts, k.global());
   if (plan.splits > 1)
     types.append(2, k.global());
   types.push_back(k.i32());

@@ -67,12 +67,15 @@ struct DeviceWeightGradientShape {
   int64_t gradientStride = 0; // of a plane of dy
   int64_t planes = 1;
   HalfType type = HalfType::BF16;
+  /// Layers that read the same x: dy has their columns side by side, as many of
+  /// each (a multiple of 16).
+  int64_t parts = 1;
 };
 
 /// gradient += dy^T x, float32 panels [columns / 16][depth][16] as the trainer
 /// keeps weights. Sums over rows have one order. Arguments: x, its plane stride
-/// (i64), dy, its plane stride (i64), gradient, partials and tickets if
-/// plan.splits > 1, see linearKernel, rows (i32, at least 1).
+/// (i64), dy, its plane stride (i64), gradients of each part, partials and
+/// tickets if plan.splits > 1, see linearKernel, rows (i32, at least 1).
 /// Grid: (blocks of columns, blocks of depth, splits of rows).
 DeviceKernel weightGradientKernel(GpuBuilder &k,
                                   const DeviceWeightGradientShape &shape,

@@ -81,6 +81,7 @@ struct WeightRun {
   bool mayFail = false;        // is not expected to be clean
   bool reported = false;       // was not
   std::vector<float> gradient; // the result
+  int64_t parts = 1;
 };
 
 /// The worst error of dW of a layer over `rows` rows.
@@ -95,6 +96,7 @@ double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
   shape.inputStride = depth + 16;
   shape.gradientStride = columns + 32;
   shape.planes = planes;
+  shape.parts = run.parts;
   const Planes x(rows, depth, shape.inputStride, planes, 1);
   const Planes dy(rows, columns, shape.gradientStride, planes, 2);
   const std::vector<float> old = normal(depth * columns, 3);
@@ -117,12 +119,21 @@ double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
   auto launch = [&](auto &&...more) {
     return program.launch(kernel.name, Grid(grid.x, grid.y, grid.z),
                           kernel.sharedBytes, deviceX, x.planeStride, deviceDy,
-                          dy.planeStride, gradient, more...);
+                          dy.planeStride, more...);
   };
   const int32_t count = rows;
+  // The last part is the first in memory.
+  const int64_t partSize = depth * columns / run.parts;
+  auto part = [&](int64_t number) {
+    return gradient.data() + (run.parts - 1 - number) * partSize;
+  };
+  auto launchParts = [&](auto &&...more) {
+    return run.parts == 3 ? launch(part(0), part(1), part(2), more...)
+                          : launch(part(0), more...);
+  };
   const emulator::Report report =
-      plan.splits > 1 ? launch(split.partials, split.tickets, count)
-                      : launch(count);
+      plan.splits > 1 ? launchParts(split.partials, split.tickets, count)
+                      : launchParts(count);
   run.reported =
       !report.ok() || report.bankConflicts > 0 || !split.areTicketsBack();
   run.gradient = gradient.values();
@@ -133,7 +144,9 @@ double weightGradientError(int64_t rows, int64_t depth, int64_t columns,
   double worst = 0;
   for (int64_t c = 0; c < columns; ++c)
     for (int64_t d = 0; d < depth; ++d) {
-      const int64_t place = c / 16 * depth * 16 + d * 16 + c % 16;
+      const int64_t each = columns / run.parts, own = c % each;
+      const int64_t place = (run.parts - 1 - c / each) * partSize +
+                            own / 16 * depth * 16 + d * 16 + own % 16;
       double sum = old[place], size = std::abs(sum) + 1;
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t p = 0; p < planes; ++p)
@@ -183,6 +196,19 @@ TEST(LinearGradientTest, weightsInParts) {
   EXPECT_LT(
       weightGradientError(200, 272, 144, 2, makePlan(128, 128, 32, 2, 4, 4, 5)),
       tolerance(200, 3));
+}
+
+// Of queries, keys and values: blocks have columns of one or of several.
+TEST(LinearGradientTest, weightsOfSeveralLayers) {
+  for (int64_t columns : {3 * 48, 3 * 128})
+    for (int64_t splits : {1, 3}) {
+      WeightRun run;
+      run.parts = 3;
+      EXPECT_LT(weightGradientError(100, 80, columns, 2,
+                                    makePlan(64, 64, 32, 2, 2, 3, splits),
+                                    &run),
+                tolerance(100, 3));
+    }
 }
 
 // Parts are added in one order whoever comes last, which is not the order of a

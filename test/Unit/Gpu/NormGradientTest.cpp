@@ -130,6 +130,7 @@ struct SumsCase {
   int64_t rows, columns, first, stride;
   bool gain, bias;
   bool plane = false; // dy is a plane of bfloat16
+  int64_t parts = 1;
 };
 class GpuColumnSums : public testing::TestWithParam<SumsCase> {};
 } // namespace
@@ -139,8 +140,8 @@ TEST_P(GpuColumnSums, AreAdded) {
   DeviceKernel kernel;
   GpuProgram program([&](mlir::ModuleOp module) {
     GpuBuilder k(module);
-    kernel = columnSumsKernel(
-        k, {c.columns, c.first, c.stride, c.gain, c.bias, c.plane});
+    kernel = columnSumsKernel(k, {c.columns, c.first, c.stride, c.gain, c.bias,
+                                  c.plane, HalfType::BF16, c.parts});
   });
   RowsSize size = {c.rows, c.stride, c.stride};
   DeviceArray<float> x(paddedRows(size, 1)), dy(paddedRows(size, 2)),
@@ -161,13 +162,16 @@ TEST_P(GpuColumnSums, AreAdded) {
     arguments.add(dy);
   if (c.gain)
     arguments.add(gain);
-  if (c.bias)
-    arguments.add(bias);
+  if (c.bias) // the last one first, in memory
+    for (int64_t part = 0; part < c.parts; ++part)
+      arguments.add(bias.data() + (c.parts - 1 - part) * c.columns / c.parts);
   arguments.add(int32_t(c.rows));
   ASSERT_TRUE(isClean(arguments.launch(program, kernel,
                                        {uint32_t(c.columns / columnsOfSums)})));
   for (int64_t column = 0; column < c.columns; ++column) {
-    double sums[] = {before[0][column], before[1][column]};
+    const int64_t each = c.columns / c.parts;
+    const int64_t place = (c.parts - 1 - column / each) * each + column % each;
+    double sums[] = {before[0][column], before[1][place]};
     for (int64_t r = 0; r < c.rows; ++r) {
       const int64_t i = r * c.stride + c.first + column;
       sums[0] += c.gain * double(dy[i]) * (double(x[i]) - moments[2 * r]) *
@@ -175,7 +179,7 @@ TEST_P(GpuColumnSums, AreAdded) {
       sums[1] += c.bias * double(dy[i]);
     }
     ASSERT_NEAR(gain[column], sums[0], 1e-6 * std::sqrt(c.rows)) << column;
-    ASSERT_NEAR(bias[column], sums[1], 1e-6 * std::sqrt(c.rows)) << column;
+    ASSERT_NEAR(bias[place], sums[1], 1e-6 * std::sqrt(c.rows)) << column;
   }
 }
 
@@ -185,6 +189,7 @@ INSTANTIATE_TEST_SUITE_P(
                     SumsCase{3, 32, 0, 48, false, true},
                     SumsCase{128, 48, 96, 144, false, true},
                     SumsCase{128, 48, 96, 144, false, true, true},
+                    SumsCase{128, 96, 16, 144, false, true, false, 3},
                     SumsCase{700, 384, 0, 384, true, true, true},
                     SumsCase{700, 384, 0, 384, true, true},
                     SumsCase{1500, 16, 16, 48, true, false},
