@@ -104,7 +104,8 @@ static void forward90(const bertc_device_call *call) {
   ".visible .entry pool(.param .u64 p0, .param .u64 p1, .param .u64 p2, "      \
   ".param .u64 p3)\n.reqntid 32\n{ ret; }\n"                                   \
   ".visible .entry gradient(.param .u64 p0, .param .u64 p1, .param .u64 p2, "  \
-  ".param .u64 p3, .param .u32 p4, .param .u64 p5)\n.reqntid 32\n{ ret; }\n"   \
+  ".param .u64 p3, .param .u32 p4, .param .u64 p5, .param .u64 p6)\n.reqntid " \
+  "32\n{ ret; }\n"                                                             \
   ".visible .entry refresh(.param .u64 p0, .param .u64 p1)\n.reqntid 32\n"     \
   "{ ret; }\n"                                                                 \
   ".visible .entry squares(.param .u64 p0, .param .u64 p1, .param .u64 p2)\n"  \
