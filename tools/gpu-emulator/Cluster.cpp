@@ -116,7 +116,7 @@ Block *Cluster::owner(const void *address) {
 
 void Cluster::abandon() {
   aborted = true;
-  Fiber::transfer(current->fiber, host);
+  Fiber::transfer(current->fiber, host, /*forever=*/true);
   abort(); // an abandoned fibre is never resumed
 }
 
@@ -129,13 +129,13 @@ void Cluster::wake(Thread &thread) {
 
 void Cluster::next(Thread &from) {
   if (readyCount == 0) {
-    Fiber::transfer(from.fiber, host);
+    Fiber::transfer(from.fiber, host, from.finished);
     return;
   }
   current = ready[firstReady];
   firstReady = firstReady + 1 < ready.size() ? firstReady + 1 : 0;
   --readyCount;
-  Fiber::transfer(from.fiber, current->fiber);
+  Fiber::transfer(from.fiber, current->fiber, from.finished);
 }
 
 //===----------------------------------------------------------------------===//

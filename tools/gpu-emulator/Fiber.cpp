@@ -131,7 +131,7 @@ void Fiber::start(void (*function)(void *), void *argument, size_t colour) {
   stackPointer = words;
 }
 
-void Fiber::transfer(Fiber &from, Fiber &to) {
+void Fiber::transfer(Fiber &from, Fiber &to, [[maybe_unused]] bool forever) {
 #ifdef BERTC_ASAN
   if (!from.bottom) {
     pthread_attr_t attributes;
@@ -141,7 +141,9 @@ void Fiber::transfer(Fiber &from, Fiber &to) {
     pthread_attr_destroy(&attributes);
     from.bottom = low;
   }
-  __sanitizer_start_switch_fiber(&from.fakeStack, to.bottom, to.size);
+  // Without a place for it, the fake stack is freed.
+  __sanitizer_start_switch_fiber(forever ? nullptr : &from.fakeStack, to.bottom,
+                                 to.size);
 #endif
   bertc_gpu_fiber_switch(&from.stackPointer, to.stackPointer);
 #ifdef BERTC_ASAN

@@ -31,8 +31,9 @@ public:
   void start(void (*function)(void *), void *argument, size_t colour);
 
   /// Leaves `from` and goes on with `to`. The fibre that calls is `from`; the
-  /// host's own stack is one that was never started.
-  static void transfer(Fiber &from, Fiber &to);
+  /// host's own stack is one that was never started. With `forever`, nobody
+  /// will go on with `from`.
+  static void transfer(Fiber &from, Fiber &to, bool forever = false);
 
 private:
   void *stackPointer = nullptr;
