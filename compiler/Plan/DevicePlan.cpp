@@ -22,7 +22,7 @@
 using namespace bertc;
 
 static constexpr int64_t warp = 32;
-static constexpr int64_t tileDepth = 16; // of one tensor core instruction
+static constexpr int64_t tileBytes = 32;         // of a row, of one instruction
 static constexpr int64_t reservedShared = 1024;  // of each block, by the system
 static constexpr int64_t wordsOfRegisters = 256; // registers come in these
 
@@ -68,7 +68,7 @@ int64_t DeviceLinearPlan::resident() const {
 }
 int64_t DeviceLinearPlan::instructions() const {
   int64_t tiles = wgmma ? blockRows / 64 : blockRows / 16 * (blockColumns / 8);
-  return tiles * (blockDepth / tileDepth);
+  return tiles * (rowBytes() / tileBytes);
 }
 std::string DeviceLinearPlan::name() const {
   std::string name =
@@ -85,7 +85,7 @@ std::string DeviceLinearPlan::name() const {
 static auto fields(const DeviceLinearPlan &plan) {
   return std::tie(plan.blockRows, plan.blockColumns, plan.blockDepth,
                   plan.warpRows, plan.warpColumns, plan.stages, plan.splits,
-                  plan.wgmma, plan.cluster);
+                  plan.wgmma, plan.cluster, plan.elementBytes);
 }
 bool DeviceLinearPlan::operator==(const DeviceLinearPlan &other) const {
   return fields(*this) == fields(other);
@@ -125,20 +125,22 @@ static double stageCycles(const GpuModel &gpu, const DeviceLinearPlan &plan) {
   // One warp for each of the four tensor cores leaves gaps between its
   // products.
   double fraction = plan.wgmma ? 1 : gpu.mmaFraction * warps / (warps + 0.5);
-  double tensor = flops / (gpu.tensorFlopsCycle * fraction);
+  double rate = gpu.tensorFlopsCycle * (2.0 / plan.elementBytes);
+  double tensor = flops / (rate * fraction);
   // Of x every warp its rows, or warp group; and all of them the weights.
   double readers = plan.wgmma ? plan.warpRows : warps;
   double read = (rows / plan.warpRows + columns / plan.warpColumns) * readers *
-                plan.blockDepth * 2;
+                plan.rowBytes();
   double shared = (read + plan.stageBytes()) / gpu.sharedBytesCycle;
-  double level2 = (rows + columns / plan.cluster) * plan.blockDepth * 2 /
+  double level2 = (rows + columns / plan.cluster) * plan.rowBytes() /
                   gpu.levelTwoBytesCycle;
   return std::max({tensor, shared, level2});
 }
 
 double bertc::deviceLinearBytes(const DeviceLinearFacts &facts,
                                 int64_t tokens) {
-  double operands = 2.0 * facts.planes * facts.depth * (facts.columns + tokens);
+  double operands = double(facts.elementBytes()) * facts.planes * facts.depth *
+                    (facts.columns + tokens);
   double each = facts.outputBytes + facts.residual * 4;
   return operands + each * facts.columns * tokens;
 }
@@ -208,12 +210,12 @@ static constexpr int64_t wgmmaDepth = 64; // rows of 128 bytes
 
 /// The longest k block without zeros behind the depth, which are copied and
 /// multiplied, too; in a long depth they do not matter.
-static int64_t chooseBlockDepth(int64_t depth) {
-  constexpr int64_t longest = 64, many = 8 * longest;
-  for (int64_t block = longest; block > tileDepth; block /= 2)
-    if (depth % block == 0 || depth > many)
-      return block;
-  return tileDepth;
+static int64_t chooseBlockDepth(const DeviceLinearFacts &facts) {
+  constexpr int64_t longest = 128; // bytes
+  int64_t bytes = facts.depth * facts.elementBytes(), block = longest;
+  while (block > tileBytes && bytes % block != 0 && bytes <= 8 * longest)
+    block /= 2;
+  return block / facts.elementBytes();
 }
 
 static llvm::SmallVector<DeviceLinearPlan>
@@ -230,6 +232,7 @@ candidates(const DeviceTarget &target, const DeviceLinearFacts &facts) {
     plan.warpRows = shape.warpRows;
     plan.warpColumns = shape.warpColumns;
     plan.wgmma = wgmma;
+    plan.elementBytes = facts.elementBytes();
     int64_t steps = llvm::divideCeil(facts.depth, depth) * facts.products();
     // Of equal plans the one with more stages comes first.
     for (plan.stages = mostStages; plan.stages >= 2; --plan.stages)
@@ -242,8 +245,8 @@ candidates(const DeviceTarget &target, const DeviceLinearFacts &facts) {
       }
   };
   for (const Shape &shape : mmaShapes)
-    add(shape, chooseBlockDepth(facts.depth), /*wgmma=*/false);
-  if (target.wgmma)
+    add(shape, chooseBlockDepth(facts), /*wgmma=*/false);
+  if (target.wgmma && !facts.int8)
     for (const Shape &shape : wgmmaShapes)
       for (int64_t cluster : {1, 2, 4})
         add(shape, wgmmaDepth, /*wgmma=*/true, cluster);

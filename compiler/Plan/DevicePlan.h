@@ -25,11 +25,13 @@ struct DeviceLinearFacts {
   int64_t depth = 0;       // padded to 16
   int64_t columns = 0;     // padded to 16
   int64_t planes = 1;      // of each operand, see Kernels/GPU/DeviceRows.h
+  bool int8 = false;       // operands are bytes, one plane of them
   int64_t outputBytes = 4; // written for each element
   bool residual = false;
 
   /// Products of planes.
   int64_t products() const { return planes * (planes + 1) / 2; }
+  int64_t elementBytes() const { return int8 ? 1 : 2; }
 };
 
 /// Bytes that stages of wgmma are aligned to in shared memory.
@@ -48,11 +50,11 @@ struct DeviceLinearPlan {
   /// more copies; warpColumns is 1, blockDepth 64.
   bool wgmma = false;
   int64_t cluster = 1; // with wgmma: blocks along the rows that share weights
+  int64_t elementBytes = 2; // of operands, 1: int8
 
   int64_t threads() const;
-  int64_t stageBytes() const {
-    return (blockRows + blockColumns) * blockDepth * 2;
-  }
+  int64_t rowBytes() const { return blockDepth * elementBytes; }
+  int64_t stageBytes() const { return (blockRows + blockColumns) * rowBytes(); }
   int64_t sharedBytes() const;
   /// Registers of a thread that the plan counts on; with wgmma those that all
   /// begin with.

@@ -26,7 +26,7 @@ DeviceLinearReport bertc::reportDeviceLinear(const GpuModel &gpu,
   report.occupancy = deviceLinearOccupancy(gpu, plan);
   report.blocks = deviceLinearBlocks(facts, plan, tokens);
   report.waves = double(report.blocks) / gpu.processors;
-  report.tensorSeconds = report.flops / gpu.tensorFlops();
+  report.tensorSeconds = report.flops / gpu.tensorFlops(facts.elementBytes());
   report.memorySeconds = report.bytes / gpu.memoryBytesSecond;
   report.seconds = deviceLinearSeconds(gpu, facts, plan, tokens);
   return report;
@@ -60,11 +60,11 @@ void bertc::printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
        estimateDeviceLinear(target, facts, plans)) {
     const DeviceLinearReport &r = e.report;
     os << "linear " << facts.depth << "x" << facts.columns << " x"
-       << facts.planes << ", " << e.tokens << " tokens, " << e.gpu->name << ": "
-       << e.plan->name() << ", " << r.instructions << " products a stage, "
-       << r.threads << " threads of " << r.registers << " registers, "
-       << r.sharedBytes << " bytes shared, " << r.occupancy
-       << " blocks resident, "
+       << facts.planes << (facts.int8 ? " int8, " : ", ") << e.tokens
+       << " tokens, " << e.gpu->name << ": " << e.plan->name() << ", "
+       << r.instructions << " products a stage, " << r.threads << " threads of "
+       << r.registers << " registers, " << r.sharedBytes << " bytes shared, "
+       << r.occupancy << " blocks resident, "
        << llvm::format("%.2f waves, %.3g GFLOP, %.3g MB, %.2f us, "
                        "%.0f %% of the roofline\n",
                        r.waves, r.flops * 1e-9, r.bytes * 1e-6, r.seconds * 1e6,

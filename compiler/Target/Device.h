@@ -36,7 +36,10 @@ struct GpuModel {
   double levelTwoBytesCycle; // from the L2 cache, of a processor
   double memoryBytesSecond;  // of the GPU
 
-  double tensorFlops() const { return processors * tensorFlopsCycle * clock; }
+  /// A second, of operands of 16 bits or, at twice the rate, of int8.
+  double tensorFlops(int64_t elementBytes = 2) const {
+    return processors * tensorFlopsCycle * clock * (2 / elementBytes);
+  }
 };
 
 /// What device code is made for.

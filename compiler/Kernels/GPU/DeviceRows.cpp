@@ -22,6 +22,8 @@ std::string DeviceForms::name() const {
     if (planes > 1)
       text += llvm::formatv("x{0}", planes);
   }
+  if (int8)
+    text += text.empty() ? "int8" : "_int8";
   return text;
 }
 
@@ -46,6 +48,8 @@ void RowWriter::addTypes(SmallVectorImpl<Type> &types) const {
     types.push_back(k.global());
   if (forms.planes)
     types.append({k.global(), k.i64()});
+  if (forms.int8)
+    types.append(2, k.global());
 }
 
 void RowWriter::take(ValueRange &arguments) {
@@ -56,6 +60,11 @@ void RowWriter::take(ValueRange &arguments) {
   if (forms.planes) {
     planes = arguments[0];
     planeStride = arguments[1];
+    arguments = arguments.drop_front(2);
+  }
+  if (forms.int8) {
+    bytes = arguments[0];
+    scales = arguments[1];
     arguments = arguments.drop_front(2);
   }
 }
@@ -95,4 +104,14 @@ void RowWriter::write(const Place &place, int64_t row, int64_t column,
     add(k.splitPair(values[i], values[i + 1], forms.type, forms.planes));
   for (ArrayRef<Value> part : parts)
     write(part, k.half(forms.type));
+}
+
+void RowWriter::writeBytes(Value row, Value column, ValueRange words) {
+  Value all = words.size() == 1 ? words[0] : k.vectorFrom(words);
+  k.store(all, elementAt(k, bytes, row, stride, column, k.b.getI8Type()));
+}
+
+void RowWriter::writeScale(Value row, Value step, Value zero) {
+  Value both = k.vectorFrom({step, k.bitcast(zero, k.f32())});
+  k.store(both, elementAt(k, scales, row, int8RowWords, k.index(0), k.f32()));
 }

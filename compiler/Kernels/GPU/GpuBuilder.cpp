@@ -148,6 +148,9 @@ Value GpuBuilder::rem(Value a, int64_t c) {
 Value GpuBuilder::bitAnd(Value a, int64_t c) {
   return b.createOrFold<arith::AndIOp>(loc, a, index(c));
 }
+Value GpuBuilder::bitOr(Value a, Value c) {
+  return b.createOrFold<arith::OrIOp>(loc, a, c);
+}
 Value GpuBuilder::bitXor(Value a, Value c) {
   return b.createOrFold<arith::XOrIOp>(loc, a, c);
 }
@@ -198,11 +201,26 @@ Value GpuBuilder::divf(Value a, Value c) {
 Value GpuBuilder::maxf(Value a, Value c) {
   return LLVM::MaxNumOp::create(b, loc, a, c);
 }
+Value GpuBuilder::minf(Value a, Value c) {
+  return LLVM::MinNumOp::create(b, loc, a, c);
+}
 Value GpuBuilder::fma(Value a, Value c, Value acc) {
   return math::FmaOp::create(b, loc, a, c, acc);
 }
 Value GpuBuilder::toFloat(Value value) {
   return arith::UIToFPOp::create(b, loc, f32(), value);
+}
+Value GpuBuilder::signedToFloat(Value value) {
+  return arith::SIToFPOp::create(b, loc, f32(), value);
+}
+Value GpuBuilder::roundEven(Value value) {
+  return math::RoundEvenOp::create(b, loc, value);
+}
+Value GpuBuilder::toSigned(Value value) {
+  return arith::FPToSIOp::create(b, loc, i32(), value);
+}
+Value GpuBuilder::bitcast(Value value, Type type) {
+  return arith::BitcastOp::create(b, loc, type, value);
 }
 
 Value GpuBuilder::narrow(Value value, HalfType type) {
@@ -386,6 +404,20 @@ SmallVector<Value> GpuBuilder::multiply(HalfType type, ValueRange a,
   Value product = NVVM::MmaOp::create(
       b, loc, result, left, right, c, ArrayRef<int64_t>{16, 8, 16},
       std::nullopt, std::nullopt,
+      std::array<NVVM::MMATypes, 2>{element, element},
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
+  return members(*this, product, c.size());
+}
+
+SmallVector<Value> GpuBuilder::multiplyBytes(ValueRange a, ValueRange bOperand,
+                                             ValueRange c) {
+  SmallVector<Type> types(c.size(), i32());
+  Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+  constexpr auto element = NVVM::MMATypes::s8;
+  Value product = NVVM::MmaOp::create(
+      b, loc, result, a, bOperand, c, ArrayRef<int64_t>{16, 8, 32},
+      std::nullopt, NVVM::MMAIntOverflow::wrapped,
       std::array<NVVM::MMATypes, 2>{element, element},
       std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
                                      NVVM::MMALayout::col});

@@ -85,6 +85,7 @@ public:
   mlir::Value div(mlir::Value a, int64_t c);
   mlir::Value rem(mlir::Value a, int64_t c);
   mlir::Value bitAnd(mlir::Value a, int64_t c);
+  mlir::Value bitOr(mlir::Value a, mlir::Value c);
   mlir::Value bitXor(mlir::Value a, mlir::Value c);
   mlir::Value shiftLeft(mlir::Value a, int64_t c);
   mlir::Value shiftRight(mlir::Value a, int64_t c);
@@ -102,8 +103,13 @@ public:
   mlir::Value mulf(mlir::Value a, mlir::Value c);
   mlir::Value divf(mlir::Value a, mlir::Value c);
   mlir::Value maxf(mlir::Value a, mlir::Value c); // NaN in one: the other
+  mlir::Value minf(mlir::Value a, mlir::Value c); // likewise
   mlir::Value fma(mlir::Value a, mlir::Value c, mlir::Value acc);
   mlir::Value toFloat(mlir::Value i32);
+  mlir::Value signedToFloat(mlir::Value i32);
+  mlir::Value roundEven(mlir::Value f32); // to an integer
+  mlir::Value toSigned(mlir::Value f32);  // i32, of an integer that fits
+  mlir::Value bitcast(mlir::Value value, mlir::Type type);
 
   // 16 bits. Rounding is to nearest even.
   mlir::Value narrow(mlir::Value f32, HalfType type);
@@ -158,6 +164,10 @@ public:
   llvm::SmallVector<mlir::Value> multiply(HalfType type, mlir::ValueRange a,
                                           mlir::ValueRange bOperand,
                                           mlir::ValueRange c);
+  /// The same of 16x32 and 32x8 int8, four in a register, and int32 sums.
+  llvm::SmallVector<mlir::Value> multiplyBytes(mlir::ValueRange a,
+                                               mlir::ValueRange bOperand,
+                                               mlir::ValueRange c);
 
   // Control.
   void forLoop(mlir::Value lo, mlir::Value hi, mlir::Value step,

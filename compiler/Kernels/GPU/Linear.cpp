@@ -22,6 +22,7 @@ DeviceLinearFacts DeviceLinearShape::facts() const {
   facts.depth = depth;
   facts.columns = columns;
   facts.planes = planes;
+  facts.int8 = int8;
   facts.outputBytes = outputs.bytes() + before.bytes();
   facts.residual = residual;
   return facts;
@@ -37,7 +38,7 @@ LinearArguments::LinearArguments(GpuBuilder &k, const DeviceLinearShape &shape,
       before(k, shape.before, shape.beforeStride), shape(shape), plan(plan) {
   Type operand = plan.wgmma ? k.tensorMap() : k.global();
   types = {operand, k.i64(), operand};
-  types.append(shape.bias + shape.residual, k.global());
+  types.append(3 * shape.int8 + shape.bias + shape.residual, k.global());
   writer.addTypes(types);
   before.addTypes(types);
   if (plan.splits > 1)
@@ -54,6 +55,11 @@ void LinearArguments::take(ValueRange arguments) {
   x = next();
   xPlane = next();
   weights = next();
+  if (shape.int8) {
+    rowScales = next();
+    columnScales = next();
+    columnSums = next();
+  }
   if (shape.bias)
     bias = next();
   if (shape.residual)
@@ -71,6 +77,9 @@ void LinearArguments::take(ValueRange arguments) {
 // Steps
 //===----------------------------------------------------------------------===//
 
+int64_t bertc::linearPieceElements(const DeviceLinearShape &shape) {
+  return pieceBytes / shape.facts().elementBytes();
+}
 int64_t bertc::linearDepthSteps(const DeviceLinearShape &shape,
                                 const DeviceLinearPlan &plan) {
   return llvm::divideCeil(shape.depth, plan.blockDepth);
@@ -108,7 +117,7 @@ LinearStep bertc::emitLinearStep(GpuBuilder &k, const DeviceLinearShape &shape,
                                  const DeviceLinearPlan &plan, Value step,
                                  Value xPlane) {
   LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
-  Value piece = k.div(planes.depth, pieceElements);
+  Value piece = k.div(planes.depth, linearPieceElements(shape));
   if (shape.planes == 1)
     return {piece, piece, planes.depth};
   int64_t weightPlane = shape.columns * shape.depth / pieceElements;
@@ -126,6 +135,50 @@ static Value loadNeighbours(GpuBuilder &k, Value pointer) {
   return k.load(pointer, k.vectorOf(k.f32(), neighbours));
 }
 
+namespace {
+/// From sums of int8 to what they are worth.
+class Int8Sums {
+public:
+  Int8Sums(GpuBuilder &k, const DeviceLinearShape &shape,
+           LinearArguments &arguments, const LinearSums &sums)
+      : k(k), arguments(arguments) {
+    if (!shape.int8)
+      return;
+    // Rows that do not exist are read as the last one: of each row once, not
+    // in a branch for each group of columns.
+    Value last = k.sub(arguments.rows, k.index(1));
+    for (int64_t row : sums.rows) {
+      Value known = k.min(k.add(sums.firstRow, row), last);
+      Value both = k.load(elementAt(k, arguments.rowScales, known, int8RowWords,
+                                    k.index(0), k.f32()),
+                          k.vectorOf(k.f32(), int8RowWords));
+      steps.push_back(k.element(both, 0));
+      zeros.push_back(k.bitcast(k.element(both, 1), k.i32()));
+    }
+  }
+  /// Goes on with the columns from `column` on, which exist.
+  void setColumn(Value column) {
+    scales = loadNeighbours(k, k.at(arguments.columnScales, column, k.f32()));
+    columnSums = k.load(k.at(arguments.columnSums, column, k.i32()),
+                        k.vectorOf(k.i32(), neighbours));
+  }
+  void convert(size_t row, MutableArrayRef<Value> sums) {
+    for (auto [e, sum] : llvm::enumerate(sums)) {
+      Value own =
+          k.sub(sum, k.mul(zeros[row], k.element(columnSums, int64_t(e))));
+      sum = k.mulf(k.signedToFloat(own),
+                   k.mulf(steps[row], k.element(scales, int64_t(e))));
+    }
+  }
+
+private:
+  GpuBuilder &k;
+  LinearArguments &arguments;
+  SmallVector<Value> steps, zeros; // of the rows
+  Value scales, columnSums;
+};
+} // namespace
+
 void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
                                const DeviceLinearPlan &plan,
                                LinearArguments &arguments,
@@ -140,15 +193,16 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
                          shape.residualStride, sums.firstColumn, k.f32());
   if (shape.bias)
     biasStart = k.at(arguments.bias, sums.firstColumn, k.f32());
+  Int8Sums int8(k, shape, arguments, sums);
   for (auto [group, columnsOn] : llvm::enumerate(sums.columns)) {
     Value column = k.add(sums.firstColumn, columnsOn);
-    Value bias;
-    if (shape.bias) {
-      Value last = k.index(shape.columns - neighbours);
+    Value last = k.index(shape.columns - neighbours), bias;
+    if (shape.bias)
       bias = loadNeighbours(
           k, exact ? k.at(biasStart, columnsOn, k.f32())
                    : k.at(arguments.bias, k.min(column, last), k.f32()));
-    }
+    if (shape.int8)
+      int8.setColumn(exact ? column : k.min(column, last));
     for (auto [i, rowsOn] : llvm::enumerate(sums.rows)) {
       SmallVector<Value> y = sums.values(i, group);
       Value exists = k.less(k.add(sums.firstRow, rowsOn), arguments.rows);
@@ -160,6 +214,8 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
           others = loadNeighbours(
               k, k.at(residual, rowsOn * shape.residualStride + columnsOn,
                       k.f32()));
+        if (shape.int8)
+          int8.convert(i, y);
         if (shape.bias)
           for (auto [e, value] : llvm::enumerate(y))
             value = k.addf(value, k.element(bias, e));
@@ -182,10 +238,12 @@ void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
 
 static std::string linearName(const DeviceLinearShape &shape,
                               const DeviceLinearPlan &plan) {
-  std::string name = llvm::formatv(
-      "linear_{0}x{1}_ld{2}_{3}x{4}", shape.depth, shape.columns,
-      shape.inputStride, shape.type == HalfType::BF16 ? "bf16" : "f16",
-      shape.planes);
+  std::string name = llvm::formatv("linear_{0}x{1}_ld{2}_{3}x{4}", shape.depth,
+                                   shape.columns, shape.inputStride,
+                                   shape.int8                     ? "int8"
+                                   : shape.type == HalfType::BF16 ? "bf16"
+                                                                  : "f16",
+                                   shape.planes);
   if (shape.bias)
     name += "_bias";
   if (shape.activation != ActivationFunction::None)

@@ -10,7 +10,8 @@
 //
 // Operands are planes of 16 bits, sums are float32 and stay in registers over
 // the whole depth. Which elements are added in which order depends on
-// `plan.splits` only, not on blocks or the number of rows.
+// `plan.splits` only, not on blocks or the number of rows. Sums of int8 are
+// int32, which have no order.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_GPU_LINEAR_H
@@ -28,6 +29,7 @@ struct DeviceLinearShape {
   int64_t inputStride = 0; // elements from row to row of a plane of x
   int64_t planes = 1;      // of x and of the weights
   HalfType type = HalfType::BF16;
+  bool int8 = false; // operands are bytes, one plane of them
   bool bias = true;
   ActivationFunction activation = ActivationFunction::None;
   bool residual = false; // float32 rows
@@ -44,6 +46,8 @@ struct DeviceLinearShape {
 ///   x                 planes [planes][rows][inputStride]
 ///   x plane stride    i64, elements from plane to plane
 ///   weights           planes [planes][columns][depth]
+///   scales            of x, of the weights [columns] f32 and sums of their
+///                     columns [columns] i32, if shape.int8; see below
 ///   bias              [columns] f32, if shape.bias
 ///   residual          [rows][residualStride] f32, if shape.residual
 ///   those of RowWriter for shape.outputs, and for shape.before
@@ -51,6 +55,9 @@ struct DeviceLinearShape {
 ///   rows              i32, at least 1
 /// All pointers are aligned to 16 bytes, strides multiples of 16 elements.
 /// Grid: linearGrid(shape, plan, rows).
+///
+/// With int8 the scales of x are those of DeviceRows.h for each row; a sum s is
+/// float(s - zero * column sum) * (step * column scale), as on the CPU.
 ///
 /// With splits, blocks leave their sums in `partials` and the last one of a
 /// tile to arrive adds them in the order of the depth. It knows by `tickets`,

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A block's tile of y by mma.sync m16n8k16. Stages of shared memory are filled
-// by cp.async while earlier ones are multiplied; the operands of the next k
-// step are loaded into registers beside the products of this one.
+// A block's tile of y by mma.sync m16n8k16, of int8 m16n8k32, whose operands
+// lie in the same lanes byte by byte. Stages of shared memory are filled by
+// cp.async while earlier ones are multiplied; the operands of the next k step
+// are loaded into registers beside the products of this one.
 //
 // One barrier for each stage: behind it all threads see the next stage, and
 // nobody reads the one before, which the next copies overwrite.
@@ -30,7 +31,7 @@ using namespace bertc;
 namespace {
 
 constexpr int64_t tileRows = 16;  // of A in an mma
-constexpr int64_t tileDepth = 16; // of A and B
+constexpr int64_t tileBytes = 32; // of a row of A and B
 constexpr int64_t sumsOfTile = 4; // of a thread, for 8 columns
 
 /// Operand registers of a warp's tile for one k step.
@@ -49,8 +50,9 @@ public:
   MmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,
             const DeviceLinearPlan &plan, LinearArguments &arguments)
       : k(k), shape(shape), plan(plan), arguments(arguments),
-        left(plan.blockRows, plan.blockDepth, plan.threads()),
-        right(plan.blockColumns, plan.blockDepth, plan.threads()),
+        left(plan.blockRows, plan.rowBytes() / 2, plan.threads()),
+        right(plan.blockColumns, plan.rowBytes() / 2, plan.threads()),
+        ofPiece(linearPieceElements(shape)),
         rowTiles(plan.blockRows / plan.warpRows / tileRows),
         columnTiles(plan.blockColumns / plan.warpColumns / tileRows) {}
 
@@ -75,6 +77,7 @@ private:
   const DeviceLinearPlan &plan;
   LinearArguments &arguments;
   SharedTile left, right; // left: rows of x, right: rows of the weights
+  int64_t ofPiece;        // elements
   int64_t rowTiles;       // of 16 rows, of a warp
   int64_t columnTiles;    // of 16 columns, of a warp
 
@@ -114,7 +117,7 @@ void MmaLinear::locate() {
   // Rows and columns that do not exist are read as the last one. An address
   // takes two registers, its number of pieces one: 64 GiB of them.
   auto pieces = [&](const SharedTile &tile, Value row, int64_t stride) {
-    return k.add(k.mul(row, stride / pieceElements), tile.copyPiece(k));
+    return k.add(k.mul(row, stride / ofPiece), tile.copyPiece(k));
   };
   Value lastRow = k.sub(arguments.rows, k.index(1));
   Value row = k.add(blockRow, left.copyRow(k));
@@ -131,8 +134,8 @@ void MmaLinear::locate() {
       known = k.min(known, k.index(shape.columns - 1));
     rightSources.push_back(pieces(right, known, shape.depth));
   }
-  Value elements = arith::ConstantOp::create(
-      k.b, k.loc, k.b.getI64IntegerAttr(pieceElements));
+  Value elements =
+      arith::ConstantOp::create(k.b, k.loc, k.b.getI64IntegerAttr(ofPiece));
   xPlanePieces = arith::TruncIOp::create(
       k.b, k.loc, k.i32(),
       arith::DivUIOp::create(k.b, k.loc, arguments.xPlane, elements));
@@ -177,7 +180,7 @@ void MmaLinear::copyStage(Value step, Value slot) {
   LinearStep from = emitLinearStep(k, shape, plan, step, xPlanePieces);
   Value bytes;
   if (isTail()) { // pieces behind the depth become zero
-    Value column = k.add(from.depth, k.mul(left.copyPiece(k), pieceElements));
+    Value column = k.add(from.depth, k.mul(left.copyPiece(k), ofPiece));
     bytes = k.select(k.less(column, k.index(shape.depth)), k.index(pieceBytes),
                      k.index(0));
   }
@@ -192,8 +195,9 @@ void MmaLinear::copyStage(Value step, Value slot) {
       address(arguments.weights, k.add(rightSources[0], from.weights));
   copyTile(right, k.at(rightTarget, slot, byte), bytes, [&](int64_t i) {
     if (rightSources.size() == 1)
-      return k.at(first, i * right.copyRowStep() * shape.depth,
-                  k.half(shape.type));
+      return k.at(first,
+                  i * right.copyRowStep() * shape.depth * plan.elementBytes,
+                  byte);
     return address(arguments.weights, k.add(rightSources[i], from.weights));
   });
 }
@@ -222,14 +226,16 @@ void MmaLinear::multiply(const Fragments &fragments,
   for (int64_t i = 0; i < rowTiles; ++i)
     for (int64_t j = 0; j < 2 * columnTiles; ++j) {
       auto *sum = sums.begin() + (i * 2 * columnTiles + j) * sumsOfTile;
-      llvm::copy(k.multiply(shape.type, a.slice(4 * i, 4), b.slice(2 * j, 2),
-                            ValueRange(ArrayRef(sum, sumsOfTile))),
+      ArrayRef<Value> x = a.slice(4 * i, 4), w = b.slice(2 * j, 2);
+      ValueRange old(ArrayRef<Value>(sum, sumsOfTile));
+      llvm::copy(shape.int8 ? k.multiplyBytes(x, w, old)
+                            : k.multiply(shape.type, x, w, old),
                  sum);
     }
 }
 
 SmallVector<Value> MmaLinear::loop() {
-  int64_t ahead = plan.stages - 1, kSteps = plan.blockDepth / tileDepth;
+  int64_t ahead = plan.stages - 1, kSteps = plan.rowBytes() / tileBytes;
   auto copyIfAny = [&](Value step, Value slot) {
     k.ifThen(k.less(step, end), [&] { copyStage(step, slot); });
     k.commitCopies();
@@ -240,7 +246,7 @@ SmallVector<Value> MmaLinear::loop() {
   k.barrier();
 
   int64_t sumCount = rowTiles * columnTiles * 2 * sumsOfTile;
-  SmallVector<Value> carried(sumCount, k.scalar(0));
+  SmallVector<Value> carried(sumCount, shape.int8 ? k.index(0) : k.scalar(0));
   carried.append(loadFragments(k.index(0), 0).all());
   carried.append({k.index(0), k.index(ahead * plan.stageBytes())});
   SmallVector<Value> results = k.forLoop(

@@ -27,6 +27,7 @@ struct LinearArguments {
   void take(mlir::ValueRange arguments);
 
   mlir::Value x, xPlane, weights, bias, residual, partials, tickets, rows;
+  mlir::Value rowScales, columnScales, columnSums; // of int8
   RowWriter writer, before;
 
 private:
@@ -35,8 +36,8 @@ private:
 };
 
 /// Sums of one thread: for each of its rows the same columns, the first of
-/// four neighbours each, all of them as constants behind the first. `values` is
-/// called with all threads of the warp.
+/// four neighbours each, all of them as constants behind the first: float32, or
+/// int32 of int8. `values` is called with all threads of the warp.
 struct LinearSums {
   mlir::Value firstRow, firstColumn;
   llvm::SmallVector<int64_t> rows, columns;
@@ -69,6 +70,9 @@ void emitMmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,
 /// The same with wgmma, of tensor maps.
 void emitWgmmaLinear(GpuBuilder &k, const DeviceLinearShape &shape,
                      const DeviceLinearPlan &plan, LinearArguments &arguments);
+
+/// Elements of a piece (see SharedTile.h) of the operands.
+int64_t linearPieceElements(const DeviceLinearShape &shape);
 
 /// Steps of blockDepth over the depth, and over all products of planes.
 int64_t linearDepthSteps(const DeviceLinearShape &shape,

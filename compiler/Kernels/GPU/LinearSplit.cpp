@@ -67,7 +67,9 @@ void bertc::emitSplitSum(GpuBuilder &k, const DeviceLinearPlan &plan,
   Value ticket = k.load(board, k.i32());
   k.ifThen(k.equal(ticket, k.index(plan.splits - 1)), [&] {
     fence(k);
-    SmallVector<Value> zeros(sums.size(), k.scalar(0));
+    Type type = sums[0].getType();
+    bool isFloat = isa<FloatType>(type);
+    SmallVector<Value> zeros(sums.size(), isFloat ? k.scalar(0) : k.index(0));
     SmallVector<Value> total =
         k.forLoop(k.index(0), k.index(plan.splits), k.index(1), zeros,
                   [&](Value which, ValueRange carried) {
@@ -75,10 +77,12 @@ void bertc::emitSplitSum(GpuBuilder &k, const DeviceLinearPlan &plan,
                     SmallVector<Value> next(carried);
                     for (int64_t i = 0; i < quads; ++i) {
                       Value values =
-                          k.load(place(start, i), k.vectorOf(k.f32(), quad));
-                      for (int64_t j = 0; j < quad; ++j)
-                        next[i * quad + j] =
-                            k.addf(next[i * quad + j], k.element(values, j));
+                          k.load(place(start, i), k.vectorOf(type, quad));
+                      for (int64_t j = 0; j < quad; ++j) {
+                        Value &sum = next[i * quad + j];
+                        Value part = k.element(values, j);
+                        sum = isFloat ? k.addf(sum, part) : k.add(sum, part);
+                      }
                     }
                     return next;
                   });

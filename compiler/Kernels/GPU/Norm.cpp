@@ -9,12 +9,24 @@
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/CPU/Math.h"
+#include "compiler/Kernels/GPU/Quantize.h"
 #include "compiler/Kernels/GPU/RowLoops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace bertc;
+
+/// In all forms that are asked for.
+static void writeRow(GpuBuilder &k, const WarpRow &row, RowWriter &writer,
+                     Value number) {
+  if (writer.hasElements())
+    row.forVectors([&](int64_t i, Value column) {
+      writer.write(number, column, row.vector(i));
+    });
+  if (writer.hasInt8())
+    writeInt8(k, row, writer, number);
+}
 
 static void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row,
                          Value epsilon, Value gain, Value bias,
@@ -28,15 +40,17 @@ static void normalizeRow(GpuBuilder &k, DeviceRows shape, WarpRow &row,
                           width);
   Value inverse = emitRsqrt(k.b, k.loc, k.addf(variance, epsilon));
   // Padding columns: gain and bias are zero there, so y is zero.
-  row.forVectors([&](int64_t i, Value column) {
+  WarpRow y(k, shape);
+  y.fill([&](int64_t i, Value column) {
     Value gains = loadVector(k, k.at(gain, column, k.f32()));
     Value biases = loadVector(k, k.at(bias, column, k.f32()));
-    SmallVector<Value> y;
+    SmallVector<Value> four;
     for (auto [j, v] : llvm::enumerate(row.vector(i)))
-      y.push_back(k.fma(k.mulf(k.subf(v, mean), inverse), k.element(gains, j),
-                        k.element(biases, j)));
-    writer.write(number, column, y);
+      four.push_back(k.fma(k.mulf(k.subf(v, mean), inverse),
+                           k.element(gains, j), k.element(biases, j)));
+    return four;
   });
+  writeRow(k, y, writer, number);
 }
 
 DeviceKernel bertc::layerNormKernel(GpuBuilder &k, DeviceRows shape,
@@ -77,9 +91,7 @@ DeviceKernel bertc::embedKernel(GpuBuilder &k, DeviceRows shape,
     Value id = k.load(k.at(w.inputs[0], w.number, k.i32()), k.i32());
     WarpRow row(k, shape);
     row.load(w.inputs[1], id, roundUp(shape.width, lanes));
-    row.forVectors([&](int64_t i, Value column) {
-      w.writer.write(w.number, column, row.vector(i));
-    });
+    writeRow(k, row, w.writer, w.number);
   });
 }
 
@@ -92,11 +104,8 @@ DeviceKernel bertc::normalizeKernel(GpuBuilder &k, DeviceRows shape,
         Value square = row.sum([&](Value e) { return k.mulf(e, e); });
         Value length = math::SqrtOp::create(k.b, k.loc, square);
         Value divisor = k.maxf(length, k.scalar(1e-12));
-        row.forVectors([&](int64_t i, Value column) {
-          SmallVector<Value> y;
-          for (Value value : row.vector(i))
-            y.push_back(k.divf(value, divisor));
-          w.writer.write(w.number, column, y);
-        });
+        for (Value &value : row.values)
+          value = k.divf(value, divisor);
+        writeRow(k, row, w.writer, w.number);
       });
 }

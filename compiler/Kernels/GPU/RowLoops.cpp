@@ -33,37 +33,42 @@ SmallVector<Value> bertc::loadFour(GpuBuilder &k, Value rows, Value row,
 // Rows of warps
 //===----------------------------------------------------------------------===//
 
-int64_t WarpRow::vectors() const {
-  return (roundUp(shape.width, lanes) + step - 1) / step;
-}
+int64_t WarpRow::columns() const { return roundUp(shape.width, lanes); }
+int64_t WarpRow::vectors() const { return (columns() + step - 1) / step; }
 
-void WarpRow::forVectors(llvm::function_ref<void(int64_t, Value)> body) {
+void WarpRow::forVectors(llvm::function_ref<void(int64_t, Value)> body) const {
   Value first = k.mul(k.laneId(), vectorWidth);
-  int64_t columns = roundUp(shape.width, lanes);
   for (int64_t i = 0; i < vectors(); ++i) {
     Value column = k.add(first, i * step);
-    if ((i + 1) * step <= columns)
+    if ((i + 1) * step <= columns())
       body(i, column);
     else
-      k.ifThen(k.less(column, k.index(columns)), [&] { body(i, column); });
+      k.ifThen(k.less(column, k.index(columns())), [&] { body(i, column); });
+  }
+}
+
+void WarpRow::fill(
+    llvm::function_ref<SmallVector<Value>(int64_t, Value)> source) {
+  Value first = k.mul(k.laneId(), vectorWidth);
+  for (int64_t i = 0; i < vectors(); ++i) {
+    Value column = k.add(first, i * step);
+    auto read = [&] { return source(i, column); };
+    auto zeros = [&] { return SmallVector<Value>(vectorWidth, k.scalar(0)); };
+    values.append(
+        (i + 1) * step <= columns()
+            ? read()
+            : k.ifElse(k.less(column, k.index(columns())), read, zeros));
   }
 }
 
 void WarpRow::fill(llvm::function_ref<Value(Value)> source) {
-  Value first = k.mul(k.laneId(), vectorWidth);
-  int64_t columns = roundUp(shape.width, lanes);
-  for (int64_t i = 0; i < vectors(); ++i) {
-    Value column = k.add(first, i * step);
-    auto read = [&] { return source(column); };
-    Value vector =
-        (i + 1) * step <= columns
-            ? read()
-            : k.ifElse(k.less(column, k.index(columns)), read, [&] {
-                return k.vectorFrom(SmallVector<Value>(4, k.scalar(0)));
-              });
+  fill([&](int64_t, Value column) {
+    Value vector = source(column);
+    SmallVector<Value> four;
     for (int64_t j = 0; j < vectorWidth; ++j)
-      values.push_back(k.element(vector, j));
-  }
+      four.push_back(k.element(vector, j));
+    return four;
+  });
 }
 
 void WarpRow::load(Value rows, Value number, int64_t stride) {

@@ -26,11 +26,17 @@ public:
   WarpRow(GpuBuilder &k, DeviceRows shape) : k(k), shape(shape) {}
 
   int64_t vectors() const;
+  /// Written ones, padding with them.
+  int64_t columns() const;
   /// Runs `body(i, column)` for each vector of this lane.
-  void forVectors(llvm::function_ref<void(int64_t, mlir::Value)> body);
+  void forVectors(llvm::function_ref<void(int64_t, mlir::Value)> body) const;
   /// Fills the row with what `source` gives for four columns from `column` on;
   /// zero in what lies behind the row.
   void fill(llvm::function_ref<mlir::Value(mlir::Value)> source);
+  /// The same of the elements that `source(i, column)` has for vector i.
+  void
+  fill(llvm::function_ref<llvm::SmallVector<mlir::Value>(int64_t, mlir::Value)>
+           source);
   /// Fills it with row `number` behind `rows`.
   void load(mlir::Value rows, mlir::Value number, int64_t stride);
   /// The sum over the real columns of map(n, values[n]), in all lanes.

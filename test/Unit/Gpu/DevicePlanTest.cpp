@@ -36,8 +36,10 @@ const int64_t sizes[][2] = {{16, 16},    {48, 80},     {128, 128},
 TEST(DevicePlan, CanBeLaunched) {
   for (const DeviceTarget &target : deviceTargets())
     for (auto [depth, columns] : sizes)
-      for (int64_t planes : {1, 2, 3}) {
-        DeviceLinearFacts facts = makeFacts(depth, columns, planes);
+      for (int64_t planes : {0, 1, 2, 3}) { // 0: int8
+        DeviceLinearFacts facts =
+            makeFacts(depth, columns, std::max<int64_t>(planes, 1));
+        facts.int8 = planes == 0;
         DeviceLinearPlans plans = planDeviceLinear(target, facts);
         ASSERT_FALSE(plans.empty());
         EXPECT_EQ(plans.front().first, 1);
@@ -57,7 +59,9 @@ TEST(DevicePlan, CanBeLaunched) {
           EXPECT_TRUE(target.wgmma || !plan.wgmma);
           EXPECT_EQ(plan.blockColumns % (16 * plan.warpColumns), 0);
           EXPECT_EQ(plan.blockRows % (16 * plan.warpRows), 0);
-          EXPECT_GE(plan.threads(), 2 * plan.blockDepth);
+          EXPECT_GE(plan.threads(), plan.rowBytes());
+          EXPECT_EQ(plan.elementBytes, facts.int8 ? 1 : 2);
+          EXPECT_EQ(plan.rowBytes() % 32, 0);
         }
       }
 }
@@ -106,6 +110,21 @@ TEST(DevicePlan, ReportCounts) {
   EXPECT_EQ(report.blocks, 24 * 32);
   EXPECT_NEAR(report.tensorSeconds, 19327352832.0 / 312e12, 1e-6);
   EXPECT_GT(report.seconds, report.rooflineSeconds());
+}
+
+// Bytes have half the traffic and twice the rate: the model sees both.
+TEST(DevicePlan, Int8) {
+  const DeviceTarget &ampere = *findDeviceTarget("cuda:sm_80");
+  const GpuModel &a100 = *findGpuModel("A100");
+  DeviceLinearFacts facts = makeFacts(768, 3072), bytes = facts;
+  bytes.int8 = true;
+  DeviceLinearReport report = reportDeviceLinear(
+      a100, bytes, planDeviceLinear(ampere, bytes, 4096), 4096);
+  EXPECT_EQ(report.bytes, 1.0 * (768 * 3072 + 768 * 4096) + 2.0 * 3072 * 4096);
+  EXPECT_NEAR(report.tensorSeconds, 19327352832.0 / 624e12, 1e-6);
+  DeviceLinearReport halves = reportDeviceLinear(
+      a100, facts, planDeviceLinear(ampere, facts, 4096), 4096);
+  EXPECT_LT(report.seconds, 0.75 * halves.seconds);
 }
 
 TEST(DevicePlan, NamesOfTargets) {

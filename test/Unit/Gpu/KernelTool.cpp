@@ -102,9 +102,11 @@ int main(int argc, char **argv) {
   attentionPlan.warps = 4;
   int64_t heads = 0, headSize = 0, dropout = 0;
   int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0, wgmma = 0;
+  int64_t int8 = 0;
   fields["depth"] = &shape.depth;
   fields["columns"] = &shape.columns;
   fields["planes"] = &shape.planes;
+  fields["int8"] = &int8;
   fields["bias"] = &bias;
   fields["residual"] = &residual;
   fields["to-f32"] = &f32;
@@ -146,6 +148,8 @@ int main(int argc, char **argv) {
   plan.wgmma = wgmma;
   attentionPlan.rows = plan.blockRows;
   attentionPlan.stages = plan.stages;
+  plan.elementBytes = int8 ? 1 : 2;
+  shape.int8 = int8;
   shape.bias = bias;
   shape.residual = residual;
   shape.inputStride = shape.depth;

@@ -253,10 +253,12 @@ std::vector<Mutant> clusterMutants() {
   };
 }
 
+// Tails in rows, columns and depth, and more steps than stages.
+const DeviceLinearShape usualShape = makeShape(304, 80);
+
 void expectSeen(const std::vector<Mutant> &mutants,
-                const DeviceLinearPlan &plan) {
-  // Tails in rows, columns and depth, and more steps than stages.
-  DeviceLinearShape shape = makeShape(304, 80);
+                const DeviceLinearPlan &plan,
+                const DeviceLinearShape &shape = usualShape) {
   LinearData data(shape, 70);
   for (const Mutant &mutant : mutants) {
     SCOPED_TRACE(mutant.name);
@@ -281,6 +283,52 @@ void expectSeen(const std::vector<Mutant> &mutants,
 TEST(DeviceLinearMutants, AreSeen) {
   expectSeen(mutants(), makePlan(64, 64, 64, 2, 2, 3));
   expectSeen(ticketMutants(), makePlan(64, 64, 64, 2, 2, 3, /*splits=*/2));
+}
+
+/// Of the end of an int8 layer.
+std::vector<Mutant> int8Mutants() {
+  auto load = [](int n, int64_t elements, int32_t more) {
+    return [=](ModuleOp m) {
+      auto op = find<LLVM::LoadOp>(m, n, [&](LLVM::LoadOp op) {
+        auto vector = dyn_cast<VectorType>(op.getType());
+        return vector && vector.getNumElements() == elements;
+      });
+      auto gep = op ? op.getAddr().getDefiningOp<LLVM::GEPOp>() : nullptr;
+      return gep && addTo(gep, 1, more);
+    };
+  };
+  return {
+      {"scales of the next row", load(0, 2, 2)},
+      {"scales of the first columns one further", load(1, 4, 4)},
+      {"sums of the first columns one further", load(2, 4, 4)},
+      {"zeros left out",
+       [](ModuleOp m) { return shortCut<LLVM::SubOp>(m, -1, 0); }},
+      {"sums not negative",
+       [](ModuleOp m) {
+         auto cast = find<LLVM::SIToFPOp>(m, 0);
+         if (!cast)
+           return false;
+         OpBuilder b(cast);
+         cast.replaceAllUsesWith(LLVM::UIToFPOp::create(b, cast.getLoc(),
+                                                        cast.getType(),
+                                                        cast.getArg())
+                                     .getResult());
+         return true;
+       }},
+      {"products without the scale of the row",
+       [](ModuleOp m) { return shortCut<LLVM::FMulOp>(m, 0, 1); }},
+  };
+}
+
+TEST(DeviceLinearMutants, OfInt8AreSeen) {
+  DeviceLinearShape shape = makeShape(624, 80);
+  shape.int8 = true;
+  DeviceLinearPlan plan = makePlan(64, 64, 128, 2, 2, 3);
+  plan.elementBytes = 1;
+  expectSeen(mutants(), plan, shape);
+  expectSeen(int8Mutants(), plan, shape);
+  plan.splits = 2;
+  expectSeen(ticketMutants(), plan, shape);
 }
 
 TEST(DeviceLinearMutants, OfWarpGroupsAreSeen) {

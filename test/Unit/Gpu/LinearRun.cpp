@@ -10,7 +10,6 @@
 #include "tools/gpu-emulator/TensorMap.h"
 #include <cmath>
 #include <cstring>
-#include <random>
 
 using namespace bertc;
 using namespace bertc::test;
@@ -89,33 +88,48 @@ static double activate(ActivationFunction activation, double v) {
   return NAN;
 }
 
+static std::vector<float> normalFloats(std::mt19937 &random, size_t count,
+                                       float factor = 1) {
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = normal(random) * factor;
+  return values;
+}
+
+double LinearData::finish(double sum, int64_t row, int64_t column) const {
+  if (shape.bias)
+    sum += bias[column];
+  sum = activate(shape.activation, sum);
+  if (shape.residual)
+    sum += residual[row * shape.residualStride + column];
+  return sum;
+}
+
 LinearData::LinearData(const DeviceLinearShape &shape, int64_t rows,
                        unsigned seed)
     : shape(shape), rows(rows) {
   std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  auto fill = [&](std::vector<float> &values, size_t count, float factor) {
-    values.resize(count);
-    for (float &value : values)
-      value = normal(random) * factor;
-  };
+  expected.resize(rows * shape.columns);
+  exact.resize(rows * shape.columns);
+  before.resize(rows * shape.columns);
+  scale.resize(rows * shape.columns);
+  shape.int8 ? fillInt8(random) : fillPlanes(random);
+}
+
+void LinearData::fillPlanes(std::mt19937 &random) {
   const int64_t depth = shape.depth, columns = shape.columns;
-  fill(x, rows * depth, 1);
-  fill(weights, columns * depth, 1 / std::sqrt(float(depth)));
-  fill(bias, columns, 1);
+  x = normalFloats(random, rows * depth);
+  weights = normalFloats(random, columns * depth, 1 / std::sqrt(float(depth)));
+  bias = normalFloats(random, columns);
   if (shape.residual)
-    fill(residual, rows * shape.residualStride, 1);
+    residual = normalFloats(random, rows * shape.residualStride);
   const int64_t planeStride = planeStrideOf(rows, shape.inputStride);
   const int64_t weightStride = columns * depth;
   xPlanes = makePlanes(x, depth, shape.inputStride, planeStride, shape.planes,
                        shape.type);
   weightPlanes =
       makePlanes(weights, depth, depth, weightStride, shape.planes, shape.type);
-
-  expected.resize(rows * columns);
-  exact.resize(rows * columns);
-  before.resize(rows * columns);
-  scale.resize(rows * columns);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column) {
       double sum = 0, plain = 0, size = 1;
@@ -132,20 +146,68 @@ LinearData::LinearData(const DeviceLinearShape &shape, int64_t rows,
                    fromHalf(weightPlanes[q * weightStride + column * depth + i],
                             shape.type);
       }
-      auto finish = [&](double value) {
-        if (shape.bias)
-          value += bias[column];
-        value = activate(shape.activation, value);
-        if (shape.residual)
-          value += residual[row * shape.residualStride + column];
-        return value;
-      };
       const int64_t at = row * columns + column;
-      expected[at] = finish(sum);
-      exact[at] = finish(plain);
+      expected[at] = finish(sum, row, column);
+      exact[at] = finish(plain, row, column);
       before[at] = shape.bias ? sum + bias[column] : sum;
       scale[at] = size;
     }
+}
+
+/// Bytes, two in each element of the result.
+static std::vector<uint16_t> pairsOf(const std::vector<int8_t> &bytes) {
+  std::vector<uint16_t> pairs(bytes.size() / 2);
+  std::memcpy(pairs.data(), bytes.data(), bytes.size());
+  return pairs;
+}
+
+/// Every byte of x and of the weights, every zero.
+void LinearData::fillInt8(std::mt19937 &random) {
+  const int64_t depth = shape.depth, columns = shape.columns;
+  auto byte = [&](int least) {
+    return static_cast<int8_t>(least + int(random() % (128 - least)));
+  };
+  std::vector<int8_t> xBytes(planeStrideOf(rows, shape.inputStride)),
+      weightBytes(columns * depth);
+  for (int8_t &value : xBytes)
+    value = byte(-128);
+  for (int8_t &value : weightBytes)
+    value = byte(-127);
+  bias = normalFloats(random, columns);
+  residual =
+      normalFloats(random, shape.residual ? rows * shape.residualStride : 0);
+  std::vector<float> steps = normalFloats(random, rows, 0.03f);
+  columnScales = normalFloats(random, columns, 0.01f);
+  columnSums.resize(columns);
+  for (int64_t column = 0; column < columns; ++column)
+    for (int64_t i = 0; i < depth; ++i)
+      columnSums[column] += weightBytes[column * depth + i];
+  for (int64_t row = 0; row < rows; ++row) {
+    const int32_t zero = byte(-128);
+    rowScales.push_back(steps[row]);
+    std::memcpy(&rowScales.emplace_back(), &zero, sizeof(zero));
+    for (int64_t column = 0; column < columns; ++column) {
+      int32_t sum = 0;
+      double size = 1;
+      for (int64_t i = 0; i < depth; ++i) {
+        const int32_t product = (xBytes[row * shape.inputStride + i] - zero) *
+                                weightBytes[column * depth + i];
+        sum += product;
+        size += std::abs(double(product) * steps[row] * columnScales[column]);
+      }
+      const float worth = float(sum) * (steps[row] * columnScales[column]);
+      const int64_t at = row * columns + column;
+      expected[at] = exact[at] = finish(worth, row, column);
+      scale[at] = size;
+      const float biased = shape.bias ? worth + bias[column] : worth;
+      bits.push_back(shape.residual
+                         ? biased +
+                               residual[row * shape.residualStride + column]
+                         : biased);
+    }
+  }
+  xPlanes = pairsOf(xBytes);
+  weightPlanes = pairsOf(weightBytes);
 }
 
 double test::worstError(const std::vector<float> &y,
@@ -215,6 +277,9 @@ struct Buffers {
           const DeviceLinearPlan &plan)
       : x(data.xPlanes, "x", false),
         weights(data.weightPlanes, "weights", false),
+        rowScales(data.rowScales, "scales of x", false),
+        columnScales(data.columnScales, "scales of the weights", false),
+        columnSums(data.columnSums, "sums of columns", false),
         bias(shape.bias ? data.bias : std::vector<float>(), "bias", false),
         residual(data.residual, "residual", false),
         f32(shape.outputs.f32 ? data.rows * shape.outputStride : 0, NAN, "y"),
@@ -230,6 +295,8 @@ struct Buffers {
                  "partials"),
         tickets(linearTickets(shape, plan, data.rows), 0, "tickets") {}
   DeviceArray<uint16_t> x, weights;
+  DeviceArray<float> rowScales, columnScales;
+  DeviceArray<int32_t> columnSums;
   DeviceArray<float> bias, residual, f32;
   DeviceArray<uint16_t> planes;
   DeviceArray<float> before;
@@ -286,6 +353,11 @@ LinearResult LinearProgram::run(const LinearData &data) {
   pass(inputPlane);
   passOperand(buffers.weights.data(), shape.columns * shape.planes, shape.depth,
               linearBoxRows(plan).second);
+  if (shape.int8) {
+    pass(buffers.rowScales.data());
+    pass(buffers.columnScales.data());
+    pass(buffers.columnSums.data());
+  }
   if (shape.bias)
     pass(buffers.bias.data());
   if (shape.residual)

@@ -15,6 +15,7 @@
 
 #include "compiler/Kernels/GPU/Linear.h"
 #include "test/Unit/Gpu/GpuJit.h"
+#include <random>
 
 namespace bertc::test {
 
@@ -27,10 +28,19 @@ struct LinearData {
   std::vector<float> x, weights; // before they became planes
   std::vector<uint16_t> xPlanes, weightPlanes;
   std::vector<float> bias, residual;
+  // Of int8, whose bytes are in xPlanes and weightPlanes, two in each element.
+  std::vector<float> rowScales, columnScales;
+  std::vector<int32_t> columnSums;
+  std::vector<float> bits;      // of y, if there is no activation
   std::vector<double> expected; // [rows][columns], of the products of planes
   std::vector<double> exact;    // of the floats
   std::vector<double> before;   // of the products of planes, and the bias
   std::vector<double> scale;    // sum of magnitudes: errors are relative to it
+
+private:
+  double finish(double sum, int64_t row, int64_t column) const;
+  void fillPlanes(std::mt19937 &random);
+  void fillInt8(std::mt19937 &random);
 };
 
 /// Elements from plane to plane that runs use, in x and in the output.
