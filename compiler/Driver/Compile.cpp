@@ -59,6 +59,7 @@ public:
 
 private:
   llvm::Error checkOptions();
+  llvm::Error checkF16();
   llvm::Error checkTraining();
   llvm::Error checkDevices();
   llvm::Error load();
@@ -98,6 +99,9 @@ llvm::Error Compilation::checkOptions() {
                                 " for --require-fusion, expected some of " +
                                 llvm::join(fusionNames(), ", "),
                             suggestion(name, fusionNames()));
+  if (options.precision == Precision::F16)
+    if (llvm::Error error = checkF16())
+      return error;
   if (llvm::Error error = checkTraining())
     return error;
   if (llvm::Error error = checkDevices())
@@ -114,6 +118,22 @@ llvm::Error Compilation::checkOptions() {
   if (!text)
     if (auto probe = OutputFile::create(options.output); !probe)
       return probe.takeError();
+  return llvm::Error::success();
+}
+
+/// What only GPUs have, and only without training.
+llvm::Error Compilation::checkF16() {
+  if (!targets.processors.empty())
+    return makeUsageError(
+        "--precision=f16 is for GPUs, got the target " +
+            targets.processors.front().name,
+        "use --precision=bf16, or only targets such as --target=" +
+            deviceTargets().front().name);
+  // Gradients are below its range, unless the loss is scaled.
+  if (options.isTraining())
+    return makeUsageError("--train is not available for --precision=f16",
+                          "train in bf16, which needs no scale of the loss, "
+                          "and compile what was saved");
   return llvm::Error::success();
 }
 
@@ -172,7 +192,7 @@ llvm::Error Compilation::checkDevices() {
       options.precision == Precision::BF16W8)
     return makeUsageError("--precision=" + precisionName(options.precision) +
                               " is not yet available for " + name,
-                          "use --precision=bf16, f32-fast or f32");
+                          "use --precision=bf16, f16, f32-fast or f32");
   return llvm::Error::success();
 }
 

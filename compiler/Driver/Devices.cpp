@@ -17,18 +17,6 @@
 
 using namespace bertc;
 
-/// Planes of 16 bits that a value of this precision consists of.
-static int64_t planesOf(Precision precision) {
-  switch (precision) {
-  case Precision::F32:
-    return 3;
-  case Precision::F32Fast:
-    return 2;
-  default:
-    return 1;
-  }
-}
-
 /// The host code as an object for any processor.
 static llvm::Expected<std::string> hostObject(mlir::ModuleOp host) {
   llvm::LLVMContext context;
@@ -120,7 +108,7 @@ llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
     {
       PhaseTimes::Scope scope(times, "kernels " + target->name.str());
       lowered =
-          lowerDevice(fused, *target, planesOf(precision),
+          lowerDevice(fused, *target, devicePrecision(precision),
                       variants.parameters ? &*variants.parameters : nullptr);
       if (mlir::failed(lowered))
         return stageFailed(target->name, "kernels", problems);

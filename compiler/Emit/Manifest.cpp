@@ -125,6 +125,8 @@ static llvm::StringRef elementName(const PackedWeight &weight) {
     return "bf16_split";
   case PackedWeight::Element::Int8:
     return "int8";
+  case PackedWeight::Element::F16:
+    return "f16";
   }
   return "";
 }

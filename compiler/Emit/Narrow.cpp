@@ -57,6 +57,35 @@ void bertc::restOfBF16(llvm::ArrayRef<float> values, uint8_t *result,
   }
 }
 
+static constexpr float infiniteF16 = 65520; // behind 65504, a tie to even
+
+bool bertc::fitsF16(float value) { return std::fabs(value) < infiniteF16; }
+
+/// Normal numbers round in their bits; of smaller ones a float addition rounds
+/// to the 2^-24 that a half can have.
+static uint16_t roundedToF16(float value) {
+  uint32_t bits = bitsOf(value), sign = bits >> 16 & 0x8000;
+  bits &= 0x7fffffff;
+  constexpr uint32_t infinite = 0x7c00, quiet = 0x0200;
+  if (bits > 0x7f800000)
+    return uint16_t(sign | infinite | quiet);
+  if (!fitsF16(value))
+    return uint16_t(sign | infinite);
+  if (bits >= 0x38800000) { // 2^-14
+    uint32_t rebased = bits - (uint32_t(127 - 15) << 23);
+    return uint16_t(sign | (rebased + 0x0fff + (rebased >> 13 & 1)) >> 13);
+  }
+  constexpr float shift = 0.5f; // whose last bit is 2^-24
+  return uint16_t(sign | (bitsOf(ofBits(bits) + shift) - bitsOf(shift)));
+}
+
+void bertc::toF16(llvm::ArrayRef<float> values, uint8_t *result) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint16_t value = roundedToF16(values[i]);
+    std::memcpy(result + i * sizeof(value), &value, sizeof(value));
+  }
+}
+
 /// The smallest value that is not 0; infinite if there is none.
 static float smallest(llvm::ArrayRef<float> values) {
   float result = INFINITY;

@@ -27,6 +27,12 @@ void toBF16(llvm::ArrayRef<float> values, uint8_t *result);
 void restOfBF16(llvm::ArrayRef<float> values, uint8_t *result,
                 int64_t before = 1);
 
+/// Writes two bytes a value, the nearest number of IEEE half precision. What is
+/// too large becomes infinite, NaN stays NaN.
+void toF16(llvm::ArrayRef<float> values, uint8_t *result);
+/// Rounds to something finite, at most 65504.
+bool fitsF16(float value);
+
 /// For each k step the factor that gives w * factor and x / factor the same
 /// range, sqrt(input / weight). A range of 0 counts as the smallest other one;
 /// without any other, or with one that is not finite, all factors are 1.

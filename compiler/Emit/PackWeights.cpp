@@ -16,7 +16,9 @@
 #include "compiler/Emit/Narrow.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -207,6 +209,22 @@ llvm::Error Packer::packPanel(const TensorInfo &tensor, int64_t first) {
   return emit(panel);
 }
 
+/// What the packed type has no number for, such as nan for int8.
+static llvm::Error cannotHold(const TensorInfo &tensor, int64_t row,
+                              int64_t column, float value, const char *type) {
+  std::string text = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  if (std::isfinite(value)) {
+    text.clear();
+    llvm::raw_string_ostream(text) << llvm::format("%g", double(value));
+  }
+  return makeError(Diagnostic(
+      ExitCode::BadModel, tensor.file->locate(tensor),
+      "tensor " + quoted(tensor.name) + " has the value " + text + " in row " +
+          std::to_string(row) + ", column " + std::to_string(column) +
+          ", which " + type + " cannot hold",
+      "compile with --precision=bf16 or f32"));
+}
+
 /// Row j of the plane = W[j], through the padding of both axes.
 llvm::Error Packer::packPlane(const TensorInfo &tensor, int64_t plane) {
   source.resize(weight.depth.real());
@@ -218,8 +236,17 @@ llvm::Error Packer::packPlane(const TensorInfo &tensor, int64_t plane) {
         return error;
       spread(weight.depth, source.data(), block.data());
     }
-    plane ? restOfBF16(block, bytes.data(), plane)
-          : toBF16(block, bytes.data());
+    if (weight.element == Element::F16) {
+      for (auto [k, value] : llvm::enumerate(block))
+        if (!fitsF16(value))
+          return cannotHold(tensor, realIndex(weight.columns, column),
+                            realIndex(weight.depth, int64_t(k)), value,
+                            "float16");
+      toF16(block, bytes.data());
+    } else {
+      plane ? restOfBF16(block, bytes.data(), plane)
+            : toBF16(block, bytes.data());
+    }
     if (llvm::Error error = emit(bytes))
       return error;
   }
@@ -239,6 +266,9 @@ void Packer::narrow(const float *column, int64_t part, float scale) {
     return;
   case Element::Int8:
     toInt8(values, scale, reinterpret_cast<int8_t *>(bytes.data()));
+    return;
+  case Element::F16:
+    toF16(values, bytes.data());
     return;
   }
 }
@@ -333,22 +363,6 @@ llvm::Error Packer::packDerived() {
   return weight.derived == Derived::Scale ? emit(block) : emit(sums);
 }
 
-/// int8 has no value for what is not finite.
-static llvm::Error notFinite(const TensorInfo &tensor, int64_t row,
-                             llvm::ArrayRef<float> values) {
-  const float *bad = llvm::find_if_not(
-      values, [](float value) { return std::isfinite(value); });
-  return makeError(Diagnostic(
-      ExitCode::BadModel, tensor.file->locate(tensor),
-      "tensor " + quoted(tensor.name) + " has the value " +
-          (std::isnan(*bad) ? "nan"
-           : *bad > 0       ? "inf"
-                            : "-inf") +
-          " in row " + std::to_string(row) + ", column " +
-          std::to_string(bad - values.begin()) + ", which int8 cannot hold",
-      "compile with --precision=bf16 or f32"));
-}
-
 llvm::Expected<const Int8Columns *>
 Packer::int8Columns(const TensorInfo &tensor) {
   auto [entry, inserted] = cache.try_emplace(&tensor);
@@ -370,7 +384,9 @@ Packer::int8Columns(const TensorInfo &tensor) {
     std::fill(rotated.begin(), rotated.end(), 0.0f);
     spread(weight.depth, values.data(), rotated.data());
     if (!std::isfinite(int8Scale(rotated)))
-      return notFinite(tensor, row, values);
+      for (auto [column, value] : llvm::enumerate(values))
+        if (!std::isfinite(value))
+          return cannotHold(tensor, row, int64_t(column), value, "int8");
     rotate(rotated, weight.rotation);
     float scale = int8Scale(rotated);
     columns.scales.push_back(scale);
@@ -391,8 +407,15 @@ static llvm::Error checkWeight(const PackedWeight &weight) {
       bad(weight.columns) ||
       ((panels || planes || derived) && bad(weight.depth)))
     return wrongLayout(weight, "expected positive sizes");
-  if (planes && (weight.element != Element::BF16 || weight.planes < 1))
-    return wrongLayout(weight, "expected planes of bfloat16");
+  bool half = weight.element == Element::F16;
+  if (planes && weight.planes < 1)
+    return wrongLayout(weight, "expected one plane or more");
+  if (planes && weight.element != Element::BF16 &&
+      !(half && weight.planes == 1))
+    return wrongLayout(weight,
+                       "expected planes of bfloat16, or one of float16");
+  if (panels && half)
+    return wrongLayout(weight, "expected float16 in a plane");
   if (!panels && !planes && weight.element != Element::F32)
     return wrongLayout(weight, "expected float32 in rows");
   if (weight.rotation < 1 || !llvm::isPowerOf2_64(weight.rotation) ||

@@ -27,7 +27,7 @@ struct DeviceTraining {
   explicit DeviceTraining(ModuleOp module)
       : function(module.lookupSymbol<func::FuncOp>("train")) {}
 
-  LogicalResult assign(const DeviceTarget &target, int64_t planes,
+  LogicalResult assign(const DeviceTarget &target, DevicePrecision precision,
                        WeightLayoutBuilder &weights,
                        WeightLayoutBuilder *parameters) {
     if (!function)
@@ -35,10 +35,14 @@ struct DeviceTraining {
     FailureOr<std::vector<LoweredOutput>> outputs = verifyTraining(function);
     if (failed(outputs))
       return failure();
+    // Gradients would need a scale to be in its range.
+    if (precision.type == HalfType::F16)
+      return function.emitOpError("cannot be lowered for f16");
     lowered.outputs = std::move(*outputs);
     lowered.frozenOutput = frozenPrefix(function).output;
     gradients.add(function);
-    program.emplace(function, target, planes, weights, parameters, gradients);
+    program.emplace(function, target, precision, weights, parameters,
+                    gradients);
     return success();
   }
 
@@ -104,9 +108,22 @@ LogicalResult DeviceModule::emit() {
   return success();
 }
 
+DevicePrecision bertc::devicePrecision(Precision precision) {
+  switch (precision) {
+  case Precision::F32:
+    return {3, HalfType::BF16};
+  case Precision::F32Fast:
+    return {2, HalfType::BF16};
+  case Precision::F16:
+    return {1, HalfType::F16};
+  default:
+    return {1, HalfType::BF16};
+  }
+}
+
 FailureOr<LoweredDevice> bertc::lowerDevice(ModuleOp module,
                                             const DeviceTarget &target,
-                                            int64_t planes,
+                                            DevicePrecision precision,
                                             const WeightLayout *parameters) {
   auto forward = module.lookupSymbol<func::FuncOp>("forward");
   if (!forward)
@@ -124,8 +141,8 @@ FailureOr<LoweredDevice> bertc::lowerDevice(ModuleOp module,
   DeviceTraining training(module);
   bool isOwn = training.function && !parameters;
   WeightLayoutBuilder *own = isOwn ? &trained : nullptr;
-  DeviceProgram program(forward, target, planes, weights, own);
-  if (failed(training.assign(target, planes, weights, own)))
+  DeviceProgram program(forward, target, precision, weights, own);
+  if (failed(training.assign(target, precision, weights, own)))
     return failure();
   training.lowered.entry = "bertc_train_" + suffix;
   training.lowered.refreshEntry = "bertc_refresh_" + suffix;

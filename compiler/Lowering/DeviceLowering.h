@@ -13,6 +13,7 @@
 #ifndef BERTC_COMPILER_LOWERING_DEVICELOWERING_H
 #define BERTC_COMPILER_LOWERING_DEVICELOWERING_H
 
+#include "compiler/Lowering/DevicePrecision.h"
 #include "compiler/Lowering/KernelModel.h"
 #include "compiler/Lowering/LoweredTraining.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -56,13 +57,13 @@ struct LoweredDevice {
 };
 
 /// Lowers @forward and, if there is one, @train of `module`, which must be
-/// fused. `planes` is what matrix products read of each value, see
-/// Kernels/GPU/DeviceRows.h. `parameters` is the layout of weights as a trainer
-/// keeps them, if something trains on processors, too. Errors are reported at
-/// the op that has no kernel.
+/// fused. `precision` is what matrix products read of each value, see
+/// Kernels/GPU/DeviceRows.h; nothing trains in f16. `parameters` is the layout
+/// of weights as a trainer keeps them, if something trains on processors, too.
+/// Errors are reported at the op that has no kernel.
 mlir::FailureOr<LoweredDevice> lowerDevice(mlir::ModuleOp module,
                                            const DeviceTarget &target,
-                                           int64_t planes,
+                                           DevicePrecision precision,
                                            const WeightLayout *parameters);
 
 } // namespace bertc

@@ -26,10 +26,12 @@ using namespace mlir;
 using namespace bertc;
 
 DeviceProgram::DeviceProgram(func::FuncOp forward, const DeviceTarget &target,
-                             int64_t planes, WeightLayoutBuilder &weights,
+                             DevicePrecision precision,
+                             WeightLayoutBuilder &weights,
                              WeightLayoutBuilder *parameters)
-    : forward(forward), target(target), planes(planes), weights(weights),
-      parameters(parameters), buffers(forward, workspace, planes) {}
+    : forward(forward), target(target), planes(precision.planes),
+      type(precision.type), weights(weights), parameters(parameters),
+      buffers(forward, workspace, planes) {}
 
 LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
                                   GpuBuilder &kernels) {
@@ -96,6 +98,7 @@ DeviceForms DeviceProgram::formsOf(const Buffer &buffer) const {
   DeviceForms forms;
   forms.f32 = buffer.f32;
   forms.planes = buffer.planes;
+  forms.type = type;
   return forms;
 }
 Value DeviceProgram::rowsOf(const Buffer &buffer) const {
@@ -192,7 +195,8 @@ Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
   PackedWeight packed;
   packed.sources = namesOf(symbols);
   packed.layout = PackedWeight::Layout::Planes;
-  packed.element = PackedWeight::Element::BF16;
+  packed.element = type == HalfType::F16 ? PackedWeight::Element::F16
+                                         : PackedWeight::Element::BF16;
   packed.planes = planes;
   packed.columns = columns;
   packed.depth = depth;
@@ -241,6 +245,10 @@ static std::vector<KernelModel> modelsOf(ArrayRef<DeviceLinearEstimate> all,
   return models;
 }
 
+static uint32_t elementOf(HalfType type) {
+  return type == HalfType::F16 ? BERTC_ELEMENT_F16 : BERTC_ELEMENT_BF16;
+}
+
 void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
                            const Buffer &y, ArrayRef<StringAttr> matrices,
                            ArrayRef<StringAttr> biases,
@@ -252,6 +260,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   shape.columns = y.columns.padded();
   shape.inputStride = x.stride;
   shape.planes = planes;
+  shape.type = type;
   shape.bias = !biases.empty();
   shape.activation = activation;
   shape.residual = residual.has_value();
@@ -300,14 +309,10 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
       auto [inputRows, weightRows] = linearBoxRows(plan);
       auto map = [&](int64_t which, Value address, Value count, int64_t stride,
                      int64_t boxRows) {
-        DeviceTensor tensor = {address,
-                               frame->toWide(count),
-                               shape.depth,
-                               stride * 2,
-                               plan.blockDepth,
-                               boxRows,
-                               BERTC_ELEMENT_BF16,
-                               plan.blockDepth * 2};
+        DeviceTensor tensor = {address,         frame->toWide(count),
+                               shape.depth,     stride * 2,
+                               plan.blockDepth, boxRows,
+                               elementOf(type), plan.blockDepth * 2};
         return frame->encodeMap(which, tensor);
       };
       arguments[0] =
@@ -494,6 +499,7 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   shape.headStride = out.columns.stride;
   shape.inputStride = in.stride;
   shape.planes = planes;
+  shape.type = type;
   shape.scale = op.getScale().convertToDouble();
   shape.outputs = formsOf(out);
   shape.outputStride = out.stride;

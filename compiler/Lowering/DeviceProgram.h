@@ -28,7 +28,7 @@ public:
   /// `parameters`, which may be null, learns of all weights as a trainer keeps
   /// them: matrices are float32 panels.
   DeviceProgram(mlir::func::FuncOp forward, const DeviceTarget &target,
-                int64_t planes, WeightLayoutBuilder &weights,
+                DevicePrecision precision, WeightLayoutBuilder &weights,
                 WeightLayoutBuilder *parameters = nullptr);
   virtual ~DeviceProgram() = default;
 
@@ -133,6 +133,7 @@ protected:
   mlir::func::FuncOp forward;
   const DeviceTarget &target;
   int64_t planes;
+  HalfType type; // of a plane's element
   WeightLayoutBuilder &weights;
   WeightLayoutBuilder *parameters;
   Workspace workspace;

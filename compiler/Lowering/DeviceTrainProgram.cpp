@@ -24,11 +24,11 @@ using namespace bertc;
 
 DeviceTrainProgram::DeviceTrainProgram(func::FuncOp train,
                                        const DeviceTarget &target,
-                                       int64_t planes,
+                                       DevicePrecision precision,
                                        WeightLayoutBuilder &weights,
                                        WeightLayoutBuilder *parameters,
                                        GradientLayout &gradients)
-    : DeviceProgram(train, target, planes, weights, parameters),
+    : DeviceProgram(train, target, precision, weights, parameters),
       gradients(gradients), frozen(frozenPrefix(train)) {}
 
 LogicalResult DeviceTrainProgram::emit(KernelBuilder &host,

@@ -24,7 +24,7 @@ namespace bertc {
 class DeviceTrainProgram : public DeviceProgram {
 public:
   DeviceTrainProgram(mlir::func::FuncOp train, const DeviceTarget &target,
-                     int64_t planes, WeightLayoutBuilder &weights,
+                     DevicePrecision precision, WeightLayoutBuilder &weights,
                      WeightLayoutBuilder *parameters,
                      GradientLayout &gradients);
 

@@ -44,8 +44,9 @@ struct PackedWeight {
     /// embedding tables. A source is [rows, columns.real()] or, for rows == 1,
     /// [columns.real()].
     Rows,
-    /// For tensor cores of GPUs: `planes` matrices of Element::BF16
-    /// [columns.padded()*sources][depth.padded()], whose sum is the weight. A
+    /// For tensor cores of GPUs: `planes` matrices of Element::BF16, or one of
+    /// Element::F16, [columns.padded()*sources][depth.padded()], whose sum is
+    /// the weight. A
     /// source is as for Panels16.
     Planes,
   };
@@ -57,6 +58,7 @@ struct PackedWeight {
     BF16,      ///< [n/16][k/2][16][2], rounded to nearest even
     BF16Split, ///< [n/16][2][k/2][16][2]: rounded, then what that left over
     Int8,      ///< [n/16][k/4][16][4], round(w / scale of its column)
+    F16,       ///< of Planes only; rounded to nearest even, all finite
   };
   /// What a vector of one value a column (rows == 1) holds.
   enum class Derived {
@@ -90,7 +92,9 @@ struct PackedWeight {
     return (depth.padded() + whole - 1) / whole * whole;
   }
   int64_t elementBytes() const {
-    return element == Element::Int8 ? 1 : element == Element::BF16 ? 2 : 4;
+    return element == Element::Int8                              ? 1
+           : element == Element::BF16 || element == Element::F16 ? 2
+                                                                 : 4;
   }
   /// Bytes of one layer's copy, before alignment.
   int64_t bytes() const {

@@ -137,6 +137,8 @@ static Arithmetic chooseArithmetic(const TargetInfo &target,
       return has(BERTC_CPU_AMX_BF16) ? Arithmetic::W8Tile : Arithmetic::W8Dot;
     // Twice as fast as float32, and x has more bits than in bfloat16.
     return chooseArithmetic(target, Precision::Int8);
+  case Precision::F16:
+    llvm_unreachable("only GPUs have f16");
   }
   llvm_unreachable("all precisions listed");
 }

@@ -153,6 +153,11 @@ struct PlanPass : public bertc::impl::PlanPassBase<PlanPass> {
           << llvm::join(precisionNames(), " ");
       return signalPassFailure();
     }
+    if (found == Precision::F16) {
+      getOperation().emitError("no processor has the precision 'f16', expected "
+                               "one of f32 bf16 int8 bf16-w8 f32-fast");
+      return signalPassFailure();
+    }
     if (training != Precision::F32 && training != Precision::BF16) {
       getOperation().emitError("cannot train in precision '")
           << trainPrecision << "', expected f32 or bf16";

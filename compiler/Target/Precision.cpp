@@ -15,8 +15,8 @@
 
 using namespace bertc;
 
-static constexpr llvm::StringRef names[] = {"f32", "bf16", "int8", "bf16-w8",
-                                            "f32-fast"};
+static constexpr llvm::StringRef names[] = {"f32",     "bf16",     "int8",
+                                            "bf16-w8", "f32-fast", "f16"};
 
 llvm::ArrayRef<llvm::StringRef> bertc::precisionNames() { return names; }
 

@@ -26,9 +26,10 @@ enum class Precision : uint8_t {
   Int8,    ///< int8 weights by column, int8 activations by token.
   BF16W8,  ///< int8 weights by column, times bfloat16 or float32.
   F32Fast, ///< float32 as the sum of two bfloat16 (relative error 1e-5).
+  F16,     ///< IEEE half weights and products, sums in float32. GPUs only.
 };
 
-/// As in --precision: "f32", "bf16", "int8", "bf16-w8", "f32-fast".
+/// As in --precision: "f32", "bf16", "int8", "bf16-w8", "f32-fast", "f16".
 llvm::StringRef precisionName(Precision precision);
 std::optional<Precision> findPrecision(llvm::StringRef name);
 llvm::ArrayRef<llvm::StringRef> precisionNames();

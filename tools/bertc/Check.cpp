@@ -70,6 +70,9 @@ static Limits limitsOf(const Flags &flags, llvm::StringRef precision) {
   case Precision::F32Fast:
     limits.rms = 1e-5;
     break;
+  case Precision::F16:
+    limits.rms = 2e-3;
+    break;
   case Precision::BF16:
     limits.rms = 1e-2;
     break;

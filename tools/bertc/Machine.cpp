@@ -90,6 +90,8 @@ static double cost(Precision precision, llvm::StringRef arithmetic) {
     return arithmetic == "int8" ? 1 : 0;
   case Precision::F32Fast: // each half of x by each half of the weights
     return arithmetic == "f32" ? 1 : arithmetic == "bf16" ? 4 : 0;
+  case Precision::F16: // of GPUs
+    return 0;
   }
   return 0;
 }
