@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import unittest
 
 import numpy as np
@@ -20,7 +21,7 @@ import harness
 from accuracy import COSINE, RMS, compare
 
 # A sum of tensor cores is rounded otherwise than a processor's.
-PRECISIONS = ("bf16", "f32-fast", "f32")
+PRECISIONS = ("bf16", "f16", "f32-fast", "f32")
 LEAST = {**COSINE, "f32": 0.9999999}
 
 
@@ -143,6 +144,9 @@ class Hopper(unittest.TestCase):
         counts = (1, 20, 70, 130, 260, 520, 1030)
         self.assertEqual(self.check("wide", "bf16", counts), set())
 
+    def test_many_tokens_f16(self):
+        self.check("head128-tanh", "f16", (20, 300, 4200))
+
     def test_many_tokens_f32_fast(self):
         self.check("head128-tanh", "f32-fast", (300, 4200))
 
@@ -179,11 +183,66 @@ class MiniLM(unittest.TestCase):
     def test_bf16(self):
         self.check("bf16")
 
+    def test_f16(self):
+        self.check("f16")
+
     def test_f32_fast(self):
         self.check("f32-fast")
 
     def test_f32(self):
         self.check("f32")
+
+
+class Float16(unittest.TestCase):
+    """What does not fit 65504."""
+
+    def changed(self, label, change):
+        folder = harness.WORK / f"f16-{label}"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(harness.model("head16-gelu"), folder)
+        file = folder / "model.safetensors"
+        weights = dict(harness.load_file(file))
+        name = change(weights)
+        harness.save_file(weights, file)
+        return folder, name
+
+    def test_weight(self):
+        def change(weights):
+            name = next(n for n in sorted(weights)
+                        if n.endswith("intermediate.dense.weight"))
+            weights[name] = weights[name].copy()
+            weights[name][3, 5] = 7e4
+            return name
+
+        folder, name = self.changed("weight", change)
+        done = harness.bertc("compile", folder, "-o", harness.WORK / "f16.so",
+                             "--target=cuda:sm_80", "--precision=f16",
+                             code=harness.BAD_MODEL)
+        for word in (name, "70000", "row 3, column 5", "float16",
+                     "--precision=bf16"):
+            self.assertIn(word, done.stderr)
+
+    def test_activation(self):
+        # Queries, keys and values become infinite, and nothing hides that.
+        def change(weights):
+            name = next(n for n in sorted(weights)
+                        if n.endswith("0.attention.self.value.bias"))
+            weights[name] = weights[name] + np.float32(1e5)
+            return name
+
+        folder, _ = self.changed("activation", change)
+        want, _ = harness.golden("head16-gelu.ragged.safetensors")
+        inputs = {"input_ids": want["input_ids"],
+                  "attention_mask": want["attention_mask"]}
+        got = {}
+        for precision in ("f16", "bf16"):
+            library, environment = emulation(
+                folder, f"activation-{precision}", "--target=cuda:sm_80",
+                f"--precision={precision}", "--outputs=last_hidden_state")
+            got[precision] = harness.run(library, inputs, environment)[
+                "last_hidden_state"][want["attention_mask"] != 0]
+        self.assertTrue(np.isnan(got["f16"]).all())
+        self.assertTrue(np.isfinite(got["bf16"]).all())
 
 
 class BothInOneLibrary(unittest.TestCase):
@@ -225,6 +284,14 @@ class Refused(unittest.TestCase):
     def test_precision(self):
         self.refuse("--target=cuda:sm_80", "--precision=int8",
                     words=["--precision=int8", "cuda:sm_80", "f32-fast"])
+
+    def test_f16(self):
+        self.refuse("--precision=f16", words=["--precision=f16", "x86-64-v3",
+                                              "--target=cuda:sm_80"])
+
+    def test_f16_training(self):
+        self.refuse("--target=cuda:sm_80", "--train", "--head=classify:2",
+                    "--precision=f16", words=["--train", "f16", "bf16"])
 
     def test_training(self):
         self.refuse("--target=cuda:sm_80,x86-64-v3", "--train",

@@ -14,7 +14,9 @@
 // RUN: not bertc-opt %s --enc-plan 2>&1 | FileCheck %s --check-prefix=NONE
 // UNKNOWN: error: unknown target 'x86-64-v9', expected one of x86-64-v3 x86-64-v4 x86-64-v4-bf16 x86-64-v4-amx
 // RUN: not bertc-opt %s --enc-plan="target=x86-64-v3 precision=fp16" 2>&1 | FileCheck %s --check-prefix=FP16
-// FP16: error: unknown precision 'fp16', expected one of f32 bf16 int8 bf16-w8 f32-fast
+// FP16: error: unknown precision 'fp16', expected one of f32 bf16 int8 bf16-w8 f32-fast f16
+// RUN: not bertc-opt %s --enc-plan="target=x86-64-v3 precision=f16" 2>&1 | FileCheck %s --check-prefix=F16
+// F16: error: no processor has the precision 'f16', expected one of f32 bf16 int8 bf16-w8 f32-fast
 // RUN: bertc-opt %s --enc-plan="target=x86-64-v3 precision=int8" | FileCheck %s --check-prefix=INT8
 // INT8: module attributes {enc.precision = "int8", enc.row_split_tokens =
 // NONE: error: unknown target '', expected one of x86-64-v3 x86-64-v4 x86-64-v4-bf16 x86-64-v4-amx

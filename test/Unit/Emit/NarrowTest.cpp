@@ -63,6 +63,51 @@ TEST(Narrow, BF16KeepsNaN) {
   }
 }
 
+// Against the compiler's own conversion: all halves, what lies half way between
+// two, and its neighbours.
+TEST(Narrow, F16RoundsToNearestEven) {
+  auto expected = [](float value) {
+    auto half = _Float16(value);
+    uint16_t bits;
+    std::memcpy(&bits, &half, sizeof(bits));
+    return bits;
+  };
+  for (uint32_t half = 0; half < 0x7c00; ++half) {
+    auto bits = uint16_t(half);
+    _Float16 value;
+    std::memcpy(&value, &bits, sizeof(value));
+    float low = float(value);
+    _Float16 next;
+    bits = uint16_t(half + 1);
+    std::memcpy(&next, &bits, sizeof(next));
+    float high = half == 0x7bff ? 65536 : float(next);
+    float middle = (low + high) / 2;
+    for (float each : {low, middle, std::nextafter(middle, 0.0f),
+                       std::nextafter(middle, INFINITY)})
+      for (float sign : {1.0f, -1.0f})
+        ASSERT_EQ(convert(toF16, sign * each), expected(sign * each)) << each;
+  }
+  for (float value : {0.0f, -0.0f, INFINITY, -INFINITY, 1e30f, -65520.0f,
+                      65519.0f, 1e-30f, 2.9e-8f, -6e-8f})
+    EXPECT_EQ(convert(toF16, value), expected(value)) << value;
+}
+
+TEST(Narrow, F16KeepsNaN) {
+  for (uint32_t bits : {0x7fc00000u, 0x7f800001u, 0xff800001u}) {
+    uint16_t result = convert(toF16, ofBits(bits));
+    EXPECT_EQ(result & 0x7c00, 0x7c00) << std::hex << bits;
+    EXPECT_NE(result & 0x03ff, 0);
+    EXPECT_EQ(result >> 15, bits >> 31);
+  }
+}
+
+TEST(Narrow, WhatFitsF16) {
+  for (float value : {0.0f, 65504.0f, -65519.0f, 1e-30f})
+    EXPECT_TRUE(fitsF16(value)) << value;
+  for (float value : {65520.0f, -1e6f, INFINITY, -INFINITY, std::nanf("")})
+    EXPECT_FALSE(fitsF16(value)) << value;
+}
+
 static void restOf(llvm::ArrayRef<float> values, uint8_t *result) {
   restOfBF16(values, result);
 }

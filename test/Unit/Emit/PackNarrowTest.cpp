@@ -194,6 +194,68 @@ TEST_F(PackNarrow, Int8RefusesWhatIsNotFinite) {
   }
 }
 
+static PackedWeight planeOfF16(std::vector<std::string> sources,
+                               Grouping columns, Grouping depth) {
+  PackedWeight weight =
+      panels(std::move(sources), columns, depth, Element::F16);
+  weight.layout = PackedWeight::Layout::Planes;
+  return weight;
+}
+
+// Rows of float16, with the padding of heads in both axes.
+TEST_F(PackNarrow, PlaneOfF16) {
+  for (const char *name : {"q.0", "k.0"})
+    add(name, {2 * 3, 2 * 5});
+  at("q.0", 7) = 65519.0f;
+  at("k.0", 3) = 3e-8f; // becomes 2^-24, a half of which is 0
+  at("k.0", 4) = 2e-8f;
+  Grouping columns{2, 3, 16}, depth{2, 5, 16};
+  open();
+  auto packed = pack(layoutOf({planeOfF16({"q", "k"}, columns, depth)}));
+  ASSERT_TRUE(bool(packed)) << llvm::toString(packed.takeError());
+  ASSERT_EQ(packed->size(), 2u * 2 * 32 * 32);
+  auto real = [](int64_t i, int64_t size) {
+    return i % 16 < size ? i / 16 * size + i % 16 : -1;
+  };
+  for (int64_t row = 0; row < 64; ++row)
+    for (int64_t k = 0; k < 32; ++k) {
+      int64_t from = real(row % 32, 3), step = real(k, 5);
+      const char *name = row < 32 ? "q.0" : "k.0";
+      _Float16 expected =
+          from < 0 || step < 0 ? 0 : _Float16(at(name, from * 10 + step));
+      _Float16 got;
+      memcpy(&got, packed->data() + 2 * (row * 32 + k), sizeof(got));
+      ASSERT_EQ(memcmp(&got, &expected, sizeof(got)), 0)
+          << "row " << row << ", k " << k;
+    }
+}
+
+TEST_F(PackNarrow, F16RefusesWhatItCannotHold) {
+  add("w.0", {16, 3 * 17});
+  Grouping columns{1, 16, 16}, depth{3, 17, 32};
+  for (auto [value, name] :
+       {std::pair(INFINITY, "inf"), std::pair(-INFINITY, "-inf"),
+        std::pair(std::nanf(""), "nan"), std::pair(65520.0f, "65520"),
+        std::pair(-1e6f, "-1e+06")}) {
+    at("w.0", 5 * 51 + 20) = value;
+    EXPECT_THAT(packError(layoutOf({planeOfF16({"w"}, columns, depth)})),
+                HasSubstr(std::string("tensor 'w.0' has the value ") + name +
+                          " in row 5, column 20, which float16 cannot hold"));
+  }
+}
+
+TEST_F(PackNarrow, F16IsOnePlane) {
+  add("w.0", {16, 64});
+  Grouping columns{1, 16, 16}, depth{1, 64, 64};
+  PackedWeight two = planeOfF16({"w"}, columns, depth);
+  two.planes = 2;
+  EXPECT_THAT(packError(layoutOf({two})),
+              HasSubstr("expected planes of bfloat16, or one of float16"));
+  EXPECT_THAT(
+      packError(layoutOf({panels({"w"}, columns, depth, Element::F16)})),
+      HasSubstr("expected float16 in a plane"));
+}
+
 TEST_F(PackNarrow, WhatALayoutCannotBe) {
   add("w.0", {16, 64});
   Grouping columns{1, 16, 16}, depth{1, 64, 64};
