@@ -44,6 +44,7 @@ static llvm::Expected<DeviceVariantCode> generate(LoweredDevice &lowered,
     info.flopsPerToken = kernel.flopsPerToken;
     info.flopsPerSequence = kernel.flopsPerSequence;
     info.flopsPerPair = kernel.flopsPerPair;
+    info.weightBytes = kernel.weightBytes;
     info.cluster = static_cast<uint32_t>(kernel.cluster);
     info.sharesWork = kernel.sharesWork;
     info.models = kernel.models;

@@ -140,7 +140,8 @@ static Constant *buildKernels(Builder &b, llvm::ArrayRef<KernelInfo> kernels) {
                   b.i32(kernel.sharedBytes), b.i64(kernel.flopsPerToken),
                   b.i64(kernel.flopsPerSequence), b.i64(kernel.flopsPerPair),
                   b.i32(kernel.cluster),
-                  b.i32(kernel.sharesWork ? BERTC_KERNEL_SHARES_WORK : 0)},
+                  b.i32(kernel.sharesWork ? BERTC_KERNEL_SHARES_WORK : 0),
+                  b.i64(kernel.weightBytes)},
                  sizeof(bertc_kernel_desc)));
   return b.array("kernels", records);
 }

@@ -37,6 +37,7 @@ static void writeKernel(llvm::json::OStream &json, const KernelInfo &kernel) {
   json.attribute("flops_per_token", int64_t(kernel.flopsPerToken));
   json.attribute("flops_per_sequence", int64_t(kernel.flopsPerSequence));
   json.attribute("flops_per_pair", int64_t(kernel.flopsPerPair));
+  json.attribute("weight_bytes", int64_t(kernel.weightBytes));
   if (!kernel.models.empty())
     json.attributeArray("models", [&] {
       for (const KernelModel &model : kernel.models)

@@ -107,6 +107,19 @@ Value DeviceFrame::encodeMap(int64_t number, const DeviceTensor &described) {
   return map;
 }
 
+void DeviceFrame::enterLayer(Value layer) {
+  Type i64 = k.b.getI64Type(), pointer = pointerType(k);
+  Value number = layer ? toWide(layer)
+                       : LLVM::ConstantOp::create(k.b, k.loc, i64,
+                                                  k.b.getI64IntegerAttr(-1));
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(k.b.getContext()), {pointer, i64});
+  LLVM::CallOp::create(
+      k.b, k.loc, type,
+      ValueRange{field(offsetof(bertc_device_call, enter_layer), pointer), call,
+                 number});
+}
+
 void DeviceFrame::launch(const DeviceKernel &kernel, std::array<Value, 3> grid,
                          ValueRange arguments) {
   assert(arguments.size() <= maxArguments);

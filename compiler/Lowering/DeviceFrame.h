@@ -39,6 +39,8 @@ public:
               mlir::ValueRange arguments);
   /// A tensor map, good until the next one with this number.
   mlir::Value encodeMap(int64_t number, const DeviceTensor &tensor);
+  /// Says whose launches follow: of layer `layer` (index), or of none if null.
+  void enterLayer(mlir::Value layer);
   bool makesMaps() const { return anyMaps; }
   /// Runs `body` with the address of output `number` if it is wanted.
   void withOutput(int64_t number,

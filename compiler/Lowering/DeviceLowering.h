@@ -30,9 +30,10 @@ struct LoweredKernel {
   int64_t threads = 0;
   int64_t sharedBytes = 0;
   uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
-  std::vector<KernelModel> models; // of linear layers
-  int64_t cluster = 0;             // blocks, 0: none
-  bool sharesWork = false;         // whatever the grid is
+  uint64_t weightBytes = 0;
+  std::vector<KernelModel> models;
+  int64_t cluster = 0;     // blocks, 0: none
+  bool sharesWork = false; // whatever the grid is
 };
 
 /// The training code of a device. Phases are none, `entry` is a

@@ -50,6 +50,7 @@ void DeviceProgram::describe(std::vector<LoweredKernel> &kernels) const {
     kernel.flopsPerToken = known->second.perToken;
     kernel.flopsPerSequence = known->second.perSequence;
     kernel.flopsPerPair = known->second.perPair;
+    kernel.weightBytes = known->second.weightBytes;
     kernel.models = known->second.models;
     kernel.cluster = known->second.cluster;
     kernel.sharesWork = known->second.sharesWork;
@@ -330,6 +331,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
     frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
                   arguments);
     Work &done = noteWork(kernel, y, shape.depth * shape.columns);
+    done.weightBytes = 2 * uint64_t(planes * shape.depth * shape.columns);
     done.models = modelsOf(estimates, plan);
     done.cluster = plan.cluster > 1 ? plan.cluster : 0;
     done.sharesWork = plan.wgmma;
@@ -414,6 +416,7 @@ LogicalResult DeviceProgram::emitLayers(enc::LayersOp op) {
   LogicalResult result = success();
   k->forLoop(k->index(first), k->index(trips), 1, [&](Value trip) {
     layer = trip;
+    frame->enterLayer(layer);
     for (int64_t i = first; i < trips; ++i)
       collect(layer, i);
     // Other values are saved where they are made.
@@ -426,6 +429,7 @@ LogicalResult DeviceProgram::emitLayers(enc::LayersOp op) {
       copyRows(next, carried);
   });
   layer = {};
+  frame->enterLayer({});
   collect({}, trips);
   return result;
 }

@@ -60,6 +60,7 @@ protected:
   using Values = llvm::SmallVector<mlir::Value>;
   struct Work {
     uint64_t perToken = 0, perSequence = 0, perPair = 0;
+    uint64_t weightBytes = 0;
     std::vector<KernelModel> models;
     int64_t cluster = 0;
     bool sharesWork = false;

@@ -67,11 +67,13 @@ LogicalResult DeviceTrainProgram::emitLayersBackward(enc::LayersBackwardOp op) {
   LogicalResult result = success();
   k->forLoop(k->index(0), k->index(trips), 1, [&](Value trip) {
     layer = k->sub(k->index(op.getEndTrip() - 1), trip);
+    frame->enterLayer(layer);
     result = emitBlock(body);
     if (buffers.needsCopy(op))
       copyRows(next, carried);
   });
   layer = {};
+  frame->enterLayer({});
   return result;
 }
 
@@ -115,7 +117,9 @@ void DeviceTrainProgram::launchGradient(
           blocks = k->mul(k->ceilDiv(rows, plan.blockRows), grid.y);
         frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
                       all);
-        noteWork(kernel, y, products);
+        Work &done = noteWork(kernel, y, products);
+        if (growsWithRows)
+          done.weightBytes = 2 * uint64_t(planes * products);
       });
 }
 

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 6
+#define BERTC_ABI_VERSION 7
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -163,6 +163,9 @@ typedef struct bertc_device_call {
    * are kept as those of launches are. */
   void (*encode_map)(const struct bertc_device_call *call,
                      const bertc_tensor_desc *tensor, void *map);
+  /* What is launched from now on belongs to layer `layer`, or to none if it is
+   * -1, as before the first call. */
+  void (*enter_layer)(const struct bertc_device_call *call, int64_t layer);
   void *launch_state;
   /* Float rows of bertc_model_desc.outputs[i], dense; 0: not wanted. */
   uint64_t outputs[BERTC_MAX_OUTPUTS];
@@ -187,6 +190,7 @@ typedef struct bertc_kernel_desc {
   uint64_t flops_per_pair;
   uint32_t cluster; /* blocks along y that run together; 0: each by itself */
   uint32_t flags;   /* BERTC_KERNEL_* */
+  uint64_t weight_bytes; /* of matrices, each read at least once */
 } bertc_kernel_desc;
 
 enum {

@@ -12,7 +12,7 @@
 #include "runtime/core/Info.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Structs.h"
-#include "runtime/cuda/DeviceModel.h"
+#include "runtime/cuda/DeviceSession.h"
 
 #include <cstdio>
 
@@ -40,8 +40,9 @@ bertc_code modelInfo(const bertc_model *model, bertc_model_info *info,
   uint32_t embedding = findOutput(desc, "sentence_embedding");
   if (desc.tokenizer && embedding < desc.output_count)
     known.embedding_width = desc.outputs[embedding].width;
-  if (!model->device)
-    known.phase_count = uint32_t(desc.variants[model->variant].phase_count);
+  known.phase_count = model->device
+                          ? uint32_t(model->device->variant->kernel_count)
+                          : uint32_t(desc.variants[model->variant].phase_count);
   known.weights_size = desc.weights_size;
   known.manifest = desc.manifest;
   known.manifest_size = desc.manifest_size;
@@ -129,13 +130,27 @@ bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
   return fillStruct(known, info, "bertc_phase_info", status);
 }
 
+bertc_code describeKernel(const bertc_device_variant &variant, uint32_t index,
+                          bertc_phase_info *info, bertc_status *status) {
+  bertc_code code = checkIndex(index, uint32_t(variant.kernel_count), status);
+  if (code)
+    return code;
+  const bertc_kernel_desc &desc = variant.kernels[index];
+  bertc_phase_info known = {};
+  known.name = desc.name;
+  known.flops_per_token = desc.flops_per_token;
+  known.flops_per_sequence = desc.flops_per_sequence;
+  known.flops_per_pair = desc.flops_per_pair;
+  known.weight_bytes = desc.weight_bytes;
+  return fillStruct(known, info, "bertc_phase_info", status);
+}
+
 bertc_code phaseInfo(const bertc_model *model, uint32_t index,
                      bertc_phase_info *info, bertc_status *status) {
   if (bertc_code code = checkModel(model, status))
     return code;
   if (model->device)
-    return fail(status, BERTC_NOT_IN_MODEL, "%s names no phases",
-                variantName(*model));
+    return describeKernel(*model->device->variant, index, info, status);
   const bertc_variant &variant = model->desc->variants[model->variant];
   return describePhase(variant.phases, variant.phase_count, index, info,
                        status);
@@ -157,6 +172,8 @@ bertc_code sessionProfile(bertc_session *session,
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "the session keeps no profile\nhelp: make it with the flag "
                 "BERTC_SESSION_PROFILE");
+  if (session->device)
+    return cuda::deviceProfile(*session->device, records, count, status);
   *records = session->profile.records();
   *count = session->profile.count();
   return ok(status);

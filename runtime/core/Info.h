@@ -31,6 +31,9 @@ bertc_code sessionProfile(bertc_session *session,
 bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
                          uint32_t index, bertc_phase_info *info,
                          bertc_status *status);
+/// Kernel `index` of a variant for devices, as a phase.
+bertc_code describeKernel(const bertc_device_variant &variant, uint32_t index,
+                          bertc_phase_info *info, bertc_status *status);
 bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
                          int64_t tokens, int64_t sequences, int64_t longest,
                          size_t *bytes, bertc_status *status);

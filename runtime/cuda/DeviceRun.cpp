@@ -127,6 +127,12 @@ static bertc_code runLocked(bertc_session &session,
   if (result)
     return failCuda(status, driver, result, "cannot use the stream on %s",
                     device.facts.label);
+  if (capturing && own.profile)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "the stream is being captured, and the session keeps a "
+                "profile, which a graph has not\n"
+                "help: capture runs of a session without "
+                "BERTC_SESSION_PROFILE");
   if (capturing &&
       (layout.total > own.memorySize || shape.tokens > own.constantsCapacity))
     return fail(status, BERTC_INVALID_ARGUMENT,

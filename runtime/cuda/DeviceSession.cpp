@@ -27,18 +27,10 @@ static bertc_code failSession(const DeviceModel &device, Result result,
 static bertc_code checkOptions(const bertc_session_options &options,
                                const DeviceModel &device,
                                bertc_status *status) {
-  const char *label = device.facts.label;
-  if (options.flags & BERTC_SESSION_PROFILE)
-    return fail(status, BERTC_INVALID_ARGUMENT,
-                "bertc_session_options.flags has BERTC_SESSION_PROFILE, which "
-                "does not work on %s yet\n"
-                "help: profile with NVIDIA's tools, or open the model with "
-                "device cpu",
-                label);
   if (options.workspace)
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "bertc_session_options.workspace is set, expected null on %s",
-                label);
+                device.facts.label);
   if (options.graphs > GraphCache::largestSize)
     return fail(status, BERTC_INVALID_ARGUMENT,
                 "bertc_session_options.graphs is %u, expected at most %u",
@@ -64,8 +56,10 @@ bertc_code createDeviceSession(DeviceModel &device,
   made->weights = device.weights;
   made->fixedBytes = device.variant->workspace.fixed;
   made->waitForKernels = level >= LogLevel::Debug;
-  made->graphsWanted =
-      !(options.flags & BERTC_SESSION_NO_GRAPHS) && !made->waitForKernels;
+  if (options.flags & BERTC_SESSION_PROFILE)
+    made->profile = &made->ownProfile;
+  made->graphsWanted = !(options.flags & BERTC_SESSION_NO_GRAPHS) &&
+                       !made->waitForKernels && !made->profile;
   uint32_t graphs = options.graphs ? options.graphs : GraphCache::defaultSize;
   if (made->graphsWanted && !made->graphs.start(graphs)) {
     free(made);
@@ -106,15 +100,31 @@ void destroyDeviceSession(DeviceSession *session) {
       driver.cuMemFree_v2(session->constants);
     if (session->staging)
       driver.cuMemFreeHost(session->staging);
+    session->ownProfile.release(driver);
     if (session->done)
       driver.cuEventDestroy_v2(session->done);
     if (session->stream)
       driver.cuStreamDestroy_v2(session->stream);
   } else {
     session->graphs.forget();
+    session->ownProfile.forget();
   }
   session->graphs.stop(driver);
   free(session);
+}
+
+bertc_code deviceProfile(DeviceSession &session,
+                         const bertc_phase_record **records, size_t *count,
+                         bertc_status *status) {
+  const DeviceModel &device = *session.device;
+  Current current(device);
+  if (current.result())
+    return failCuda(status, *device.driver, current.result(),
+                    "cannot use device %s", device.facts.label);
+  bertc_code code = session.profile->read(device, status);
+  *records = code ? nullptr : session.profile->records();
+  *count = code ? 0 : session.profile->count();
+  return code;
 }
 
 /// Lengths of real texts creep up; growing in steps keeps that cheap.

@@ -15,6 +15,7 @@
 
 #include "runtime/cuda/DeviceModel.h"
 #include "runtime/cuda/GraphCache.h"
+#include "runtime/cuda/LaunchProfile.h"
 
 namespace bertc::rt::cuda {
 
@@ -26,6 +27,8 @@ struct DeviceSession {
   bool graphsWanted;
   bool waitForKernels; // BERTC_LOG=debug: so that an error names its kernel
   GraphCache graphs;
+  LaunchProfile ownProfile;
+  LaunchProfile *profile; // of BERTC_SESSION_PROFILE, also another's; or null
 
   DeviceAddress memory; // workspace, inputs and outputs
   size_t memorySize;
@@ -46,6 +49,11 @@ bertc_code createDeviceSession(DeviceModel &device,
 
 /// Waits for the last run. Null is allowed.
 void destroyDeviceSession(DeviceSession *session);
+
+/// The records of the last run of a session that keeps a profile; waits for it.
+bertc_code deviceProfile(DeviceSession &session,
+                         const bertc_phase_record **records, size_t *count,
+                         bertc_status *status);
 
 /// The rest expects the context to be current.
 

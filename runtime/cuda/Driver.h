@@ -160,6 +160,7 @@ enum : unsigned {
   X(cuEventCreate, (Event * event, unsigned flags))                            \
   X(cuEventRecord, (Event event, Stream stream))                               \
   X(cuEventSynchronize, (Event event))                                         \
+  X(cuEventElapsedTime, (float *milliseconds, Event from, Event to))           \
   X(cuEventDestroy_v2, (Event event))
 
 /// Those that only some models need; null where the driver lacks them.

@@ -23,9 +23,12 @@ namespace {
 struct LaunchState {
   const DeviceModel *device;
   Stream stream;
-  bool wait; // for each kernel
+  bool wait;              // for each kernel
+  LaunchProfile *profile; // or null
+  int64_t layer;
   Result result;
   int64_t kernel; // that it is about, -1: a copy
+  bool badMark;   // it is about an event of the profile
   bool badKernel; // host code launched one that does not exist
   int64_t grid[3];
   bool badMap; // the driver refused that of:
@@ -56,6 +59,10 @@ static int64_t sharedRows(const bertc_kernel_desc &kernel, int64_t resident,
   return gridY < rows ? gridY : rows;
 }
 
+static void enterLayer(const bertc_device_call *call, int64_t layer) {
+  static_cast<LaunchState *>(call->launch_state)->layer = layer;
+}
+
 static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
                    int64_t gridY, int64_t gridZ, void **params) {
   LaunchState &state = *static_cast<LaunchState *>(call->launch_state);
@@ -80,10 +87,21 @@ static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
   const bertc_kernel_desc &desc = device.variant->kernels[kernel];
   if (int64_t resident = device.residentBlocks[kernel])
     state.grid[1] = gridY = sharedRows(desc, resident, gridX, gridY);
+  LaunchProfile *profile = state.profile;
+  if (profile)
+    state.result = profile->before(*device.driver, state.stream);
+  state.badMark = state.result;
+  if (state.result)
+    return;
   state.result = device.driver->cuLaunchKernel(
       device.functions[kernel], unsigned(gridX), unsigned(gridY),
       unsigned(gridZ), desc.threads, 1, 1, desc.shared_bytes, state.stream,
       params, nullptr);
+  if (profile && !state.result) {
+    state.result =
+        profile->after(*device.driver, state.stream, kernel, state.layer);
+    state.badMark = state.result;
+  }
   if (state.wait && !state.result)
     state.result = device.driver->cuStreamSynchronize(state.stream);
 }
@@ -174,6 +192,9 @@ static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
                     1);
   if (state.badMap)
     return failMap(state, status);
+  if (state.badMark)
+    return failCuda(status, *device.driver, state.result,
+                    "cannot keep a profile of a run on %s", label);
   if (state.kernel < 0)
     return failCuda(status, *device.driver, state.result,
                     "cannot copy to or from %s", label);
@@ -186,12 +207,30 @@ static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
       static_cast<long long>(state.grid[2]));
 }
 
+/// Begins the profile of a run, if it is wanted.
+static void startProfile(LaunchState &state, const DeviceSession &session,
+                         const HostCode &code) {
+  state.profile = code.profiled ? session.profile : nullptr;
+  if (state.profile)
+    state.result = state.profile->start(*state.device->driver, state.stream);
+  state.badMark = state.result;
+}
+
+static bertc_code finishLaunches(const LaunchState &state,
+                                 bertc_status *status) {
+  if (!state.result && !state.badKernel)
+    return ok(status);
+  if (state.profile)
+    state.profile->clear();
+  return failLaunch(state, status);
+}
+
 /// Copies and kernels one by one.
 static void put(LaunchState &state, const bertc_device_call &call,
                 const HostCode &code, const StagedCopies *copies) {
   const DeviceModel &device = *state.device;
   const Driver &driver = *device.driver;
-  if (copies && copies->inputs.bytes)
+  if (copies && copies->inputs.bytes && !state.result)
     state.result =
         driver.cuMemcpyHtoDAsync_v2(copies->inputs.device, copies->inputs.host,
                                     copies->inputs.bytes, state.stream);
@@ -229,9 +268,7 @@ static bertc_code capture(DeviceSession &session, LaunchState state,
   // The stream must leave its capture whatever happened.
   Graph captured = nullptr;
   Result result = driver.cuStreamEndCapture(session.stream, &captured);
-  bertc_code code = BERTC_OK;
-  if (state.result || state.badKernel)
-    code = failLaunch(state, status);
+  bertc_code code = finishLaunches(state, status);
   if (!code && !result)
     result = driver.cuGraphInstantiateWithFlags(&graph, captured, 0);
   if (!code && result)
@@ -248,9 +285,10 @@ static LaunchState makeState(const DeviceSession &session, Stream stream,
   state.device = session.device;
   state.stream = stream;
   state.wait = session.waitForKernels;
-  state.kernel = -1;
+  state.kernel = state.layer = -1;
   call.launch = launch;
   call.encode_map = encodeMap;
+  call.enter_layer = enterLayer;
   return state;
 }
 
@@ -264,6 +302,7 @@ HostCode forwardCode(const DeviceSession &session) {
   code.enter = enterForward;
   code.argument = &variant->forward;
   code.identity = code.argument;
+  code.profiled = true;
   return code;
 }
 
@@ -271,9 +310,10 @@ bertc_code launchKernels(DeviceSession &session, bertc_device_call &call,
                          const HostCode &code, bertc_status *status) {
   LaunchState state = makeState(session, session.stream, call);
   call.launch_state = &state;
-  code.enter(&call, code.argument);
-  return state.result || state.badKernel ? failLaunch(state, status)
-                                         : ok(status);
+  startProfile(state, session, code);
+  if (!state.result)
+    code.enter(&call, code.argument);
+  return finishLaunches(state, status);
 }
 
 bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
@@ -297,9 +337,9 @@ bertc_code enqueue(DeviceSession &session, bertc_device_call &call,
     return ok(status);
   }
   call.launch_state = &state;
+  startProfile(state, session, host);
   put(state, call, host, copies);
-  return state.result || state.badKernel ? failLaunch(state, status)
-                                         : ok(status);
+  return finishLaunches(state, status);
 }
 
 } // namespace bertc::rt::cuda

@@ -27,6 +27,7 @@ struct HostCode {
   void *argument;
   const void *identity;        // of the function that `enter` calls
   uint64_t values[mostValues]; // what it works with beside a frame
+  bool profiled; // in a session that keeps a profile, this is what it is of
 };
 
 /// Copies between pinned memory and the device around the kernels of a run.

@@ -183,8 +183,11 @@ bertc_code runOnDevice(bertc_session &session, const Inputs &inputs,
     return code;
   }
   code = finish(own, status);
-  if (code)
+  if (code) {
+    if (own.profile)
+      own.profile->clear();
     return code;
+  }
 
   for (uint32_t i = 0; i < desc.output_count; ++i) {
     if (!bound[i])

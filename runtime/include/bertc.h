@@ -157,15 +157,17 @@ typedef struct bertc_variant_info {
   char missing[240]; /* what is lacking: "avx512f, avx512bw" */
 } bertc_variant_info;
 
-/* What the generated code does between two marks of a profile. All threads
- * together do
+/* What the generated code does between two marks of a profile; on a CUDA
+ * device, what one launch of a kernel does. All threads together do
  *   flops_per_token * tokens + flops_per_sequence * sequences
  *   + flops_per_pair * (sum of the squared lengths of the sequences)
- * multiplications and additions of matrix products in it, once in each layer.
- */
+ * multiplications and additions of matrix products in it, once in each layer;
+ * on a device, with each launch. */
 typedef struct bertc_phase_info {
   size_t struct_size;
-  const char *name; /* "query_key_value", "attention", "intermediate", ... */
+  /* "query_key_value", "attention", "intermediate", ...; of a device, the
+   * kernel's */
+  const char *name;
   uint64_t flops_per_token;
   uint64_t flops_per_sequence;
   uint64_t flops_per_pair;
@@ -176,7 +178,8 @@ typedef struct bertc_phase_info {
 
 enum {
   /* Keep a record of each phase of the last run, see session_profile. Such runs
-   * use the heap besides the workspace, and are a little slower. */
+   * use the heap besides the workspace, and are a little slower. On a CUDA
+   * device they are launched kernel by kernel, never as a graph. */
   BERTC_SESSION_PROFILE = 1u << 0,
   /* On a CUDA device: launch kernels one by one, never as a graph. */
   BERTC_SESSION_NO_GRAPHS = 1u << 1
@@ -189,7 +192,7 @@ typedef struct bertc_session_options {
    * quota of the process allow. On a CUDA device only the calling one is used.
    */
   uint32_t threads;
-  uint32_t flags; /* BERTC_SESSION_*; no profiles on a CUDA device yet */
+  uint32_t flags; /* BERTC_SESSION_* */
   /* Memory for intermediate results, 64-byte aligned, kept by the caller until
    * the session is destroyed, and not shared with another session. A run whose
    * workspace_size is larger fails. With it a run allocates nothing. NULL: the
@@ -218,7 +221,8 @@ typedef struct bertc_session_info {
 /* bertc_phase_record.phase of a thread that waits for the others. */
 #define BERTC_PHASE_WAIT (-1)
 
-/* What one thread did for some time. */
+/* What one thread did for some time; on a CUDA device, one launch of a kernel,
+ * by the clock of the device. */
 typedef struct bertc_phase_record {
   int32_t phase;   /* index for phase_info, or BERTC_PHASE_WAIT */
   int32_t layer;   /* -1 outside of the layers */
@@ -412,7 +416,9 @@ typedef struct bertc_api {
   /* The records of the last run of a session with BERTC_SESSION_PROFILE, by
    * thread and then by time: `count` at `records`, which belong to the session
    * and are valid until its next call. A phase may have several records in one
-   * layer. */
+   * layer. On a CUDA device there is a record for each launch, in the order of
+   * the launches, and the call waits for a run of run_device that is not done.
+   */
   bertc_code (*session_profile)(bertc_session *session,
                                 const bertc_phase_record **records,
                                 size_t *count, bertc_status *status);
@@ -424,7 +430,8 @@ typedef struct bertc_api {
    * work is in the stream; arrays and session must live until it is done. Runs
    * of one session come one after another, on whatever streams. A stream that
    * is being captured gets the kernels themselves, if a run of this size was
-   * made before; then the order of runs is the caller's affair. */
+   * made before and the session keeps no profile; then the order of runs is the
+   * caller's affair. */
   bertc_code (*run_device)(bertc_session *session,
                            const bertc_device_inputs *inputs,
                            const bertc_output *outputs, size_t output_count,

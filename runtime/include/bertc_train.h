@@ -310,7 +310,7 @@ typedef struct bertc_train_api {
 
   /* The phases of training code, as phase_info of bertc.h has those of forward
    * code; bertc_trainer_info.phase_count of them. Updates are not among them.
-   */
+   * On a CUDA device they are all kernels of the variant. */
   bertc_code (*phase_info)(const bertc_trainer *trainer, uint32_t index,
                            bertc_phase_info *info, bertc_status *status);
   /* The records of the last step, backward or evaluation of a trainer made

@@ -104,6 +104,8 @@ bertc_code createDeviceTrainer(bertc_session &session,
                                         made->session, status);
   if (!code) {
     made->session->fixedBytes = made->variant->workspace.fixed;
+    // The last of batches and evaluations has the records.
+    made->session->profile = session.device->profile;
     Current current(device);
     code = current.result() ? failOn(*made, current.result(), "work", status)
                             : takeMemory(*made, chunks, status);
@@ -186,6 +188,7 @@ static bertc_code launch(DeviceTrainer &trainer, bertc_device_train_call &call,
   code.enter = enterTrain;
   code.argument = const_cast<bertc_device_train_fn *>(&function);
   code.identity = code.argument;
+  code.profiled = &function == &trainer.variant->train;
   const uint64_t values[] = {call.parameters, call.gradients, call.labels,
                              call.loss,       call.frozen,    call.seed,
                              call.step};

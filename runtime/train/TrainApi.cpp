@@ -14,6 +14,7 @@
 #include "runtime/core/Info.h"
 #include "runtime/core/Structs.h"
 #include "runtime/train/Checkpoint.h"
+#include "runtime/train/DeviceTrainer.h"
 #include "runtime/train/Real.h"
 #include "runtime/train/SaveModel.h"
 #include "runtime/train/Step.h"
@@ -134,6 +135,9 @@ static bertc_code trainPhaseInfo(const bertc_trainer *trainer, uint32_t index,
                                  bertc_phase_info *info, bertc_status *status) {
   if (bertc_code code = checkTrainer(trainer, status))
     return code;
+  if (trainer->device)
+    return describeKernel(*trainer->device->session->device->variant, index,
+                          info, status);
   TrainPhases phases = trainPhases(*trainer);
   return describePhase(phases.list, phases.count, index, info, status);
 }

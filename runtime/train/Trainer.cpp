@@ -252,7 +252,10 @@ bertc_code trainerInfo(const bertc_trainer *trainer, bertc_trainer_info *info,
   known.activation_bytes = trainer->device
                                ? trainer->device->session->memorySize
                                : trainer->session->workspace.size();
-  known.phase_count = uint32_t(trainPhases(*trainer).count);
+  known.phase_count =
+      trainer->device
+          ? uint32_t(trainer->device->session->device->variant->kernel_count)
+          : uint32_t(trainPhases(*trainer).count);
   return fillStruct(known, info, "bertc_trainer_info", status);
 }
 
@@ -291,8 +294,6 @@ TrainerLock::~TrainerLock() {
 }
 
 TrainPhases trainPhases(const bertc_trainer &trainer) {
-  if (trainer.device)
-    return {nullptr, 0};
   const bertc_train_variant &variant =
       trainer.desc->variants[trainer.session->model->variant];
   return {variant.phases, variant.phase_count};

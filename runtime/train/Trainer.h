@@ -81,7 +81,7 @@ private:
   bertc_code result;
 };
 
-/// Of training code; on a device there are none.
+/// Of training code on processors. On a device they are kernels.
 struct TrainPhases {
   const bertc_phase_desc *list;
   uint64_t count;

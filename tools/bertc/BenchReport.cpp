@@ -110,6 +110,9 @@ void tool::printResult(const BenchResult &result, bool json) {
   Ceiling ceiling =
       measureCeiling(precision, model.variant(), session.threads());
   double percent = ceiling.gops > 0 ? 100 * rate / ceiling.gops : 0;
+  std::string place = llvm::StringRef(model.info().device_name).str();
+  if (place.empty())
+    place = processorName();
   if (json) {
     llvm::json::Object object{
         {"sequences", workload.sequences()},
@@ -128,7 +131,8 @@ void tool::printResult(const BenchResult &result, bool json) {
         {"ceiling_gflops", ceiling.gops},
         {"percent_of_ceiling", percent},
         {"memory", std::move(memory)},
-        {"processor", processorName()},
+        {"device", llvm::StringRef(model.info().device)},
+        {"processor", place},
         {"load_average", loadAverage()}};
     if (result.profile)
       object["profile"] = result.profile->json(ceiling.gops);
@@ -144,9 +148,12 @@ void tool::printResult(const BenchResult &result, bool json) {
                << llvm::format("%.1f sequences/s, %.0f tokens/s\n",
                                double(workload.sequences()) / seconds,
                                double(workload.tokens()) / seconds)
-               << llvm::format("%.1f GFLOP/s, %.1f %% of the ceiling of %.1f: ",
-                               rate, percent, ceiling.gops)
-               << ceiling.name << "\n";
+               << llvm::format("%.1f GFLOP/s", rate);
+  if (ceiling.gops > 0)
+    llvm::outs() << llvm::format(", %.1f %% of the ceiling of %.1f: ", percent,
+                                 ceiling.gops)
+                 << ceiling.name;
+  llvm::outs() << "\n";
   printMemory(memory);
   if (result.profile)
     result.profile->print(llvm::outs(), ceiling.gops);

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "tools/bertc/Machine.h"
+#include "compiler/Target/Device.h"
 #include "compiler/Target/Target.h"
 #include "runtime/cpu/CpuFeatures.h"
 #include "llvm/ADT/STLExtras.h"
@@ -98,6 +99,8 @@ static double cost(Precision precision, llvm::StringRef arithmetic) {
 
 Ceiling tool::measureCeiling(Precision precision, llvm::StringRef variant,
                              unsigned threads) {
+  if (findDeviceTarget(variant))
+    return {}; // what the processor reaches says nothing about a device
   uint64_t features = usableFeatures();
   if (const TargetInfo *target = findTarget(variant))
     features &= target->features;

@@ -34,7 +34,7 @@ struct Ceiling {
 };
 
 /// The fastest arithmetic that a model of this precision may use, compiled for
-/// `variant` ("x86-64-v3"), on this machine.
+/// `variant` ("x86-64-v3"), on this machine; none for a device's.
 Ceiling measureCeiling(Precision precision, llvm::StringRef variant,
                        unsigned threads);
 

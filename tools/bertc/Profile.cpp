@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Times are means of the threads, so that they add up to the time of a run:
-// phases, waiting, and what happens before and after generated code.
+// phases, waiting, and what happens before and after generated code. On a
+// device a phase is a kernel, and nothing waits but between the launches.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/bertc/Profile.h"
@@ -74,6 +75,10 @@ llvm::Error Profile::add(double time) {
   return llvm::Error::success();
 }
 
+bool Profile::onDevice() const {
+  return !llvm::StringRef(model->info().device_name).empty();
+}
+
 double Profile::mean(double total) const {
   return total / double(std::max<uint64_t>(runs, 1) * threads);
 }
@@ -90,7 +95,9 @@ std::vector<Profile::Row> Profile::rows() const {
     row.name = phase.info.name;
     row.milliseconds += mean(phase.nanoseconds) / 1e6;
     row.records += mean(double(phase.records));
-    auto times = double(llvm::count(phase.layers, true));
+    // All threads share the work of a layer; a launch does all of its own.
+    double times = onDevice() ? mean(double(phase.records))
+                              : double(llvm::count(phase.layers, true));
     work[row.name].first += times * phase.flops;
     work[row.name].second += times * double(phase.info.weight_bytes);
   }
@@ -116,15 +123,19 @@ static double sum(llvm::ArrayRef<double> values) {
 void Profile::print(llvm::raw_ostream &out, double ceiling) const {
   double run = milliseconds / double(std::max<uint64_t>(runs, 1));
   auto percent = [&](double part) { return run > 0 ? 100 * part / run : 0; };
-  out << "\nphase                      calls         ms       %    GFLOP/s  % "
-         "of "
-         "ceiling  weights GB/s\n";
+  std::vector<Row> table = rows();
+  unsigned columns = 24; // names of kernels are long
+  for (const Row &row : table)
+    columns = std::max(columns, unsigned(row.name.size()) + 1);
+  out << "\n"
+      << llvm::left_justify("phase", columns)
+      << "   calls         ms       %    GFLOP/s  % of ceiling  weights GB/s\n";
   auto line = [&](llvm::StringRef name, double part) {
-    out << llvm::format("%-24s", name.str().c_str())
+    out << llvm::left_justify(name, columns)
         << llvm::format("%19.3f  %6.1f\n", part, percent(part));
   };
-  for (const Row &row : rows()) {
-    out << llvm::format("%-24s", row.name.c_str())
+  for (const Row &row : table) {
+    out << llvm::left_justify(row.name, columns)
         << llvm::format("%8.1f %10.3f  %6.1f", row.records, row.milliseconds,
                         percent(row.milliseconds));
     if (row.gflops > 0)
@@ -135,7 +146,8 @@ void Profile::print(llvm::raw_ostream &out, double ceiling) const {
     out << "\n";
   }
   double waits = mean(sum(waiting)) / 1e6, works = mean(sum(busy)) / 1e6;
-  line(waitingName, waits);
+  if (!onDevice())
+    line(waitingName, waits);
   line("outside of the phases", run - waits - works);
   line("a run", run);
 }
@@ -177,7 +189,9 @@ llvm::json::Object Profile::trace() const {
   };
   name("process_name", 0, "bertc " + model->path().str());
   for (uint32_t i = 0; i < threads; ++i)
-    name("thread_name", i, "thread " + std::to_string(i));
+    name("thread_name", i,
+         onDevice() ? std::string(model->info().device)
+                    : "thread " + std::to_string(i));
   for (const bertc_phase_record &record : last) {
     bool waits = record.phase == BERTC_PHASE_WAIT;
     llvm::json::Object arguments;

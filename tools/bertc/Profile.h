@@ -48,6 +48,7 @@ private:
       : model(&model), session(&session) {}
   std::vector<Row> rows() const;
   double mean(double total) const; ///< Of a run and a thread.
+  bool onDevice() const;
 
   struct Phase {
     bertc_phase_info info;

@@ -148,12 +148,6 @@ TEST(DeviceRun, OptionsOfASession) {
     return std::string(status.message);
   };
   bertc_session_options options = BERTC_INIT(bertc_session_options);
-  options.flags = BERTC_SESSION_PROFILE;
-  EXPECT_THAT(refused(options),
-              HasSubstr("bertc_session_options.flags has "
-                        "BERTC_SESSION_PROFILE, which does not work on cuda:0 "
-                        "yet"));
-  options = BERTC_INIT(bertc_session_options);
   alignas(64) static char memory[4096];
   options.workspace = memory;
   options.workspace_size = sizeof(memory);

@@ -39,8 +39,8 @@ static const uint8_t *weights() {
 }
 
 static const bertc_kernel_desc kernels[] = {
-    {"embed", 32, 0, 1, 0, 0},   {"rows", 64, 64 << 10, 2, 0, 0},
-    {"pool", 32, 0, 0, 3, 0},    {"gradient", 32, 0, 0, 0, 0},
+    {"embed", 32, 0, 1, 0, 0},   {"rows", 64, 64 << 10, 2, 0, 0, 0, 0, 48},
+    {"pool", 32, 0, 0, 3, 4},    {"gradient", 32, 0, 0, 0, 0},
     {"refresh", 32, 0, 0, 0, 0}, {"squares", 1, 0, 0, 0, 0},
     {"update", 1, 0, 0, 0, 0}};
 static constexpr uint64_t kernelCount = std::size(kernels);
@@ -74,10 +74,13 @@ static void forward(const bertc_device_call *call, const char *variant) {
     launch(kernelCount, 1, ids);
   launch(0, seen.fault == Fault::EmptyGrid ? 0 : (tokens + 31) / 32, ids,
          call->workspace, tokens);
-  if (call->outputs[0])
+  for (int64_t layer = 0; layer < seen.layers && call->outputs[0]; ++layer) {
+    call->enter_layer(call, layer);
     launch(1, (tokens + 63) / 64, call->workspace, call->token_type_ids,
            call->position_ids, call->output_rows, call->weights,
            call->outputs[0], tokens);
+  }
+  call->enter_layer(call, -1);
   if (call->outputs[1])
     launch(2, (call->sequences + 31) / 32, call->workspace, call->offsets,
            call->outputs[1], uint64_t(call->sequences));

@@ -45,6 +45,7 @@ struct DeviceObserved {
   Fault fault = Fault::None;
   MapWanted map;
   int64_t firstRows = 1; ///< Of the grid of the first kernel, along y.
+  int64_t layers = 1;    ///< Each of which launches the kernel "rows".
 };
 extern DeviceObserved deviceObserved;
 

@@ -50,7 +50,7 @@ void refresh(const bertc_device_train_call *call) {
 /// deviceModel() with a parameter, and an open trainer of it.
 class OnDevice {
 public:
-  explicit OnDevice(uint32_t accumulated = 1) {
+  explicit OnDevice(uint32_t accumulated = 1, uint32_t flags = 0) {
     std::iota(weights, weights + size, 0.0f);
     parameter.name = "weight";
     parameter.layout = BERTC_PARAMETER_ROWS;
@@ -78,6 +78,7 @@ public:
     options.seed = seed;
     options.lr_scheduler_type = BERTC_SCHEDULE_CONSTANT;
     options.gradient_accumulation_steps = accumulated;
+    options.flags = flags;
     if (model)
       note(api->trainer_create(model, &options, &trainer, &status));
   }
@@ -287,10 +288,43 @@ TEST(DeviceTrainer, TellsAboutItself) {
   t.step(1);
   bertc_trainer_info info = BERTC_INIT(bertc_trainer_info);
   EXPECT_EQ(t.api->trainer_info(t.trainer, &info, &t.status), BERTC_OK);
-  EXPECT_EQ(info.phase_count, 0u);
+  EXPECT_EQ(info.phase_count, 7u);
   EXPECT_EQ(info.parameter_bytes, 4096u);
   EXPECT_EQ(info.gradient_bytes, size * sizeof(float));
   EXPECT_GT(info.activation_bytes, 0u);
+}
+
+// Of the last batch or evaluation; what updates launch is no part of it.
+TEST(DeviceTrainer, Profile) {
+  StandIn standIn;
+  OnDevice t(/*accumulated=*/1, BERTC_SESSION_PROFILE);
+  auto kernels = [&] {
+    const bertc_phase_record *records = nullptr;
+    size_t count = 0;
+    t.note(t.api->profile(t.trainer, &records, &count, &t.status));
+    std::vector<std::string> names;
+    for (size_t i = 0; i < count; ++i) {
+      bertc_phase_info info = BERTC_INIT(bertc_phase_info);
+      t.note(t.api->phase_info(t.trainer, uint32_t(records[i].phase), &info,
+                               &t.status));
+      names.push_back(info.name);
+      EXPECT_LT(records[i].begin_ns, records[i].end_ns);
+    }
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(kernels(), Names());
+  t.step(1);
+  EXPECT_EQ(kernels(), Names({"gradient"}));
+  t.evaluate();
+  EXPECT_EQ(kernels(), Names({"embed", "rows"}));
+  t.step(2);
+  EXPECT_EQ(kernels(), Names({"gradient"}));
+  EXPECT_EQ(t.code, BERTC_OK) << t.message;
+  bertc_phase_info info = BERTC_INIT(bertc_phase_info);
+  EXPECT_EQ(t.api->phase_info(t.trainer, 7, &info, &t.status),
+            BERTC_INVALID_ARGUMENT);
+  EXPECT_STREQ(t.status.message, "index is 7, expected 0 to 6");
 }
 
 TEST(DeviceTrainer, NoMemory) {
@@ -302,13 +336,13 @@ TEST(DeviceTrainer, NoMemory) {
 
 namespace {
 /// Opens, steps twice, evaluates, reads, and closes.
-struct Attempt {
+template <uint32_t flags> struct Attempt {
   static constexpr uint64_t closingPushes = 4;
   bertc_code code;
   std::string message;
 
   Attempt() {
-    OnDevice t;
+    OnDevice t(/*accumulated=*/1, flags);
     if (t.trainer && !t.code) {
       t.step(1);
       if (!t.code)
@@ -319,6 +353,10 @@ struct Attempt {
         t.read();
       if (!t.code)
         t.note(t.api->zero_gradients(t.trainer, &t.status));
+      const bertc_phase_record *records = nullptr;
+      size_t count = 0;
+      if (flags && !t.code)
+        t.note(t.api->profile(t.trainer, &records, &count, &t.status));
     }
     code = t.code;
     message = t.message;
@@ -327,5 +365,6 @@ struct Attempt {
 } // namespace
 
 TEST(DeviceTrainer, EveryCallFailsOnce) {
-  EXPECT_GT(failEveryCall<Attempt>(), 80);
+  EXPECT_GT(failEveryCall<Attempt<0>>(), 80);
+  EXPECT_GT(failEveryCall<Attempt<BERTC_SESSION_PROFILE>>(), 100);
 }

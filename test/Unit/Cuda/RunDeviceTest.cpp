@@ -260,6 +260,54 @@ TEST(RunDevice, IntoACapturedStream) {
   EXPECT_EQ(driver().cuGraphDestroy(graph), 0);
 }
 
+// The run is in the caller's stream, and nobody waits for it but who asks where
+// its time went.
+TEST(RunDevice, AProfileWaitsForTheRun) {
+  StandIn standIn;
+  DeviceOpened opened(nullptr, 0, BERTC_SESSION_PROFILE);
+  Caller caller;
+  Batch batch({3, 16, 2});
+  OnDevice on(caller, batch);
+  cuda::Stream stream = caller.stream();
+  const bertc_phase_record *records = nullptr;
+  size_t count = 0;
+  bertc_status status;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    run(opened.session, on, stream);
+    ASSERT_EQ(api().session_profile(opened.session, &records, &count, &status),
+              BERTC_OK)
+        << status.message;
+    ASSERT_EQ(count, 3u);
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(records[i].phase, int32_t(i));
+      EXPECT_LT(records[i].begin_ns, records[i].end_ns);
+    }
+  }
+  EXPECT_EQ(StandIn::calls("cuStreamBeginCapture_v2"), 0u);
+  expectResults(caller, on, batch, stream);
+}
+
+TEST(RunDevice, AGraphHasNoProfile) {
+  StandIn standIn;
+  DeviceOpened opened(nullptr, 0, BERTC_SESSION_PROFILE);
+  Caller caller;
+  OnDevice on(caller, Batch({3}));
+  cuda::Stream stream = caller.stream();
+  run(opened.session, on, stream);
+  ASSERT_EQ(driver().cuStreamBeginCapture_v2(stream, 1), 0);
+  bertc_status status;
+  EXPECT_EQ(api().run_device(opened.session, &on.inputs, on.outputs, 2, stream,
+                             &status),
+            BERTC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message,
+               "the stream is being captured, and the session keeps a profile, "
+               "which a graph has not\n"
+               "help: capture runs of a session without BERTC_SESSION_PROFILE");
+  cuda::Graph graph = nullptr;
+  EXPECT_EQ(driver().cuStreamEndCapture(stream, &graph), 0);
+  EXPECT_EQ(driver().cuGraphDestroy(graph), 0);
+}
+
 TEST(RunDevice, Refuses) {
   StandIn standIn;
   DeviceOpened opened;

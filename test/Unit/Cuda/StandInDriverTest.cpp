@@ -12,8 +12,10 @@
 //===----------------------------------------------------------------------===//
 #include "DeviceTestModel.h"
 
+#include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <thread>
 
 using namespace bertc::test;
 using namespace bertc::rt;
@@ -21,8 +23,9 @@ using testing::HasSubstr;
 
 namespace {
 
-constexpr int invalidContext = 201, invalidHandle = 400, illegalAddress = 700,
-              captureUnsupported = 900, captureInvalidated = 901;
+constexpr int invalidContext = 201, invalidHandle = 400, notReady = 600,
+              illegalAddress = 700, captureUnsupported = 900,
+              captureInvalidated = 901;
 
 class StandInDriver : public testing::Test {
 protected:
@@ -261,4 +264,31 @@ TEST_F(StandInDriver, SettingsThatCannotBeUnderstood) {
     EXPECT_THAT(talk(), HasSubstr("expected")) << bad;
   }
   EXPECT_EQ(driver().cuInit(0), 0);
+}
+
+TEST_F(StandInDriver, TimesOfEvents) {
+  cuda::Event first, second, timeless;
+  ASSERT_EQ(driver().cuEventCreate(&first, 0), 0);
+  ASSERT_EQ(driver().cuEventCreate(&second, 0), 0);
+  ASSERT_EQ(driver().cuEventCreate(&timeless, cuda::eventNoTiming), 0);
+  float milliseconds = -1;
+  ASSERT_EQ(driver().cuEventRecord(first, stream), 0);
+  EXPECT_EQ(driver().cuEventElapsedTime(&milliseconds, first, second),
+            invalidHandle);
+  EXPECT_THAT(talk(), HasSubstr("was not recorded"));
+  ASSERT_EQ(driver().cuEventRecord(timeless, stream), 0);
+  EXPECT_EQ(driver().cuEventElapsedTime(&milliseconds, first, timeless),
+            invalidHandle);
+  ASSERT_EQ(driver().cuEventSynchronize(first), 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  ASSERT_EQ(driver().cuEventRecord(second, stream), 0);
+  // The stream has not come by it.
+  EXPECT_EQ(driver().cuEventElapsedTime(&milliseconds, first, second),
+            notReady);
+  EXPECT_EQ(milliseconds, -1);
+  ASSERT_EQ(driver().cuEventSynchronize(second), 0);
+  EXPECT_EQ(driver().cuEventElapsedTime(&milliseconds, first, second), 0);
+  EXPECT_GE(milliseconds, 3);
+  for (cuda::Event event : {first, second, timeless})
+    EXPECT_EQ(driver().cuEventDestroy_v2(event), 0);
 }

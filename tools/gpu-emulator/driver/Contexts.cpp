@@ -97,6 +97,7 @@ errorTexts() {
       {systemDriverMismatch,
        {"CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
         "system has unsupported display driver / cuda driver combination"}},
+      {notReady, {"CUDA_ERROR_NOT_READY", "device not ready"}},
       {captureUnsupported,
        {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED",
         "operation not permitted when stream is capturing"}},

@@ -19,9 +19,11 @@
 #include "runtime/cuda/Driver.h"
 #include "tools/gpu-emulator/Emulator.h"
 #include "tools/gpu-emulator/driver/Settings.h"
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -39,6 +41,7 @@ enum : Result {
   invalidContext = 201,
   invalidHandle = 400,
   illegalAddress = 700,
+  notReady = 600,
   captureUnsupported = 900,
   captureInvalidated = 901,
   captureUnmatched = 903,
@@ -56,10 +59,18 @@ struct StreamHandle {
   std::vector<Work> captured;
 };
 
+/// When a stream came by an event, which may be gone by then.
+struct EventTime {
+  bool reached = false;
+  std::chrono::steady_clock::time_point time;
+};
+
 struct EventHandle {
   Context context = nullptr;
   Stream stream = nullptr; ///< Null: not recorded yet.
   uint64_t position = 0;   ///< When that much of the stream is done.
+  bool timed = false;
+  std::shared_ptr<EventTime> time; ///< Of the last record.
 };
 
 struct GraphHandle {

@@ -139,10 +139,11 @@ Result cuGraphDestroy(Graph graph) {
   return success;
 }
 
-Result cuEventCreate(Event *event, unsigned) {
+Result cuEventCreate(Event *event, unsigned flags) {
   BERTC_STANDIN_ENTER(cuEventCreate, Context)
   *event = new EventHandle;
   (*event)->context = entered.context;
+  (*event)->timed = !(flags & eventNoTiming);
   entered.context->events.insert(*event);
   return success;
 }
@@ -153,7 +154,29 @@ Result cuEventRecord(Event event, Stream stream) {
   if (!stream || !entered.context->events.count(event))
     return invalidHandle;
   event->stream = stream;
+  if (event->timed) {
+    event->time = std::make_shared<EventTime>();
+    submit(stream, [time = event->time] {
+      time->reached = true;
+      time->time = std::chrono::steady_clock::now();
+      return Result(success);
+    });
+  }
   event->position = stream->submitted;
+  return success;
+}
+
+Result cuEventElapsedTime(float *milliseconds, Event from, Event to) {
+  BERTC_STANDIN_ENTER(cuEventElapsedTime, Context)
+  for (Event event : {from, to})
+    if (!entered.context->events.count(event) || !event->time)
+      return refuse(invalidHandle,
+                    "the time of an event that has none or was not recorded");
+  if (!from->time->reached || !to->time->reached)
+    return notReady;
+  *milliseconds = std::chrono::duration<float, std::milli>(to->time->time -
+                                                           from->time->time)
+                      .count();
   return success;
 }
 
