@@ -184,10 +184,9 @@ llvm::Error Compilation::checkDevices() {
   if (targets.devices.empty())
     return llvm::Error::success();
   llvm::StringRef name = targets.devices.front()->name;
-  if (options.emit == Stage::Plan || options.emit == Stage::Assembly ||
-      options.emit == Stage::Object)
+  if (options.emit == Stage::Assembly || options.emit == Stage::Object)
     return makeUsageError("the stage of --emit does not exist for " + name,
-                          "use --emit=kernels, llvm, ptx or lib");
+                          "use --emit=plan, kernels, llvm, ptx or lib");
   if (options.precision == Precision::Int8 ||
       options.precision == Precision::BF16W8)
     return makeUsageError("--precision=" + precisionName(options.precision) +

@@ -12,6 +12,8 @@
 #include "compiler/Lowering/DeviceLowering.h"
 #include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "compiler/Plan/PlanAttributes.h"
+#include "mlir/IR/Builders.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 
@@ -99,20 +101,37 @@ static llvm::Error placeWeights(const WeightLayout &added, Variants &variants,
   return llvm::Error::success();
 }
 
+/// Says of a module whose plans its ops have, as the pass of processors does.
+static void notePlanned(mlir::ModuleOp module, const DeviceTarget &target,
+                        Precision precision) {
+  mlir::Builder b(module.getContext());
+  module->setAttr(targetName, b.getStringAttr(target.name));
+  if (precision != Precision::F32)
+    module->setAttr(precisionAttributeName,
+                    b.getStringAttr(precisionName(precision)));
+}
+
 llvm::Error bertc::lowerDevices(mlir::ModuleOp fused,
                                 llvm::ArrayRef<const DeviceTarget *> targets,
                                 Precision precision, Stage stage,
                                 PhaseTimes &times, const std::string &problems,
                                 Variants &variants) {
   for (const DeviceTarget *target : targets) {
+    mlir::OwningOpRef<mlir::ModuleOp> planned = fused.clone();
+    notePlanned(*planned, *target, precision);
     mlir::FailureOr<LoweredDevice> lowered = mlir::failure();
     {
       PhaseTimes::Scope scope(times, "kernels " + target->name.str());
       lowered =
-          lowerDevice(fused, *target, devicePrecision(precision),
+          lowerDevice(*planned, *target, devicePrecision(precision),
                       variants.parameters ? &*variants.parameters : nullptr);
       if (mlir::failed(lowered))
         return stageFailed(target->name, "kernels", problems);
+    }
+    if (stage == Stage::Plan) {
+      appendArtefact(variants.artefact, printModule(*planned), "//",
+                     target->name);
+      continue;
     }
     if (stage == Stage::Kernels) {
       appendArtefact(variants.artefact,

@@ -21,8 +21,11 @@ static void writeModel(llvm::json::OStream &json, const KernelModel &model) {
   json.attribute("rows", model.rows);
   json.attribute("flops", model.flops);
   json.attribute("bytes", model.bytes);
-  json.attribute("instructions_per_step", model.instructions);
   json.attribute("blocks_per_processor", model.occupancy);
+  json.attribute("roofline_seconds", model.rooflineSeconds);
+  if (model.seconds <= 0)
+    return;
+  json.attribute("instructions_per_step", model.instructions);
   json.attribute("waves", model.waves);
   json.attribute("seconds", model.seconds);
   json.attribute("of_roofline", model.roofline);

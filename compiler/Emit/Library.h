@@ -84,8 +84,8 @@ struct KernelInfo {
   uint32_t sharedBytes = 0;
   uint64_t flopsPerToken = 0, flopsPerSequence = 0, flopsPerPair = 0;
   uint64_t weightBytes = 0; ///< Of matrices.
-  uint32_t cluster = 0;    ///< Blocks that run together; 0: each by itself.
-  bool sharesWork = false; ///< Whatever the grid is, see runtime/abi/abi.h.
+  uint32_t cluster = 0;     ///< Blocks that run together; 0: each by itself.
+  bool sharesWork = false;  ///< Whatever the grid is, see runtime/abi/abi.h.
   KernelResources resources;
   std::vector<KernelModel> models;
 };

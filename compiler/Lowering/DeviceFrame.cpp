@@ -123,6 +123,8 @@ void DeviceFrame::enterLayer(Value layer) {
 void DeviceFrame::launch(const DeviceKernel &kernel, std::array<Value, 3> grid,
                          ValueRange arguments) {
   assert(arguments.size() <= maxArguments);
+  if (onLaunch)
+    onLaunch(kernel, arguments);
   // What is passed by its address must not stay for the next launch.
   auto isMap = [](Value argument) {
     return isa<LLVM::LLVMPointerType>(argument.getType());

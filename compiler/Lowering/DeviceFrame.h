@@ -15,6 +15,7 @@
 
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/GPU/GpuBuilder.h"
+#include <functional>
 
 namespace bertc {
 
@@ -50,6 +51,9 @@ public:
   mlir::Value address(mlir::Value base, mlir::Value words);
   mlir::Value toInt(mlir::Value index);  // i32
   mlir::Value toWide(mlir::Value index); // i64
+
+  /// Called with what each launch is given, before it is emitted.
+  std::function<void(const DeviceKernel &, mlir::ValueRange)> onLaunch;
 
   mlir::Value tokens, sequences, longest; // index
   mlir::Value weights, workspace;         // i64, addresses, as all below

@@ -81,8 +81,12 @@ LogicalResult DeviceModule::emitTraining(KernelBuilder &k, GpuBuilder &device) {
     DeviceTrainFrame frame(k, arguments[0]);
     training.program->emitRefresh(k, frame, device, *weights);
   });
-  lowered.sumOfSquares = sumOfSquaresKernel(device).number;
-  lowered.adamW = adamWKernel(device).number;
+  DeviceKernel sums = sumOfSquaresKernel(device), adamW = adamWKernel(device);
+  lowered.sumOfSquares = sums.number;
+  lowered.adamW = adamW.number;
+  training.program->noteOptimizer(sums, 4);
+  // Weights, moments and gradients, which are cleared, to and fro.
+  training.program->noteOptimizer(adamW, 2 * 4 * 4);
   return success();
 }
 

@@ -18,6 +18,7 @@
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/GPU/Rows.h"
 #include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Plan/DevicePlanAttributes.h"
 #include "compiler/Plan/DeviceReport.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -39,6 +40,7 @@ LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
   frame = &hostFrame;
   device = &kernels;
   work.clear();
+  watchLaunches();
   return emitBlock(forward.getBody().front());
 }
 
@@ -52,6 +54,8 @@ void DeviceProgram::describe(std::vector<LoweredKernel> &kernels) const {
     kernel.flopsPerPair = known->second.perPair;
     kernel.weightBytes = known->second.weightBytes;
     kernel.models = known->second.models;
+    if (kernel.models.empty())
+      kernel.models = modelsOf(kernel, known->second);
     kernel.cluster = known->second.cluster;
     kernel.sharesWork = known->second.sharesWork;
   }
@@ -113,11 +117,14 @@ Value DeviceProgram::slotOf(const Buffer &buffer, int64_t slot, int64_t words) {
   return frame->address(frame->workspace, offset);
 }
 Value DeviceProgram::f32Of(const Buffer &buffer) {
-  return slotOf(buffer, buffer.slot, buffer.stride);
+  return movesRows(slotOf(buffer, buffer.slot, buffer.stride), buffer,
+                   4 * double(buffer.columns.padded()));
 }
 Value DeviceProgram::planesOf(const Buffer &buffer) {
-  return slotOf(buffer, buffer.planesSlot,
-                planesWords(buffer.planes, buffer.stride));
+  Value address = slotOf(buffer, buffer.planesSlot,
+                         planesWords(buffer.planes, buffer.stride));
+  return movesRows(address, buffer,
+                   2 * double(buffer.planes * buffer.columns.padded()));
 }
 Value DeviceProgram::planeStride(const Buffer &buffer) {
   return frame->toWide(k->mul(rowsOf(buffer), buffer.stride));
@@ -180,7 +187,8 @@ Value DeviceProgram::vector(ArrayRef<StringAttr> symbols, Grouping columns) {
   PackedWeight packed;
   packed.sources = namesOf(symbols);
   packed.columns = columns;
-  return weight(std::move(packed), symbols.front());
+  return moves(weight(std::move(packed), symbols.front()),
+               {4 * double(columns.padded()) * double(symbols.size())});
 }
 Value DeviceProgram::table(StringAttr symbol) {
   ArrayRef<int64_t> shape =
@@ -189,7 +197,8 @@ Value DeviceProgram::table(StringAttr symbol) {
   packed.sources = namesOf(symbol);
   packed.rows = shape[0];
   packed.columns = plainColumns(shape[1]);
-  return weight(std::move(packed), symbol);
+  double row = 4 * double(packed.columns.padded());
+  return moves(weight(std::move(packed), symbol), {0, row});
 }
 Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
                             Grouping depth) {
@@ -201,7 +210,9 @@ Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
   packed.planes = planes;
   packed.columns = columns;
   packed.depth = depth;
-  return weight(std::move(packed), symbols.front());
+  double bytes = 2 * double(planes * columns.padded() * depth.padded());
+  return moves(weight(std::move(packed), symbols.front()),
+               {bytes * double(symbols.size())});
 }
 
 //===----------------------------------------------------------------------===//
@@ -234,15 +245,15 @@ static Grouping shareOf(const Grouping &columns, int64_t sources) {
 }
 
 /// Those of one of the plans, for the rows that it is for.
-static std::vector<KernelModel> modelsOf(ArrayRef<DeviceLinearEstimate> all,
-                                         const DeviceLinearPlan &plan) {
+static std::vector<KernelModel> linearModels(ArrayRef<DeviceLinearEstimate> all,
+                                             const DeviceLinearPlan &plan) {
   std::vector<KernelModel> models;
   for (const DeviceLinearEstimate &e : all)
     if (*e.plan == plan)
       models.push_back({e.gpu->name.str(), e.tokens, e.report.flops,
-                        e.report.bytes, e.report.instructions,
-                        e.report.occupancy, e.report.waves, e.report.seconds,
-                        e.report.fraction()});
+                        e.report.bytes, e.report.occupancy,
+                        e.report.rooflineSeconds(), e.report.instructions,
+                        e.report.waves, e.report.seconds, e.report.fraction()});
   return models;
 }
 
@@ -287,6 +298,11 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
 
   // The plan of the most rows has no splits, so what the others need is fixed.
   DeviceLinearPlans plans = planDeviceLinear(target, shape.facts());
+  bool isFeedForward = isa<enc::FusedFeedForwardOp>(op);
+  writePlan(op, toAttribute(op->getContext(), plans),
+            !isFeedForward ? ""
+            : number       ? "down"
+                           : "up");
   std::vector<DeviceLinearEstimate> estimates =
       estimateDeviceLinear(target, shape.facts(), plans);
   int64_t partials = 0, tickets = 0; // bytes
@@ -332,7 +348,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
                   arguments);
     Work &done = noteWork(kernel, y, shape.depth * shape.columns);
     done.weightBytes = 2 * uint64_t(planes * shape.depth * shape.columns);
-    done.models = modelsOf(estimates, plan);
+    done.models = linearModels(estimates, plan);
     done.cluster = plan.cluster > 1 ? plan.cluster : 0;
     done.sharesWork = plan.wgmma;
   };
@@ -442,6 +458,7 @@ LogicalResult DeviceProgram::emitReturn(Operation *op) {
     const Buffer &buffer = bufferOf(value);
     bool mapped = buffer.extent == Extent::PerToken;
     frame->withOutput(number++, [&](Value address) {
+      movesRows(address, buffer, 4 * double(buffer.columns.real()));
       Values arguments = {f32Of(buffer)};
       if (mapped)
         arguments.push_back(frame->outputRows);
@@ -524,14 +541,14 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
                   {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
                    frame->sequences},
                   arguments);
-    work[kernel.name].perPair =
-        4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
+    Work &done = work[kernel.name];
+    done.perPair = 4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
+    done.registers = plan.registers(shape.headStride, planes);
   };
-  chooseByRows<DeviceAttentionPlan>(*k,
-                                    planDeviceAttention(target, shape.heads,
-                                                        shape.headStride,
-                                                        planes, shape.dropout),
-                                    frame->tokens, launch);
+  DeviceAttentionPlans plans = planDeviceAttention(
+      target, shape.heads, shape.headStride, planes, shape.dropout);
+  writePlan(op, toAttribute(op.getContext(), plans));
+  chooseByRows<DeviceAttentionPlan>(*k, plans, frame->tokens, launch);
   return success();
 }
 

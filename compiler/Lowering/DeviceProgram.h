@@ -58,9 +58,16 @@ protected:
 
   // Shared by several ops.
   using Values = llvm::SmallVector<mlir::Value>;
+  /// Bytes to or from memory of one operand, or of all of a launch.
+  struct Moved {
+    double fixed = 0, perToken = 0, perSequence = 0;
+    Moved &operator+=(const Moved &other);
+  };
   struct Work {
     uint64_t perToken = 0, perSequence = 0, perPair = 0;
     uint64_t weightBytes = 0;
+    Moved moved;
+    int64_t registers = 0; // of a thread, if the plan knows
     std::vector<KernelModel> models;
     int64_t cluster = 0;
     bool sharesWork = false;
@@ -98,6 +105,14 @@ protected:
   /// Says of a kernel how many products of matrices it does for each row.
   Work &noteWork(const DeviceKernel &kernel, const Buffer &rows,
                  int64_t products);
+  /// Remembers what a launch moves that is given `address`; returns it.
+  mlir::Value moves(mlir::Value address, const Moved &moved);
+  /// The same of so many bytes for each row.
+  mlir::Value movesRows(mlir::Value address, const Buffer &rows, double bytes);
+  /// From now on launches through `frame` note what they move.
+  void watchLaunches();
+  std::vector<KernelModel> modelsOf(const LoweredKernel &kernel,
+                                    const Work &done) const;
   void launchRows(const DeviceKernel &kernel, const Buffer &rows,
                   mlir::ValueRange arguments); // a warp for each row
   void launchColumns(const DeviceKernel &kernel, const Buffer &rows,
@@ -143,6 +158,7 @@ protected:
 
   // While emitting.
   std::map<std::string, Work> work; // by kernel
+  llvm::DenseMap<mlir::Value, Moved> operands;
   KernelBuilder *k = nullptr;
   DeviceFrame *frame = nullptr;
   GpuBuilder *device = nullptr;

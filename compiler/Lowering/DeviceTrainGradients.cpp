@@ -19,6 +19,7 @@
 #include "compiler/Kernels/GPU/RowsGradient.h"
 #include "compiler/Lowering/DeviceTrainProgram.h"
 #include "compiler/Lowering/ProgramEmission.h"
+#include "compiler/Plan/DevicePlanAttributes.h"
 #include "compiler/Plan/DevicePlanGradient.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -29,8 +30,9 @@ Value DeviceTrainProgram::gradientOf(StringAttr weight) {
   if (!gradients.isPlaced())
     return own->gradients; // of an emission that is thrown away
   Value none;
-  return frame->address(own->gradients,
-                        gradients.place(*k, none, weight, layer).offset);
+  Value address = frame->address(
+      own->gradients, gradients.place(*k, none, weight, layer).offset);
+  return moves(address, {2 * 4 * double(gradients[weight].packed)}); // added to
 }
 
 Buffer DeviceTrainProgram::scratchRows(Operation *op, int64_t number,
@@ -85,6 +87,7 @@ void DeviceTrainProgram::launchGradient(
     Operation *op, const Buffer &y, const DeviceLinearPlans &plans,
     bool growsWithRows, ValueRange arguments, int64_t products,
     llvm::function_ref<GradientLaunch(const DeviceLinearPlan &)> make) {
+  writePlan(op, toAttribute(op->getContext(), plans));
   // What splits need has a largest size: with more rows, a grid that grows has
   // none.
   auto blocksOfMost = [&](size_t i, const DeviceLinearPlan &plan) {
@@ -211,6 +214,7 @@ void DeviceTrainProgram::weightGradient(Operation *op, const Buffer &dy,
   shape.parts = weights.size();
   // Two elements of a plane are a word.
   Value from = frame->address(planesOf(dy), k->index(first * columns / 2));
+  movesRows(from, dy, 2 * double(planes * shape.columns));
   Values arguments = {planesOf(x), planeStride(x), from, planeStride(dy)};
   for (StringAttr weight : weights)
     arguments.push_back(gradientOf(weight));
@@ -236,6 +240,7 @@ void DeviceTrainProgram::biasGradient(const Buffer &dy,
   sums.plane = !dy.f32;
   sums.parts = biases.size();
   Values arguments = {dy.f32 ? f32Of(dy) : planesOf(dy)};
+  movesRows(arguments[0], dy, (dy.f32 ? 4 : 2) * double(sums.columns));
   for (StringAttr bias : biases)
     arguments.push_back(gradientOf(bias));
   arguments.push_back(frame->toInt(rowsOf(dy)));
@@ -329,6 +334,7 @@ DeviceTrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
   arguments.push_back(frame->toInt(frame->longest));
   DeviceAttentionGradientPlans plans = planDeviceAttentionGradient(
       target, shape.heads, shape.headStride, planes, shape.dropout);
+  writePlan(op, toAttribute(op.getContext(), plans));
   // A pair of tokens takes so many products of 2 * head size operations.
   auto launch = [&](const DeviceKernel &kernel,
                     const DeviceAttentionGradientPlan &plan,
@@ -337,8 +343,13 @@ DeviceTrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
                   {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
                    frame->sequences},
                   arguments);
-    work[kernel.name].perPair =
+    Work &done = work[kernel.name];
+    done.perPair =
         products * 2 * uint64_t(shape.heads) * uint64_t(shape.headStride);
+    // One writes dq, the other dk and dv.
+    double third = (4 * out.f32 + 2 * double(out.planes)) *
+                   double(out.columns.padded()) / 3;
+    done.moved.perToken -= third * (products == 3 ? 2 : 1);
   };
   launch(attentionQueryGradientKernel(*device, shape, plans.queries),
          plans.queries, 3);
@@ -428,8 +439,10 @@ void DeviceTrainProgram::embedGradient(Value ids, const Buffer &dy,
   DeviceKernel kernel = embedGradientKernel(*device, shapeOf(dy), rows);
   Values arguments = {idsOf(ids), f32Of(dy), gradientOf(table),
                       frame->toInt(frame->tokens)};
-  if (rows > fewTableRows)
+  if (rows > fewTableRows) { // adds to those of its tokens
+    moves(arguments[2], {0, 2 * 4 * double(dy.columns.padded())});
     return launchRows(kernel, dy, arguments);
+  }
   frame->launch(kernel,
                 {k->index(dy.columns.padded() / columnsOfSums), k->index(rows),
                  k->index(1)},

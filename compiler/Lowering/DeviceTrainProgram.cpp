@@ -167,6 +167,7 @@ void DeviceTrainProgram::emitRefresh(KernelBuilder &host,
   k = &host;
   frame = own = &trainFrame;
   device = &kernels;
+  watchLaunches();
   for (size_t index = 0; index < layout.weights.size(); ++index) {
     const PackedWeight &packed = layout.weights[index];
     k->forLoop(k->index(0), k->index(packed.layers), 1, [&](Value trip) {
@@ -174,6 +175,11 @@ void DeviceTrainProgram::emitRefresh(KernelBuilder &host,
         refresh(packed, part, weights.offset(*k, index, trip), trip);
     });
   }
+}
+
+void DeviceTrainProgram::noteOptimizer(const DeviceKernel &kernel,
+                                       double bytes) {
+  work[kernel.name].moved.fixed = bytes * double(gradients.size()) / 4;
 }
 
 /// One source of a weight whose words begin at `offset`.
@@ -187,6 +193,8 @@ void DeviceTrainProgram::refresh(const PackedWeight &packed, int64_t part,
     DeviceForms forms;
     forms.f32 = true;
     Value to = frame->address(frame->weights, k->add(offset, part * columns));
+    for (Value address : {from, to})
+      moves(address, {4 * double(packed.rows * columns)});
     frame->launch(activationKernel(*device, ActivationFunction::None, shape,
                                    forms, columns),
                   {k->index(packed.rows), k->index(blocksOfColumns(columns)),
@@ -196,9 +204,11 @@ void DeviceTrainProgram::refresh(const PackedWeight &packed, int64_t part,
   }
   int64_t depth = packed.depth.padded();
   int64_t elements = columns * depth;
+  moves(from, {4 * double(elements)});
   // Two elements of a plane are a word.
   Value to =
       frame->address(frame->weights, k->add(offset, part * elements / 2));
+  moves(to, {2 * double(packed.planes * elements)});
   Value stride =
       frame->toWide(k->index(elements * int64_t(packed.sources.size())));
   DeviceKernel kernel =

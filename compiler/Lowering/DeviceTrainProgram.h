@@ -34,6 +34,9 @@ public:
   /// the finished layout.
   void emitRefresh(KernelBuilder &host, DeviceTrainFrame &frame,
                    GpuBuilder &device, const WeightLayout &weights);
+  /// Describes a kernel of the optimizer, which moves so many bytes for each
+  /// float that learns.
+  void noteOptimizer(const DeviceKernel &kernel, double bytes);
 
 protected:
   mlir::LogicalResult emitBlock(mlir::Block &block) override;

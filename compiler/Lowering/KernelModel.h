@@ -19,15 +19,17 @@
 namespace bertc {
 
 struct KernelModel {
-  std::string gpu;          ///< "A100".
-  int64_t rows = 0;         ///< Of the launch: tokens, or sequences.
-  double flops = 0;         ///< Padding left out.
-  double bytes = 0;         ///< To and from memory, each operand once.
+  std::string gpu;       ///< "A100".
+  int64_t rows = 0;      ///< Of the launch: tokens, or sequences; 0: any.
+  double flops = 0;      ///< Of tensor cores.
+  double bytes = 0;      ///< To and from memory, each operand once.
+  int64_t occupancy = 0; ///< Blocks that a processor holds.
+  double rooflineSeconds = 0;
+  // Of linear layers, whose time is modelled.
   int64_t instructions = 0; ///< Of tensor cores, of a block for one k step.
-  int64_t occupancy = 0;    ///< Blocks that a processor holds.
   double waves = 0;         ///< Blocks for each processor.
-  double seconds = 0;
-  double roofline = 0; ///< Of the roofline, 0 to 1.
+  double seconds = 0;       ///< 0: not modelled.
+  double roofline = 0;      ///< Of the roofline, 0 to 1.
 };
 
 } // namespace bertc

@@ -95,13 +95,21 @@ bool DeviceLinearPlan::operator==(const DeviceLinearPlan &other) const {
 // Cost
 //===----------------------------------------------------------------------===//
 
+int64_t bertc::deviceOccupancy(const GpuModel &gpu, int64_t threads,
+                               int64_t registers, int64_t sharedBytes) {
+  int64_t blocks = std::min({gpu.sharedBytes / (sharedBytes + reservedShared),
+                             gpu.threads / threads, gpu.blocks});
+  if (!registers)
+    return blocks;
+  int64_t all = llvm::alignTo(registers * warp, wordsOfRegisters) *
+                llvm::divideCeil(threads, warp);
+  return std::min(blocks, gpu.registers / all);
+}
+
 int64_t bertc::deviceLinearOccupancy(const GpuModel &gpu,
                                      const DeviceLinearPlan &plan) {
-  int64_t registers = llvm::alignTo(plan.registers() * warp, wordsOfRegisters) *
-                      (plan.threads() / warp);
-  return std::min({gpu.sharedBytes / (plan.sharedBytes() + reservedShared),
-                   gpu.registers / registers, gpu.threads / plan.threads(),
-                   gpu.blocks});
+  return deviceOccupancy(gpu, plan.threads(), plan.registers(),
+                         plan.sharedBytes());
 }
 
 int64_t bertc::deviceLinearBlocks(const DeviceLinearFacts &facts,

@@ -83,7 +83,10 @@ double deviceLinearSeconds(const GpuModel &gpu, const DeviceLinearFacts &facts,
 /// Blocks of a launch.
 int64_t deviceLinearBlocks(const DeviceLinearFacts &facts,
                            const DeviceLinearPlan &plan, int64_t tokens);
-/// Blocks of one launch that a processor holds at a time.
+/// Blocks of a kernel that a processor holds at a time; `registers` are those
+/// of a thread, 0 if they are not to count.
+int64_t deviceOccupancy(const GpuModel &gpu, int64_t threads, int64_t registers,
+                        int64_t sharedBytes);
 int64_t deviceLinearOccupancy(const GpuModel &gpu,
                               const DeviceLinearPlan &plan);
 

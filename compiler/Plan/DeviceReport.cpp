@@ -33,6 +33,12 @@ DeviceLinearReport bertc::reportDeviceLinear(const GpuModel &gpu,
 }
 
 static constexpr int64_t reportedTokens[] = {1, 128, 1024, 4096};
+static constexpr int64_t reportedLength = 128; // of sequences, at most
+
+static bool runsOn(const DeviceTarget &target, const GpuModel &gpu) {
+  return target.exact ? gpu.capability == target.capability
+                      : gpu.capability >= target.capability;
+}
 
 std::vector<DeviceLinearEstimate>
 bertc::estimateDeviceLinear(const DeviceTarget &target,
@@ -45,10 +51,50 @@ bertc::estimateDeviceLinear(const DeviceTarget &target,
       if (from <= tokens)
         plan = &candidate;
     for (const GpuModel &gpu : gpuModels())
-      if (target.exact ? gpu.capability == target.capability
-                       : gpu.capability >= target.capability)
+      if (runsOn(target, gpu))
         result.push_back({&gpu, tokens, plan,
                           reportDeviceLinear(gpu, facts, *plan, tokens)});
+  }
+  return result;
+}
+
+DeviceWorkReport bertc::reportDeviceWork(const GpuModel &gpu,
+                                         const DeviceWork &work, int64_t tokens,
+                                         int64_t sequences, int64_t pairs) {
+  DeviceWorkReport report;
+  report.flops = work.flopsPerToken * tokens +
+                 work.flopsPerSequence * sequences + work.flopsPerPair * pairs;
+  report.bytes = work.bytes + work.bytesPerToken * tokens +
+                 work.bytesPerSequence * sequences;
+  report.occupancy =
+      deviceOccupancy(gpu, work.threads, work.registers, work.sharedBytes);
+  report.tensorSeconds = report.flops / gpu.tensorFlops();
+  report.memorySeconds = report.bytes / gpu.memoryBytesSecond;
+  return report;
+}
+
+std::vector<DeviceWorkEstimate>
+bertc::estimateDeviceWork(const DeviceTarget &target, const DeviceWork &work) {
+  std::vector<DeviceWorkEstimate> result;
+  auto add = [&](int64_t rows, int64_t tokens, int64_t sequences,
+                 int64_t pairs) {
+    for (const GpuModel &gpu : gpuModels())
+      if (runsOn(target, gpu))
+        result.push_back(
+            {&gpu, rows,
+             reportDeviceWork(gpu, work, tokens, sequences, pairs)});
+  };
+  if (!work.isPerToken() && !work.bytesPerSequence && !work.flopsPerSequence) {
+    add(0, 0, 0, 0);
+    return result;
+  }
+  for (int64_t rows : reportedTokens) {
+    int64_t full = rows / reportedLength, rest = rows % reportedLength;
+    if (work.isPerToken())
+      add(rows, rows, full + (rest > 0),
+          full * reportedLength * reportedLength + rest * rest);
+    else
+      add(rows, 0, rows, 0);
   }
   return result;
 }

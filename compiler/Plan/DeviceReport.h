@@ -59,6 +59,46 @@ std::vector<DeviceLinearEstimate>
 estimateDeviceLinear(const DeviceTarget &target, const DeviceLinearFacts &facts,
                      const DeviceLinearPlans &plans);
 
+/// What a launch of any kernel does and needs. Bytes are those to and from
+/// memory, each operand once.
+struct DeviceWork {
+  double flopsPerToken = 0, flopsPerSequence = 0; // of tensor cores
+  double flopsPerPair = 0; // of two tokens of one sequence
+  double bytes = 0;        // whatever the batch is
+  double bytesPerToken = 0, bytesPerSequence = 0;
+  int64_t threads = 0; // of a block
+  int64_t sharedBytes = 0;
+  int64_t registers = 0; // of a thread; 0: not known before it is assembled
+
+  /// Whether a launch has a row for each token; else for each sequence.
+  bool isPerToken() const { return bytesPerToken || flopsPerPair; }
+};
+
+struct DeviceWorkReport {
+  double flops = 0, bytes = 0;
+  int64_t occupancy = 0; // blocks that a processor holds; without registers:
+                         // at most
+  double tensorSeconds = 0, memorySeconds = 0; // as of DeviceLinearReport
+
+  double rooflineSeconds() const {
+    return tensorSeconds > memorySeconds ? tensorSeconds : memorySeconds;
+  }
+};
+
+/// `pairs` is the sum of the squared lengths of the sequences.
+DeviceWorkReport reportDeviceWork(const GpuModel &gpu, const DeviceWork &work,
+                                  int64_t tokens, int64_t sequences,
+                                  int64_t pairs);
+
+struct DeviceWorkEstimate {
+  const GpuModel *gpu;
+  int64_t rows; // tokens in sequences of up to 128, or sequences; 0: any
+  DeviceWorkReport report;
+};
+/// For 1, 128, 1024 and 4096 rows, each GPU that `target` runs on.
+std::vector<DeviceWorkEstimate> estimateDeviceWork(const DeviceTarget &target,
+                                                   const DeviceWork &work);
+
 /// Those of all plans, a line each.
 void printDeviceLinear(llvm::raw_ostream &os, const DeviceTarget &target,
                        const DeviceLinearFacts &facts);

@@ -14,6 +14,7 @@ A BATCH is a case of test/Golden/training, or the path of such a file. OUT gets 
 batches in turn, then logits of the first one, parameters and moments.
 """
 import argparse
+import json
 
 import capi
 import gradients
@@ -21,7 +22,7 @@ import harness
 import numpy as np
 import training
 from safetensors.numpy import save_file
-from trainer import Trainer
+from trainer import PROFILE, Trainer
 
 
 def heads(golden):
@@ -37,11 +38,21 @@ def main():
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--load")
     parser.add_argument("--save")
+    parser.add_argument("--profile", action="store_true",
+                        help="print what the first batch launched instead")
     options = parser.parse_args()
     golden = [harness.golden(name if name.endswith(".safetensors") else
                              f"training/{name}.safetensors")[0]
               for name in options.batches]
     batches = [gradients.arguments(g) for g in golden]
+    if options.profile:
+        with capi.Model(options.library) as model, \
+                Trainer(model, flags=PROFILE, **training.OPTIONS) as trainer:
+            trainer.step(**batches[0])
+            print(json.dumps([(name, record.layer, record.begin_ns,
+                               record.end_ns)
+                              for name, record in trainer.profile()]))
+        return
     found = {}
     with capi.Model(options.library) as model, \
             Trainer(model, **training.OPTIONS) as trainer:

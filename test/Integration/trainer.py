@@ -59,6 +59,19 @@ class Result(Sized):
                 ("learning_rate", F64)]
 
 
+class PhaseInfo(Sized):
+    _fields_ = [("struct_size", SIZE), ("name", c.c_char_p),
+                ("flops_per_token", U64), ("flops_per_sequence", U64),
+                ("flops_per_pair", U64), ("weight_bytes", U64)]
+
+
+class PhaseRecord(c.Structure):
+    _fields_ = [("phase", c.c_int32), ("layer", c.c_int32), ("thread", U32),
+                ("reserved", U32), ("begin_ns", I64), ("end_ns", I64)]
+
+
+PROFILE = 1  # BERTC_SESSION_PROFILE
+
 _S = c.POINTER(capi.Status)
 _TABLE = [  # name, result, arguments; in the order of the table
     ("trainer_create", c.c_int, [P, P, c.POINTER(P), _S]),
@@ -78,6 +91,10 @@ _TABLE = [  # name, result, arguments; in the order of the table
     ("load_checkpoint", c.c_int, [P, c.c_char_p, P, SIZE, c.POINTER(SIZE),
                                   _S]),
     ("find_checkpoint", c.c_int, [c.c_char_p, P, SIZE, c.POINTER(I64), _S]),
+    ("train_info", c.c_int, [P, P, _S]),
+    ("file_info", c.c_int, [P, U32, P, _S]),
+    ("phase_info", c.c_int, [P, U32, P, _S]),
+    ("profile", c.c_int, [P, c.POINTER(P), c.POINTER(SIZE), _S]),
 ]
 VALUE, GRADIENT, FIRST_MOMENT, SECOND_MOMENT = range(4)
 
@@ -155,6 +172,21 @@ class Trainer:
         self.call("evaluate_padded", self.handle, c.addressof(inputs),
                   c.addressof(output), 1)
         return logits
+
+    def profile(self):
+        """(name, record) of what the last batch did."""
+        records, count = P(), SIZE()
+        self.call("profile", self.handle, c.byref(records), c.byref(count))
+        found = []
+        for i in range(count.value):
+            at = records.value + i * c.sizeof(PhaseRecord)
+            record = PhaseRecord.from_buffer_copy(
+                c.string_at(at, c.sizeof(PhaseRecord)))
+            info = PhaseInfo()
+            self.call("phase_info", self.handle, record.phase,
+                      c.addressof(info))
+            found.append((info.name.decode(), record))
+        return found
 
     def save_model(self, folder):
         self.call("save_model", self.handle, str(folder).encode())

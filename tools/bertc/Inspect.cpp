@@ -150,13 +150,24 @@ static void printModel(const Object &model) {
   auto real = [&](llvm::StringRef field) {
     return model.getNumber(field).value_or(0);
   };
+  std::string rows = "a launch";
+  if (int64_t count = number(model, "rows"))
+    rows = llvm::formatv("{0} rows", count);
+  if (!model.get("seconds")) {
+    llvm::outs() << llvm::formatv(
+        "    {0} on {1}: {2:F2} GFLOP, {3:F2} MB, {4} blocks a processor, "
+        "{5:F2} us by the roofline\n",
+        rows, model.getString("gpu").value_or("?"), real("flops") * 1e-9,
+        real("bytes") * 1e-6, number(model, "blocks_per_processor"),
+        real("roofline_seconds") * 1e6);
+    return;
+  }
   llvm::outs() << llvm::formatv(
-      "    {0} rows on {1}: {2:F2} GFLOP, {3:F2} MB, {4} products a step, {5} "
+      "    {0} on {1}: {2:F2} GFLOP, {3:F2} MB, {4} products a step, {5} "
       "blocks a processor, {6:F2} waves, {7:F1} us expected, {8:F0} % of the "
       "roofline\n",
-      number(model, "rows"), model.getString("gpu").value_or("?"),
-      real("flops") * 1e-9, real("bytes") * 1e-6,
-      number(model, "instructions_per_step"),
+      rows, model.getString("gpu").value_or("?"), real("flops") * 1e-9,
+      real("bytes") * 1e-6, number(model, "instructions_per_step"),
       number(model, "blocks_per_processor"), real("waves"),
       real("seconds") * 1e6, real("of_roofline") * 100);
 }

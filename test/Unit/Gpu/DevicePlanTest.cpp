@@ -127,6 +127,102 @@ TEST(DevicePlan, Int8) {
   EXPECT_LT(report.seconds, 0.75 * halves.seconds);
 }
 
+// Of an A100: 164 KiB of shared memory, of which each block takes 1 more,
+// 65536 registers in units of 256 for a warp, 2048 threads, 32 blocks.
+TEST(DevicePlan, OccupancyOfAnyKernel) {
+  const GpuModel &a100 = *findGpuModel("A100");
+  EXPECT_EQ(deviceOccupancy(a100, 128, 0, 0), 16);        // threads
+  EXPECT_EQ(deviceOccupancy(a100, 32, 0, 0), 32);         // blocks
+  EXPECT_EQ(deviceOccupancy(a100, 128, 0, 32 << 10), 4);  // 4 * 33 KiB
+  EXPECT_EQ(deviceOccupancy(a100, 128, 0, 164 << 10), 0); // fits nowhere
+  EXPECT_EQ(deviceOccupancy(a100, 128, 128, 0), 4);       // 4 * 128 * 128
+  EXPECT_EQ(deviceOccupancy(a100, 128, 200, 0), 2);       // 4 warps of 6400
+  EXPECT_EQ(deviceOccupancy(a100, 96, 129, 0), 4); // 3 warps of 4352 words
+}
+
+namespace {
+DeviceWork makeWork() {
+  DeviceWork work;
+  work.flopsPerToken = 11;
+  work.flopsPerSequence = 13;
+  work.flopsPerPair = 17;
+  work.bytes = 19;
+  work.bytesPerToken = 23;
+  work.bytesPerSequence = 29;
+  work.threads = 128;
+  work.sharedBytes = 32 << 10;
+  return work;
+}
+} // namespace
+
+// Token by token, and pair by pair.
+TEST(DevicePlan, WorkOfALaunch) {
+  const GpuModel &h200 = *findGpuModel("H200");
+  DeviceWork work = makeWork();
+  const int64_t lengths[] = {3, 50, 7};
+  double flops = 0, bytes = work.bytes;
+  int64_t tokens = 0, pairs = 0;
+  for (int64_t length : lengths) {
+    flops += work.flopsPerSequence;
+    bytes += work.bytesPerSequence;
+    for (int64_t i = 0; i < length; ++i, ++tokens) {
+      flops += work.flopsPerToken;
+      bytes += work.bytesPerToken;
+      for (int64_t j = 0; j < length; ++j, ++pairs)
+        flops += work.flopsPerPair;
+    }
+  }
+  DeviceWorkReport report = reportDeviceWork(h200, work, tokens, 3, pairs);
+  EXPECT_EQ(report.flops, flops);
+  EXPECT_EQ(report.bytes, bytes);
+  EXPECT_EQ(report.occupancy, 6); // 228 / 33
+  // Memory is the slower: 4.8 TB/s.
+  EXPECT_NEAR(report.rooflineSeconds(), bytes / 4.8e12, 1e-15);
+  work.flopsPerPair = 1e9;
+  report = reportDeviceWork(h200, work, tokens, 3, pairs);
+  EXPECT_NEAR(report.rooflineSeconds() / (report.flops / (132 * 4096 * 1.83e9)),
+              1, 1e-6);
+}
+
+// A launch has rows of tokens in sequences of 128, rows of sequences, or none.
+TEST(DevicePlan, EstimatesOfAnyKernel) {
+  const DeviceTarget &ampere = *findDeviceTarget("cuda:sm_80");
+  const DeviceTarget &hopper = *findDeviceTarget("cuda:sm_90a");
+  auto rowsAndGpus = [](const std::vector<DeviceWorkEstimate> &all) {
+    std::vector<std::pair<int64_t, std::string>> result;
+    for (const DeviceWorkEstimate &e : all)
+      result.push_back({e.rows, e.gpu->name.str()});
+    return result;
+  };
+  using Rows = std::vector<std::pair<int64_t, std::string>>;
+  DeviceWork work = makeWork();
+  std::vector<DeviceWorkEstimate> all = estimateDeviceWork(hopper, work);
+  EXPECT_EQ(rowsAndGpus(all), Rows({{1, "H100"},
+                                    {1, "H200"},
+                                    {128, "H100"},
+                                    {128, "H200"},
+                                    {1024, "H100"},
+                                    {1024, "H200"},
+                                    {4096, "H100"},
+                                    {4096, "H200"}}));
+  EXPECT_EQ(estimateDeviceWork(ampere, work).size(), 12u);
+  // 1024 tokens: 8 sequences of 128 * 128 pairs.
+  EXPECT_EQ(all[4].report.flops, 11 * 1024 + 13 * 8 + 17 * 8 * 128 * 128);
+  EXPECT_EQ(all[4].report.bytes, 19 + 23 * 1024 + 29 * 8);
+  // One token.
+  EXPECT_EQ(all[0].report.flops, 11 + 13 + 17);
+  EXPECT_EQ(all[0].report.bytes, 19 + 23 + 29);
+  work.bytesPerToken = work.flopsPerPair = 0;
+  all = estimateDeviceWork(hopper, work);
+  EXPECT_EQ(all[4].rows, 1024);
+  EXPECT_EQ(all[4].report.bytes, 19 + 29 * 1024);
+  EXPECT_EQ(all[4].report.flops, 13 * 1024);
+  work.bytesPerSequence = work.flopsPerSequence = 0;
+  all = estimateDeviceWork(hopper, work);
+  EXPECT_EQ(rowsAndGpus(all), Rows({{0, "H100"}, {0, "H200"}}));
+  EXPECT_EQ(all[0].report.bytes, 19);
+}
+
 TEST(DevicePlan, NamesOfTargets) {
   EXPECT_NE(findDeviceTarget("cuda:sm_80"), nullptr);
   EXPECT_EQ(findDeviceTarget("cuda:sm_75"), nullptr);
