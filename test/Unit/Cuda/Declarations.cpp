@@ -16,6 +16,13 @@
 #include <cuda.h>
 #include <type_traits>
 
+// Headers from CUDA 12.8 on mean a later version by this name, which has the
+// same parameters and is not in older drivers.
+#ifdef cuEventElapsedTime
+#undef cuEventElapsedTime
+extern "C" decltype(cuEventElapsedTime_v2) cuEventElapsedTime;
+#endif
+
 // The macros of cuda.h give each function the name that the library exports.
 #define BERTC_SAME(ours, theirs)                                               \
   static_assert(static_cast<int>(bertc::rt::cuda::ours) ==                     \
