@@ -9,6 +9,7 @@
 #include "compiler/Plan/DevicePlanAttention.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <optional>
 
 using namespace bertc;
 
@@ -26,12 +27,25 @@ static constexpr int64_t registerFile = 65536; // of a processor
 int64_t DeviceAttentionPlan::registers(int64_t headStride,
                                        int64_t planes) const {
   int64_t queries = (planes - sharedPlanes) * headStride / 4;
-  int64_t kept = queries + headStride / 2 + 4;
+  // Split steps leave their context at once, and a warp keeps its share.
+  int64_t context = splitKeys ? headStride / 2 / warps + 8 : headStride / 2;
+  int64_t kept = queries + context + 4;
   int64_t step =
       keys / 2 + planes * keys / 4 + 8 * std::min<int64_t>(planes, 2);
   int64_t rest = planes == 1 ? 32 : rowTiles() == 1 ? 103 : 71;
   int64_t draws = dropout ? 24 : 0;
   return rowTiles() * (kept + step) + 4 * planes + rest + draws;
+}
+
+int64_t DeviceAttentionPlan::sharedBytes(int64_t headStride,
+                                         int64_t planes) const {
+  int64_t step = 2 * planes * keys * headStride * 2;
+  int64_t queries = sharedPlanes * rows * headStride * 2;
+  if (!splitKeys)
+    return stages * step + queries;
+  // What each warp leaves: context, two sums of a lane, maxima of the rows.
+  int64_t left = rows * headStride * 4 + 32 * 2 * 4 + rows * 4;
+  return warps * (step + left) + queries;
 }
 
 static constexpr int64_t mostRegisters = 255;
@@ -57,6 +71,30 @@ static bool fitRegisters(DeviceAttentionPlan &plan, int64_t headStride,
   return true;
 }
 
+/// The one for so few queries that blocks of 64 leave processors idle: one of
+/// 16 rows for each warp of `base`, or none. A processor has room for two.
+static std::optional<DeviceAttentionPlan>
+splitKeys(const DeviceTarget &target, const DeviceAttentionPlan &base,
+          int64_t headStride, int64_t planes) {
+  constexpr int64_t reserved = 1024; // of each block, by the system
+  int64_t room = std::min(target.blockSharedBytes,
+                          target.planned->sharedBytes / 2 - reserved);
+  DeviceAttentionPlan plan = base;
+  plan.splitKeys = true;
+  plan.rows = 16;
+  plan.stages = 1;
+  for (plan.warps = 4; plan.warps > 1; plan.warps /= 2) {
+    plan.sharedPlanes = 0;
+    while (plan.registers(headStride, planes) > mostRegisters &&
+           plan.sharedPlanes < planes)
+      ++plan.sharedPlanes;
+    if (headStride / 8 % plan.warps == 0 &&
+        plan.sharedBytes(headStride, planes) <= room)
+      return plan;
+  }
+  return std::nullopt;
+}
+
 DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
                                                 int64_t heads,
                                                 int64_t headStride,
@@ -70,13 +108,19 @@ DeviceAttentionPlans bertc::planDeviceAttention(const DeviceTarget &target,
   DeviceAttentionPlan twice = plan;
   twice.rows *= 2;
   fitRegisters(plan, headStride, planes, planes);
-  DeviceAttentionPlans plans = {{1, plan}};
+  DeviceAttentionPlans plans;
+  int64_t blocks = 2 * target.planned->processors, from = 1;
+  if (auto few = splitKeys(target, plan, headStride, planes)) {
+    plans.push_back({from, *few});
+    from = llvm::divideCeil(blocks * few->rows, heads);
+  }
+  plans.push_back({from, plan});
   // Where registers have room for twice the rows, each operand that is read
   // from shared memory is multiplied with both. It takes a processor two blocks
   // to be busy; with fewer of them than that on each processor, twice as many
   // smaller ones are done sooner.
-  if (fitRegisters(twice, headStride, planes, /*sharedPlanes=*/0)) {
-    int64_t blocks = 2 * target.planned->processors;
+  if (fitRegisters(twice, headStride, planes, /*sharedPlanes=*/0) &&
+      twice.keys == plan.keys) {
     plans.push_back({blocks * twice.rows / heads, twice});
   }
   return plans;

@@ -22,7 +22,8 @@ namespace bertc {
 
 /// A block computes `rows` queries of one head, a warp rows / warps of them,
 /// against `keys` keys and values at a time, of which `stages` are in shared
-/// memory. `rows / warps` and `keys` are multiples of 16.
+/// memory. `rows / warps` and `keys` are multiples of 16. Results depend on
+/// `keys` only, to the bit.
 struct DeviceAttentionPlan {
   int64_t rows = 0;
   int64_t keys = 0;
@@ -32,8 +33,13 @@ struct DeviceAttentionPlan {
   /// read from shared memory: the last ones.
   int64_t sharedPlanes = 0;
   bool dropout = false; ///< Is drawn, which takes registers.
+  /// All warps have the same 16 rows, and take turns at the steps of `keys`;
+  /// `stages` is 1, of each warp. Tiles of 8 columns of the head are a multiple
+  /// of the warps.
+  bool splitKeys = false;
 
-  int64_t rowTiles() const { return rows / warps / 16; }
+  int64_t rowTiles() const { return rows / (splitKeys ? 1 : warps) / 16; }
+  int64_t sharedBytes(int64_t headStride, int64_t planes) const;
   /// Registers of a thread with which the assembler needs no memory, at most
   /// 255; more if it would not do.
   int64_t registers(int64_t headStride, int64_t planes) const;

@@ -12,121 +12,19 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/CPU/Math.h"
-#include "compiler/Kernels/GPU/AttentionDropout.h"
-#include "compiler/Kernels/GPU/AttentionMma.h"
-#include "compiler/Kernels/GPU/AttentionTile.h"
+#include "compiler/Kernels/GPU/AttentionParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <limits>
-#include <optional>
 
 using namespace mlir;
 using namespace bertc;
 
-namespace {
-
 using Values = SmallVector<Value>;
-
-class AttentionEmitter {
-public:
-  AttentionEmitter(GpuBuilder &k, const DeviceAttentionShape &shape,
-                   const DeviceAttentionPlan &plan)
-      : k(k), shape(shape), plan(plan),
-        writer(k, shape.outputs, shape.outputStride),
-        tile(k, shape.headStride) {}
-
-  DeviceKernel kernel();
-
-private:
-  int64_t threads() const { return plan.warps * warpSize; }
-  int64_t rowsOfWarp() const { return plan.rows / plan.warps; }
-  int64_t rowTiles() const { return rowsOfWarp() / tileRows; }
-  int64_t keyTiles() const { return plan.keys / tileColumns; }
-  int64_t headTiles() const { return shape.headStride / tileColumns; }
-  int64_t tileBytes() const { return plan.keys * tile.rowBytes(); }
-  /// Keys and values, all planes of them.
-  int64_t stageBytes() const { return 2 * shape.planes * tileBytes(); }
-  /// Planes of queries that lanes keep; the others are behind the stages.
-  int64_t keptPlanes() const { return shape.planes - plan.sharedPlanes; }
-  int64_t queryBytes() const { return plan.rows * tile.rowBytes(); }
-  std::string name() const;
-
-  void emit(ValueRange arguments);
-  void emitBlock();
-  /// The start of a row of queries (0), keys (1) or values (2) of this head.
-  Value input(int64_t part, Value token, Value column);
-  void copyStep(Value step);
-  void copyQueries();
-  void loadQueries();
-  /// All planes of a row tile's 16 elements of the depth as left operands.
-  SmallVector<Values> queryOperands(int64_t rowTile, int64_t depthTile);
-
-  /// What goes from step to step.
-  struct State {
-    Values context; // [row tile][head tile][4]
-    Values maximum; // [row tile][2]
-    Values sum;     // the same; of this lane's columns only
-  };
-  State initial();
-  static Values flatten(const State &state);
-  State unflatten(ValueRange values) const;
-
-  State step(Value number, State state);
-  Values scores(Value keys);
-  /// Scores become weights. What earlier sums are multiplied with: [row
-  /// tile][2].
-  Values softmax(Values &scores, State &state);
-  /// The weights of 16 keys as left operands: a plane each.
-  SmallVector<Values> weightOperands(ArrayRef<Value> weights, State &state,
-                                     int64_t rowTile);
-  /// Of 16 keys from `firstKey` on.
-  void dropWeights(SmallVector<Values> &operands, int64_t rowTile,
-                   Value firstKey);
-  void addContext(ArrayRef<SmallVector<Values>> weights, Value values,
-                  ArrayRef<Value> factors, State &state);
-  void finish(State state);
-
-  /// All row tiles by 16 columns.
-  Values
-  products(int64_t steps,
-           llvm::function_ref<BlockProduct::Planes(int64_t, int64_t)> left,
-           llvm::function_ref<Values(int64_t, int64_t, int64_t)> right) {
-    return emitBlockProduct(k, {shape.type, shape.planes, rowTiles(),
-                                /*columnBlocks=*/1, steps, left, right});
-  }
-  Value stageOf(Value step) {
-    return k.at(k.sharedMemory(), k.mul(k.rem(step, plan.stages), stageBytes()),
-                k.b.getI8Type());
-  }
-  Value queryPlane(int64_t plane) {
-    return bytes(k.sharedMemory(), plan.stages * stageBytes() +
-                                       (plane - keptPlanes()) * queryBytes());
-  }
-  Value bytes(Value pointer, int64_t offset) {
-    return k.at(pointer, offset, k.b.getI8Type());
-  }
-  Value exponential(Value x, bool rough) {
-    return emitSoftmaxExp(k.b, k.loc, x, shape.scale, rough);
-  }
-  Value zero() { return k.scalar(0); }
-
-  GpuBuilder &k;
-  const DeviceAttentionShape &shape;
-  const DeviceAttentionPlan &plan;
-  RowWriter writer;
-  AttentionTile tile;
-
-  Value qkv, planeStride, logSumExp; // arguments
-  Value head, first, length;         // of this block's sequence
-  Value firstQuery, laneRow, laneColumn;
-  std::optional<AttentionDropout> dropout;
-  SmallVector<SmallVector<Values>> queries; // [row tile * depth tile][kept]
-};
 
 std::string AttentionEmitter::name() const {
   DeviceForms input;
@@ -136,6 +34,8 @@ std::string AttentionEmitter::name() const {
       "attention_{0}x{1}_ld{2}_{3}_to_{4}_ld{5}_q{6}k{7}w{8}s{9}", shape.heads,
       shape.headSize, shape.inputStride, input.name(), shape.outputs.name(),
       shape.outputStride, plan.rows, plan.keys, plan.warps, plan.stages);
+  if (plan.splitKeys)
+    text += "_split";
   if (plan.sharedPlanes)
     text += llvm::formatv("p{0}", plan.sharedPlanes);
   if (shape.scale != 1 / std::sqrt(static_cast<double>(shape.headSize)))
@@ -148,6 +48,10 @@ std::string AttentionEmitter::name() const {
   return text;
 }
 
+Value AttentionEmitter::exponential(Value x, bool rough) {
+  return emitSoftmaxExp(k.b, k.loc, x, shape.scale, rough);
+}
+
 DeviceKernel AttentionEmitter::kernel() {
   SmallVector<Type> types = {k.global(), k.i64(), k.global()};
   writer.addTypes(types);
@@ -157,9 +61,8 @@ DeviceKernel AttentionEmitter::kernel() {
     DeviceDropout::addTypes(k, types);
   types.push_back(k.i32());
   return k.kernel(
-      name(), threads(),
-      plan.stages * stageBytes() + plan.sharedPlanes * queryBytes(), types,
-      [&](ValueRange v) { emit(v); },
+      name(), threads(), plan.sharedBytes(shape.headStride, shape.planes),
+      types, [&](ValueRange v) { emit(v); },
       // What draws the dropout is not counted.
       shape.dropout ? 1 : plan.resident(shape.headStride, shape.planes));
 }
@@ -185,32 +88,38 @@ void AttentionEmitter::emit(ValueRange arguments) {
   Value offset = k.at(offsets, k.blockId(2), k.i32());
   first = k.load(offset, k.i32());
   length = k.sub(k.load(k.at(offset, 1, k.i32()), k.i32()), first);
-  k.ifThen(k.less(firstQuery, length), [&] { emitBlock(); });
+  k.ifThen(k.less(firstQuery, length), [&] {
+    LanePlace lane(k);
+    laneRow = lane.row;
+    laneColumn = lane.column;
+    plan.splitKeys ? emitSplitBlock() : emitBlock();
+  });
 }
 
 void AttentionEmitter::emitBlock() {
-  LanePlace lane(k);
-  laneRow = lane.row;
-  laneColumn = lane.column;
+  const int64_t both[] = {1, 2};
   // Written so that it cannot be zero for the optimiser either.
   Value steps = k.add(k.div(k.sub(length, k.index(1)), plan.keys), 1);
   copyQueries(); // waited for with the first stage
   for (int64_t i = 0; i + 1 < plan.stages; ++i) {
-    k.ifThen(k.less(k.index(i), steps), [&] { copyStep(k.index(i)); });
+    k.ifThen(k.less(k.index(i), steps),
+             [&] { copyStep(k.index(i), stageOf(k.index(i)), both); });
     k.commitCopies();
   }
   loadQueries();
-  Values result =
-      k.forLoop(k.index(0), steps, k.index(1), flatten(initial()),
-                [&](Value number, ValueRange carried) {
-                  k.waitCopies(plan.stages - 2);
-                  k.barrier();
-                  // Into the stage that was read before the barrier.
-                  Value next = k.add(number, plan.stages - 1);
-                  k.ifThen(k.less(next, steps), [&] { copyStep(next); });
-                  k.commitCopies();
-                  return flatten(step(number, unflatten(carried)));
-                });
+  Values result = k.forLoop(k.index(0), steps, k.index(1), flatten(initial()),
+                            [&](Value number, ValueRange carried) {
+                              k.waitCopies(plan.stages - 2);
+                              k.barrier();
+                              // Into the stage that was read before the
+                              // barrier.
+                              Value next = k.add(number, plan.stages - 1);
+                              k.ifThen(k.less(next, steps), [&] {
+                                copyStep(next, stageOf(next), both);
+                              });
+                              k.commitCopies();
+                              return flatten(step(number, unflatten(carried)));
+                            });
   finish(unflatten(result));
 }
 
@@ -228,24 +137,25 @@ Value AttentionEmitter::input(int64_t part, Value token, Value column) {
 // Keys behind the sequence are zeros, and so are their values, which are
 // multiplied with weights of zero: nothing is read of them, and their addresses
 // may lie anywhere.
-void AttentionEmitter::copyStep(Value step) {
+void AttentionEmitter::copyStep(Value step, Value stage,
+                                ArrayRef<int64_t> parts) {
   Type element = k.half(shape.type);
-  Value stage = stageOf(step);
   Value firstKey = k.mul(step, plan.keys);
   Value left = k.sub(length, firstKey);
   tile.forChunks(stage, plan.keys, threads(),
                  [&](Value row, Value chunk, int64_t rowsOn, Value target) {
                    Value exists = k.less(k.add(row, rowsOn), left);
                    Value bytesRead = k.select(exists, k.index(16), k.index(0));
-                   Value source =
-                       input(1, k.add(firstKey, row), k.mul(chunk, 8));
+                   Value source = input(parts.front(), k.add(firstKey, row),
+                                        k.mul(chunk, 8));
                    for (int64_t plane = 0; plane < shape.planes; ++plane) {
                      if (plane)
                        source = k.at(source, planeStride, element);
-                     for (int64_t part = 0; part < 2; ++part) {
+                     for (int64_t part : parts) {
                        int64_t offset = rowsOn * shape.inputStride +
-                                        part * shape.heads * shape.headStride;
-                       int64_t place = part * shape.planes + plane;
+                                        (part - parts.front()) * shape.heads *
+                                            shape.headStride;
+                       int64_t place = (part - 1) * shape.planes + plane;
                        k.copyAsync(bytes(target, place * tileBytes()),
                                    k.at(source, offset, element), bytesRead);
                      }
@@ -269,15 +179,19 @@ void AttentionEmitter::copyQueries() {
                    });
 }
 
-// Straight from memory: each is read once.
+Value AttentionEmitter::firstRow() {
+  return plan.splitKeys ? firstQuery
+                        : k.add(firstQuery, k.mul(k.warpId(), rowsOfWarp()));
+}
+
+// Straight from memory: each is read once, or by each warp that has the row.
 void AttentionEmitter::loadQueries() {
   Type element = k.half(shape.type);
   Value last = k.sub(length, k.index(1));
   for (int64_t r = 0; r < rowTiles(); ++r) {
     Value rows[2];
     for (int64_t i = 0; i < 2; ++i) {
-      Value row = k.add(k.add(firstQuery, k.mul(k.warpId(), rowsOfWarp())),
-                        k.add(laneRow, r * tileRows + 8 * i));
+      Value row = k.add(firstRow(), k.add(laneRow, r * tileRows + 8 * i));
       rows[i] = input(0, k.min(row, last), laneColumn);
     }
     for (int64_t d = 0; d < shape.headStride; d += tileDepth) {
@@ -299,9 +213,10 @@ SmallVector<Values> AttentionEmitter::queryOperands(int64_t rowTile,
   SmallVector<Values> planes =
       queries[rowTile * (shape.headStride / tileDepth) + depthTile];
   for (int64_t plane = keptPlanes(); plane < shape.planes; ++plane) {
-    Value rows = k.at(queryPlane(plane),
-                      k.mul(k.warpId(), rowsOfWarp() * tile.rowBytes()),
-                      k.b.getI8Type());
+    Value rows = queryPlane(plane);
+    if (!plan.splitKeys)
+      rows = k.at(rows, k.mul(k.warpId(), rowsOfWarp() * tile.rowBytes()),
+                  k.b.getI8Type());
     planes.push_back(
         tile.loadA(rows, rowTile * tileRows, depthTile * tileDepth));
   }
@@ -337,24 +252,27 @@ AttentionEmitter::State AttentionEmitter::unflatten(ValueRange values) const {
   return state;
 }
 
+// Sums of a step begin at zero and are added to the rest by an fma, which
+// rounds: sums of tensor cores are cut off.
 AttentionEmitter::State AttentionEmitter::step(Value number, State state) {
   Value keys = stageOf(number);
   Value values = bytes(keys, shape.planes * tileBytes());
-  Value firstKey = k.mul(number, plan.keys);
-  Values weights = emitMaskedScores(k, scores(keys), keyTiles(), firstKey,
-                                    laneColumn, length);
-  Values factors = softmax(weights, state);
-  SmallVector<SmallVector<Values>> operands; // [row tile * 16 keys]
-  ArrayRef<Value> rest = weights;
-  for (int64_t r = 0; r < rowTiles(); ++r)
-    for (int64_t key = 0; key < plan.keys; key += tileDepth) {
-      operands.push_back(
-          weightOperands(rest.take_front(blockValues), state, r));
-      rest = rest.drop_front(blockValues);
-      if (dropout)
-        dropWeights(operands.back(), r, k.add(k.mul(number, plan.keys), key));
-    }
-  addContext(operands, values, factors, state);
+  Values masked =
+      emitMaskedScores(k, scores(keys), keyTiles(), k.mul(number, plan.keys),
+                       laneColumn, length);
+  Values highest = maxima(masked, state.maximum), factors, sums;
+  for (auto [from, to] : llvm::zip_equal(state.maximum, highest))
+    factors.push_back(factor(from, to));
+  state.maximum = highest;
+  SmallVector<SmallVector<Values>> weights =
+      weigh(number, masked, highest, sums);
+  for (auto [sum, factor, part] : llvm::zip_equal(state.sum, factors, sums))
+    sum = k.fma(sum, factor, part);
+  forContext(weights, values, [&](int64_t place, Value part) {
+    int64_t rowTile = place / (headTiles() * tileValues);
+    Value &sum = state.context[place];
+    sum = k.fma(sum, factors[rowTile * 2 + place % tileValues / 2], part);
+  });
   return state;
 }
 
@@ -376,37 +294,52 @@ Values AttentionEmitter::scores(Value keys) {
   return result;
 }
 
-Values AttentionEmitter::softmax(Values &scores, State &state) {
+static bool isOfHalf(int64_t value, int64_t half) {
+  return value % tileValues / 2 == half;
+}
+
+Values AttentionEmitter::maxima(ArrayRef<Value> scores, ArrayRef<Value> above) {
   int64_t perRow = keyTiles() * tileValues;
-  bool rough = shape.planes == 1 && shape.type == HalfType::BF16;
-  Values factors;
+  Values result;
   for (int64_t r = 0; r < rowTiles(); ++r)
     for (int64_t half = 0; half < 2; ++half) {
-      MutableArrayRef<Value> tiles =
-          MutableArrayRef(scores).slice(r * perRow, perRow);
-      auto forMine = [&](llvm::function_ref<void(Value &)> body) {
-        for (int64_t i = 0; i < perRow; ++i)
-          if (i % tileValues / 2 == half)
-            body(tiles[i]);
-      };
-      Value &maximum = state.maximum[r * 2 + half];
-      Value highest = maximum;
-      forMine([&](Value &value) { highest = k.maxf(value, highest); });
+      Value highest = above[r * 2 + half];
+      for (int64_t i = 0; i < perRow; ++i)
+        if (isOfHalf(i, half))
+          highest = k.maxf(scores[r * perRow + i], highest);
       for (int64_t mask : {1, 2})
         highest = k.maxf(k.shuffleXor(highest, mask), highest);
-      factors.push_back(exponential(k.subf(maximum, highest), /*rough=*/false));
-      maximum = highest;
-      Value &sum = state.sum[r * 2 + half];
-      sum = k.mulf(sum, factors.back());
-      forMine([&](Value &value) {
-        value = exponential(k.subf(value, highest), rough);
-      });
+      result.push_back(highest);
     }
-  return factors;
+  return result;
+}
+
+SmallVector<SmallVector<Values>> AttentionEmitter::weigh(Value number,
+                                                         Values scores,
+                                                         ArrayRef<Value> maxima,
+                                                         Values &sums) {
+  int64_t perRow = keyTiles() * tileValues;
+  bool rough = shape.planes == 1 && shape.type == HalfType::BF16;
+  for (auto [i, value] : llvm::enumerate(scores)) {
+    auto place = static_cast<int64_t>(i);
+    Value highest = maxima[place / perRow * 2 + place % tileValues / 2];
+    value = exponential(k.subf(value, highest), rough);
+  }
+  sums.assign(rowTiles() * 2, zero());
+  SmallVector<SmallVector<Values>> operands;
+  ArrayRef<Value> rest = scores;
+  for (int64_t r = 0; r < rowTiles(); ++r)
+    for (int64_t key = 0; key < plan.keys; key += tileDepth) {
+      operands.push_back(weightOperands(rest.take_front(blockValues), sums, r));
+      rest = rest.drop_front(blockValues);
+      if (dropout)
+        dropWeights(operands.back(), r, k.add(k.mul(number, plan.keys), key));
+    }
+  return operands;
 }
 
 SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
-                                                     State &state,
+                                                     Values &sums,
                                                      int64_t rowTile) {
   // Of both tiles: the upper row's neighbours, then the lower row's.
   SmallVector<Values> planes(shape.planes);
@@ -420,7 +353,7 @@ SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
       low = k.addf(low, lowPart);
       high = k.addf(high, highPart);
     }
-    Value &sum = state.sum[rowTile * 2 + pair % 2];
+    Value &sum = sums[rowTile * 2 + pair % 2];
     sum = k.addf(k.addf(sum, low), high);
     for (auto [plane, part] : llvm::zip_equal(planes, parts))
       plane.push_back(part);
@@ -431,9 +364,7 @@ SmallVector<Values> AttentionEmitter::weightOperands(ArrayRef<Value> weights,
 // What is kept is scaled with the sums.
 void AttentionEmitter::dropWeights(SmallVector<Values> &operands,
                                    int64_t rowTile, Value firstKey) {
-  Value query =
-      k.add(k.add(first, firstQuery),
-            k.add(k.mul(k.warpId(), rowsOfWarp()), rowTile * tileRows));
+  Value query = k.add(k.add(first, firstRow()), rowTile * tileRows);
   for (int64_t half = 0; half < 2; ++half) {
     AttentionDropout::Kept kept =
         dropout->keptOfQueries(query, k.add(firstKey, half * tileColumns));
@@ -450,11 +381,9 @@ void AttentionEmitter::dropWeights(SmallVector<Values> &operands,
   }
 }
 
-// Sums of a step begin at zero and are added to the rest by an fma, which
-// rounds: sums of tensor cores are cut off.
-void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
-                                  Value values, ArrayRef<Value> factors,
-                                  State &state) {
+void AttentionEmitter::forContext(
+    ArrayRef<SmallVector<Values>> weights, Value values,
+    llvm::function_ref<void(int64_t, Value)> add) {
   int64_t keySteps = plan.keys / tileDepth;
   for (int64_t column = 0; column < headTiles(); column += 2) {
     Values block = products(
@@ -468,9 +397,7 @@ void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
     for (auto [i, part] : llvm::enumerate(block)) {
       int64_t r = static_cast<int64_t>(i) / blockValues;
       int64_t place = static_cast<int64_t>(i) % blockValues;
-      Value &sum =
-          state.context[(r * headTiles() + column) * tileValues + place];
-      sum = k.fma(sum, factors[r * 2 + place % tileValues / 2], part);
+      add((r * headTiles() + column) * tileValues + place, part);
     }
   }
 }
@@ -479,16 +406,25 @@ void AttentionEmitter::addContext(ArrayRef<SmallVector<Values>> weights,
 // The result
 //===----------------------------------------------------------------------===//
 
+Value AttentionEmitter::inverse(Value &sum) {
+  for (int64_t mask : {1, 2})
+    sum = k.addf(sum, k.shuffleXor(sum, mask));
+  return k.divf(dropout ? dropout->scale() : k.scalar(1), sum);
+}
+
+void AttentionEmitter::writeLogSumExp(Value token, Value maximum, Value sum) {
+  Value value = k.fma(maximum, k.scalar(shape.scale), emitLog(k.b, k.loc, sum));
+  k.store(value, elementAt(k, logSumExp, token, roundUp(shape.heads, lanes),
+                           head, k.f32()));
+}
+
 void AttentionEmitter::finish(State state) {
   Value headColumn = k.mul(head, shape.headStride);
   for (int64_t r = 0; r < rowTiles(); ++r)
     for (int64_t half = 0; half < 2; ++half) {
       Value sum = state.sum[r * 2 + half];
-      for (int64_t mask : {1, 2})
-        sum = k.addf(sum, k.shuffleXor(sum, mask));
-      Value inverse = k.divf(dropout ? dropout->scale() : k.scalar(1), sum);
-      Value row = k.add(k.add(firstQuery, k.mul(k.warpId(), rowsOfWarp())),
-                        k.add(laneRow, r * tileRows + 8 * half));
+      Value scale = inverse(sum);
+      Value row = k.add(firstRow(), k.add(laneRow, r * tileRows + 8 * half));
       k.ifThen(k.less(row, length), [&] {
         Value token = k.add(first, row);
         for (int64_t column = 0; column < headTiles(); ++column) {
@@ -497,24 +433,18 @@ void AttentionEmitter::finish(State state) {
             pair[i] =
                 k.mulf(state.context[(r * headTiles() + column) * tileValues +
                                      2 * half + i],
-                       inverse);
+                       scale);
           writer.write(
               token, k.add(k.add(headColumn, laneColumn), column * tileColumns),
               pair);
         }
-        if (!logSumExp)
-          return;
-        k.ifThen(k.equal(laneColumn, k.index(0)), [&] {
-          Value value = k.fma(state.maximum[r * 2 + half],
-                              k.scalar(shape.scale), emitLog(k.b, k.loc, sum));
-          k.store(value, elementAt(k, logSumExp, token,
-                                   roundUp(shape.heads, lanes), head, k.f32()));
-        });
+        if (logSumExp)
+          k.ifThen(k.equal(laneColumn, k.index(0)), [&] {
+            writeLogSumExp(token, state.maximum[r * 2 + half], sum);
+          });
       });
     }
 }
-
-} // namespace
 
 DeviceKernel bertc::attentionKernel(GpuBuilder &k,
                                     const DeviceAttentionShape &shape,

@@ -50,6 +50,8 @@ std::string AttentionCase::name() const {
       shape.heads, shape.headSize, shape.planes,
       shape.type == HalfType::BF16 ? "bf16" : "f16", plan.rows, plan.keys,
       plan.warps, plan.stages);
+  if (plan.splitKeys)
+    text += " split";
   for (int32_t length : lengths)
     text += " " + std::to_string(length);
   if (shape.dropout)
@@ -140,6 +142,12 @@ AttentionResult bertc::test::runAttention(const AttentionCase &c,
     c.dropout.add(arguments);
   arguments.add(int32_t(c.longest()));
   result.report = arguments.launch(program, kernel, grid);
+  for (size_t i = 0; i < rows.size(); ++i)
+    result.bits.push_back(llvm::bit_cast<uint32_t>(rows[i]));
+  for (size_t i = 0; i < planes.size(); ++i)
+    result.bits.push_back(planes[i]);
+  for (size_t i = 0; i < sums.size(); ++i)
+    result.bits.push_back(llvm::bit_cast<uint32_t>(sums[i]));
 
   auto input = [&](size_t token, size_t part, size_t head, size_t i) {
     return sumOfPlanes(qkv, shape.planes, planeStride,

@@ -40,6 +40,7 @@ struct AttentionResult {
   double planesError = 0;    ///< The same of the sum of planes.
   double logSumExpError = 0; ///< 0 where it is not asked for.
   int64_t wrongPadding = 0;  ///< Elements of padding columns that are not zero.
+  std::vector<uint32_t> bits; ///< Of all that was written.
 
   /// Whether all of it is as it should be.
   bool isGood(const AttentionCase &c) const;

@@ -12,7 +12,7 @@
 using namespace bertc;
 using namespace bertc::test;
 
-static void expectGood(const AttentionCase &c) {
+static AttentionResult expectGood(const AttentionCase &c) {
   SCOPED_TRACE(c.name());
   AttentionResult result = runAttention(c);
   EXPECT_CLEAN(result.report);
@@ -22,6 +22,7 @@ static void expectGood(const AttentionCase &c) {
   EXPECT_LE(result.logSumExpError, 2e-5);
   EXPECT_EQ(result.wrongPadding, 0);
   EXPECT_TRUE(result.isGood(c));
+  return result;
 }
 
 TEST(GpuAttention, HeadSizes) {
@@ -89,16 +90,69 @@ TEST(GpuAttention, PlansOfTokens) {
   const DeviceTarget *target = findDeviceTarget("cuda:sm_80");
   ASSERT_NE(target, nullptr);
   // Twelve heads of 64: two blocks for each of the processors.
+  int64_t blocks = 2 * target->planned->processors;
   DeviceAttentionPlans plans = planDeviceAttention(*target, 12, 64, 1);
-  ASSERT_EQ(plans.size(), 2u);
+  ASSERT_EQ(plans.size(), 3u);
   EXPECT_EQ(plans[0].first, 1);
-  EXPECT_EQ(plans[0].second.rows, 64);
-  EXPECT_EQ(plans[1].first, 2 * target->planned->processors * 128 / 12);
-  EXPECT_EQ(plans[1].second.rows, 128);
-  EXPECT_EQ(planDeviceAttention(*target, 8, 128, 1).size(), 1u);
-  AttentionCase c(2, 64, {130, 40});
-  c.plan = plans[0].second;
-  expectGood(c);
+  EXPECT_TRUE(plans[0].second.splitKeys);
+  EXPECT_EQ(plans[0].second.rows, 16);
+  EXPECT_EQ(plans[1].first, blocks * 16 / 12);
+  EXPECT_EQ(plans[1].second.rows, 64);
+  EXPECT_EQ(plans[2].first, blocks * 128 / 12);
+  EXPECT_EQ(plans[2].second.rows, 128);
+  EXPECT_EQ(planDeviceAttention(*target, 8, 128, 1).size(), 2u);
+}
+
+// A sequence has the same bits in every batch, so in every plan, on each GPU.
+TEST(GpuAttention, PlansGiveTheSameBits) {
+  for (int64_t headSize : {16, 20, 48, 64, 96, 128})
+    for (int64_t planes : {1, 2, 3}) {
+      AttentionCase c(2, headSize, {1, 16, 70, 300}, planes);
+      c.shape.logSumExp = true;
+      c.shape.dropout = headSize == 64;
+      std::vector<uint32_t> bits;
+      for (const char *target : {"cuda:sm_80", "cuda:sm_90a"})
+        for (const auto &[from, plan] :
+             planDeviceAttention(*findDeviceTarget(target), 2,
+                                 c.shape.headStride, planes, c.shape.dropout)) {
+          EXPECT_EQ(plan.splitKeys, from == 1);
+          c.plan = plan;
+          AttentionResult result = expectGood(c);
+          if (bits.empty())
+            bits = result.bits;
+          EXPECT_TRUE(bits == result.bits) << c.name();
+        }
+    }
+}
+
+// Blocks for each processor and no more shared memory than lets two be there.
+TEST(GpuAttention, SplitKeysFillTheGpu) {
+  for (const char *name : {"cuda:sm_80", "cuda:sm_90a"}) {
+    const DeviceTarget *target = findDeviceTarget(name);
+    for (int64_t headSize : {16, 32, 48, 64, 80, 96, 112, 128})
+      for (int64_t planes : {1, 2, 3}) {
+        DeviceAttentionPlan plan =
+            planDeviceAttention(*target, 12, headSize, planes)[0].second;
+        EXPECT_LE(2 * (plan.sharedBytes(headSize, planes) + 1024),
+                  target->planned->sharedBytes);
+        EXPECT_LE(plan.sharedBytes(headSize, planes), target->blockSharedBytes);
+        EXPECT_EQ(headSize / 8 % plan.warps, 0);
+      }
+    // One sequence of 128 tokens, BERT-base: 24 blocks of 64 queries would be.
+    DeviceAttentionPlan plan =
+        planDeviceAttention(*target, 12, 64, 1)[0].second;
+    EXPECT_EQ(attentionBlocks(plan, 128) * 12, 96);
+  }
+}
+
+// Three rounds of two steps, of which the last has one.
+TEST(GpuAttention, SplitKeysInRounds) {
+  for (int64_t stride : {16, 64}) {
+    AttentionCase c(1, stride, {129, 5, 160, 0, 33});
+    c.plan = {/*rows=*/16, /*keys=*/32, /*warps=*/2, /*stages=*/1};
+    c.plan.splitKeys = true;
+    expectGood(c);
+  }
 }
 
 TEST(GpuAttention, Plans) {
