@@ -16,6 +16,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace mlir::LLVM {
@@ -73,6 +74,7 @@ public:
 private:
   mlir::LogicalResult emulate(mlir::Operation *op);
   mlir::LogicalResult emulateMemory(mlir::Operation *op);
+  mlir::LogicalResult findGroupReads(mlir::LLVM::LLVMFuncOp function);
   mlir::Value words(uint32_t count, mlir::Value &buffer, uint32_t &size);
 
   mlir::ModuleOp host;
@@ -80,6 +82,7 @@ private:
   mlir::Value in, out;          ///< Words of operands and results.
   uint32_t inSize = 0, outSize = 0;
   uint32_t siteCount = 0;
+  llvm::DenseSet<mlir::Operation *> groupReads; ///< Of results of wgmma.
 };
 
 /// Replaces `op` of the nvvm dialect. An error if it is not known.

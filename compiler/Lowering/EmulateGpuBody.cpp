@@ -80,7 +80,7 @@ Value GpuEmulation::site(Operation *op, uint32_t bytes, uint32_t alignment,
   const std::string text = describe(op, number) + '\0';
   SmallVector<Type> fields = {pointer};
   fields.append(3 + emulator::siteParameters, i32);
-  fields.append(3, i64);
+  fields.append(emulator::siteRange, i64);
   auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), fields);
   LLVM::GlobalOp global;
   {
@@ -230,10 +230,31 @@ static uint32_t naturalAlignment(const DataLayout &layout, Type type) {
       llvm::PowerOf2Ceil(layout.getTypeSize(type).getFixedValue()));
 }
 
+/// Whether others than the block's threads see it.
+static bool isWide(std::optional<llvm::StringRef> scope) {
+  return !scope || (*scope != "block" && *scope != "cluster");
+}
+
+static uint32_t orderOf(LLVM::AtomicOrdering order,
+                        std::optional<llvm::StringRef> scope) {
+  using Order = LLVM::AtomicOrdering;
+  uint32_t bits = 0;
+  if (!isWide(scope))
+    return bits;
+  if (order == Order::acquire || order == Order::acq_rel ||
+      order == Order::seq_cst)
+    bits |= uint32_t(emulator::MemoryOrder::Acquire);
+  if (order == Order::release || order == Order::acq_rel ||
+      order == Order::seq_cst)
+    bits |= uint32_t(emulator::MemoryOrder::Release);
+  return bits;
+}
+
 LogicalResult GpuEmulation::emulateMemory(Operation *op) {
   Value address;
   Type type;
   AccessKind kind = AccessKind::Atomic;
+  uint32_t order = 0;
   std::optional<uint64_t> alignment;
   if (auto load = dyn_cast<LLVM::LoadOp>(op)) {
     address = load.getAddr();
@@ -248,10 +269,12 @@ LogicalResult GpuEmulation::emulateMemory(Operation *op) {
   } else if (auto atomic = dyn_cast<LLVM::AtomicRMWOp>(op)) {
     address = atomic.getPtr();
     type = atomic.getVal().getType();
+    order = orderOf(atomic.getOrdering(), atomic.getSyncscope());
   } else {
     auto exchange = cast<LLVM::AtomicCmpXchgOp>(op);
     address = exchange.getPtr();
     type = exchange.getVal().getType();
+    order = orderOf(exchange.getSuccessOrdering(), exchange.getSyncscope());
   }
   const unsigned space = spaceOf(address);
   if (space == constantSpace || isPrivate(address))
@@ -262,7 +285,7 @@ LogicalResult GpuEmulation::emulateMemory(Operation *op) {
   Value where = site(op, bytes,
                      alignment ? static_cast<uint32_t>(*alignment)
                                : naturalAlignment(layout, type),
-                     {static_cast<uint32_t>(kind)});
+                     {static_cast<uint32_t>(kind), order});
   call(space == globalSpace   ? "access_global"
        : space == sharedSpace ? "access_shared"
                               : "access_generic",
@@ -340,6 +363,16 @@ LogicalResult GpuEmulation::emulate(Operation *op) {
         trunc.erase();
         return success();
       })
+      .Case([&](LLVM::ExtractValueOp extract) {
+        if (!groupReads.contains(op))
+          return success();
+        Value where = site(
+            op, 0, 1, {static_cast<uint32_t>(extract.getPosition().front())});
+        Value word = LLVM::ExtractValueOp::create(
+            b, loc, extract.getContainer(), extract.getPosition());
+        replaceWithWords(op, "group_read", where, word);
+        return success();
+      })
       .Case([&](LLVM::CallOp callOp) -> LogicalResult {
         std::optional<llvm::StringRef> callee = callOp.getCallee();
         if (!callee || !functions.contains(*callee))
@@ -351,8 +384,13 @@ LogicalResult GpuEmulation::emulate(Operation *op) {
         callOp.erase();
         return success();
       })
+      .Case([&](LLVM::FenceOp fence) {
+        if (isWide(fence.getSyncscope()))
+          call("fence", {thread, site(op)});
+        return success();
+      })
       .Case<LLVM::AllocaOp, LLVM::AssumeOp, LLVM::LifetimeStartOp,
-            LLVM::LifetimeEndOp, LLVM::FenceOp>([](auto) { return success(); })
+            LLVM::LifetimeEndOp>([](auto) { return success(); })
       .Default([](Operation *op) -> LogicalResult {
         if (op->hasTrait<OpTrait::IsTerminator>() || isMemoryEffectFree(op))
           return success();
@@ -360,11 +398,44 @@ LogicalResult GpuEmulation::emulate(Operation *op) {
       });
 }
 
+/// Finds where numbers are taken from results of wgmma. The emulator keeps
+/// those, so nothing else may be done with them.
+LogicalResult GpuEmulation::findGroupReads(LLVM::LLVMFuncOp body) {
+  SmallVector<Value> values;
+  DenseSet<Value> seen;
+  body.walk(
+      [&](NVVM::WgmmaMmaAsyncOp op) { values.push_back(op.getResults()); });
+  while (!values.empty()) {
+    Value value = values.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      auto branch = dyn_cast<BranchOpInterface>(user);
+      if (isa<LLVM::ExtractValueOp>(user))
+        groupReads.insert(user);
+      else if (isa<LLVM::InsertValueOp, LLVM::SelectOp>(user))
+        values.push_back(user->getResult(0));
+      else if (auto argument = branch ? branch.getSuccessorBlockArgument(
+                                            use.getOperandNumber())
+                                      : std::nullopt)
+        values.push_back(*argument);
+      else if (!isa<NVVM::WgmmaMmaAsyncOp>(user))
+        return user->emitError("what wgmma computes is only emulated where "
+                               "single numbers of it are used");
+    }
+  }
+  return success();
+}
+
 LogicalResult GpuEmulation::emulateBody(LLVM::LLVMFuncOp body, Value self) {
   entry = &body.getBody().front();
   thread = self;
   in = out = Value();
   inSize = outSize = 0;
+  groupReads.clear();
+  if (failed(findGroupReads(body)))
+    return failure();
   SmallVector<Operation *> ops;
   body.walk([&](Operation *op) {
     if (op != body && op != self.getDefiningOp())

@@ -439,8 +439,24 @@ static std::optional<LogicalResult> emulateHopper(GpuEmulation &e,
         e.replaceWithWords(op, "group_wait", site, {});
         return success();
       })
-      .Case<NVVM::WgmmaFenceAlignedOp, NVVM::FenceMbarrierInitOp,
-            NVVM::FenceProxyOp, NVVM::SetMaxRegisterOp>([&](auto) {
+      .Case([&](NVVM::WgmmaFenceAlignedOp) {
+        e.call("group_fence", {e.thread, e.site(op)});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::FenceMbarrierInitOp) {
+        e.call("mbarrier_fence", {e.thread, e.site(op)});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::FenceProxyOp fence) {
+        if (fence.getKind() == NVVM::ProxyKind::async ||
+            fence.getKind() == NVVM::ProxyKind::async_shared)
+          e.call("proxy_fence", {e.thread, e.site(op)});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::SetMaxRegisterOp) {
         op->erase();
         return success();
       })
@@ -517,8 +533,16 @@ LogicalResult bertc::emulateNvvm(GpuEmulation &e, Operation *op) {
       .Case([&](NVVM::ConvertFloatToTF32Op convert) {
         return emulateTF32(e, convert);
       })
-      // Order among threads comes from barriers alone; hints change nothing.
-      .Case<NVVM::MembarOp, NVVM::PrefetchOp, NVVM::NanosleepOp>([&](auto) {
+      // Order among threads of a block comes from barriers alone.
+      .Case([&](NVVM::MembarOp fence) {
+        if (fence.getScope() == NVVM::MemScopeKind::GPU ||
+            fence.getScope() == NVVM::MemScopeKind::SYS)
+          e.call("fence", {e.thread, e.site(op)});
+        op->erase();
+        return success();
+      })
+      // Hints change nothing.
+      .Case<NVVM::PrefetchOp, NVVM::NanosleepOp>([&](auto) {
         op->erase();
         return success();
       })

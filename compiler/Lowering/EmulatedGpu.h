@@ -43,6 +43,8 @@ enum Register : uint32_t {
 };
 
 enum class AccessKind : uint32_t { Load, Store, Atomic };
+/// Bits of the order that an atomic access has among blocks.
+enum class MemoryOrder : uint32_t { Relaxed = 0, Acquire = 1, Release = 2 };
 enum class VoteKind : uint32_t { Any, All, Ballot, Uniform };
 enum class ShuffleKind : uint32_t { Butterfly, Up, Down, Index };
 enum class ReduceKind : uint32_t {
@@ -66,11 +68,13 @@ struct Site {
   uint32_t alignment;     ///< That the access needs.
   uint32_t parameters[7]; ///< Depends on the function; see Calls.h.
   /// The range of global memory that was found last, in the emulator's words.
-  uint64_t low, high, generation;
+  uint64_t low, high, generation, lines;
 };
 
 /// Number of `parameters`.
 inline constexpr uint32_t siteParameters = 7;
+/// Number of words of 64 bits of a site's range.
+inline constexpr uint32_t siteRange = 4;
 
 /// A row of the table `bertc_emulated_kernels`.
 struct EmulatedKernel {

@@ -48,7 +48,7 @@ void Block::checkGlobal(Thread &thread, Site &site, const void *address,
   const Ranges &ranges = globalRanges();
   if (site.generation == ranges.generation() && place >= site.low &&
       place <= site.high && size <= site.high - place)
-    return;
+    return accessGlobal(thread, site, place, size, kind);
   const auto *range = ranges.nearest(place);
   auto what = [&] {
     return std::string("out of bounds, ") + verb(kind) + std::to_string(size) +
@@ -75,6 +75,51 @@ void Block::checkGlobal(Thread &thread, Site &site, const void *address,
   site.low = start;
   site.high = info.end;
   site.generation = ranges.generation();
+  // What nobody can write has no races.
+  site.lines = reinterpret_cast<uint64_t>(info.writable ? info.linesFrom(start)
+                                                        : nullptr);
+  accessGlobal(thread, site, place, size, kind);
+}
+
+void Block::accessGlobal(Thread &thread, const Site &site, uint64_t place,
+                         uint32_t size, AccessKind kind) {
+  auto *lines = reinterpret_cast<GlobalLine *>(site.lines);
+  if (!lines)
+    return;
+  GlobalMemory &memory = cluster->memory;
+  if (kind != AccessKind::Load) {
+    if (site.index >= memory.sites.size())
+      memory.sites.resize(site.index + 1);
+    memory.sites[site.index] = &site;
+  }
+  constexpr uint64_t bytes = GlobalLine::bytes;
+  const Stamp now = {cluster->clocks.now(thread.clock),
+                     static_cast<uint16_t>(thread.clock),
+                     static_cast<uint16_t>(site.index)};
+  const GlobalMemory::Result result = memory.access(
+      cluster->clocks, now, lines + place / bytes - site.low / bytes,
+      static_cast<uint32_t>(place % bytes), size, kind);
+  if (kind == AccessKind::Atomic)
+    memory.atomic(cluster->clocks, now, place, site.parameters[1],
+                  thread.fences);
+  if (result.fault == GlobalMemory::Result::None)
+    return;
+  const bool wrote = result.fault == GlobalMemory::Result::OtherWrote;
+  const std::string who = cluster->nameOfOther(
+      result.cluster, wrote ? &result.other.thread : nullptr);
+  error(thread, site,
+        std::string("race in global memory, ") + verb(kind) +
+            std::to_string(size) + " bytes at " + hexadecimal(place) + " of '" +
+            globalRanges().nearest(place)->second.name + "', which " + who +
+            (wrote ? " wrote" : " read") + ", and nothing orders the two",
+        wrote ? memory.sites[result.other.site] : nullptr);
+}
+
+void bertc_gpu_emulator_fence(Thread *thread, Site *site) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  block.cluster->memory.fence(block.cluster->clocks,
+                              block.stamp(*thread, *site), thread->fences);
 }
 
 //===----------------------------------------------------------------------===//
@@ -167,8 +212,10 @@ void bertc_gpu_emulator_access_shared(Thread *thread, Site *site,
   Block &block = *thread->block;
   ++block.report->steps;
   block.checkShared(*thread, *site, address, site->bytes, site->alignment);
-  block.accessShared(*thread, *site, address, site->bytes,
-                     AccessKind(site->parameters[0]));
+  const auto kind = AccessKind(site->parameters[0]);
+  block.accessShared(*thread, *site, address, site->bytes, kind);
+  if (kind != AccessKind::Load)
+    block.shared.markGeneric(block.shared.offsetOf(address), site->bytes);
 }
 
 void bertc_gpu_emulator_access_generic(Thread *thread, Site *site,
@@ -220,5 +267,42 @@ void bertc_gpu_emulator_wait_group(Thread *thread, Site *site,
   thread->copies.wait(newest, [&](const AsyncCopies::Copy &copy) {
     block.shared.land(block.cluster->clocks, now, copy.offset, copy.data,
                       copy.bytes);
+    block.shared.markGeneric(copy.offset, copy.bytes);
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Proxies
+//===----------------------------------------------------------------------===//
+
+void Block::checkProxy(Thread &thread, const Site &site, uint32_t own,
+                       uint32_t offset, uint32_t size, const char *what) {
+  using Fault = SharedMemory::ProxyFault;
+  const Fault fault =
+      shared.checkProxy(cluster->clocks, thread.clock, own, offset, size);
+  if (fault == Fault::None)
+    return;
+  error(thread, site,
+        std::string("no ") + what + ", between a write of " +
+            bytesAt(size, offset) + " by a thread and this" +
+            (fault == Fault::NoFence
+                 ? ""
+                 : ": there is one, but nothing orders it and this"));
+}
+
+void bertc_gpu_emulator_proxy_fence(Thread *thread, Site *site) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  thread->proxyFence = block.shared.nextFence();
+  block.shared.fenceProxy(block.cluster->clocks, block.stamp(*thread, *site),
+                          thread->proxyFence, 0, block.shared.size());
+}
+
+void bertc_gpu_emulator_mbarrier_fence(Thread *thread, Site *site) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  const Stamp now = block.stamp(*thread, *site);
+  for (const auto &[offset, barrier] : block.mbarriers)
+    block.shared.fenceProxy(block.cluster->clocks, now,
+                            block.shared.nextFence(), offset, 8);
 }

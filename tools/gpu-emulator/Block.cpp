@@ -31,6 +31,7 @@ void Block::prepare(const Launch &launch, Report &newReport,
   const uint32_t groups = (count + groupSize - 1) / groupSize;
   groupMeetings.assign(groups, GroupMeeting());
   groupReads.resize(groups);
+  groupResults.resize(groups);
   banks.discard();
   banks.resize(warps);
   banks.reset();
@@ -75,6 +76,8 @@ void Block::start(uint32_t x, uint32_t y, uint32_t z) {
   std::fill(groupMeetings.begin(), groupMeetings.end(), GroupMeeting());
   for (GroupReads &reads : groupReads)
     reads.reset();
+  for (GroupResults &results : groupResults)
+    results.reset();
   mbarriers.clear();
   remoteArrivals.clear();
   alive = count;
@@ -83,9 +86,12 @@ void Block::start(uint32_t x, uint32_t y, uint32_t z) {
     thread.registers[BlockX] = x;
     thread.registers[BlockY] = y;
     thread.registers[BlockZ] = z;
-    thread.finished = thread.hasArrived = false;
+    thread.finished = thread.hasArrived = thread.isFenced = false;
     thread.waiting = nullptr;
+    thread.mbarrier = nullptr;
+    thread.proxyFence = 0;
     thread.copies.reset();
+    thread.fences.reset();
     thread.fiber.start(threadMain, &thread, i);
     cluster->wake(thread);
   }
@@ -136,6 +142,25 @@ std::string Block::whoWaits() const {
     text += threads[i].finished
                 ? " left the kernel"
                 : std::string(" at ") + threads[i].waiting->text;
+  }
+  return text;
+}
+
+/// "; the mbarrier at offset 8, phase 0: 1 of 4 arrivals missing, ...".
+std::string Block::missingArrivals() const {
+  std::set<uint32_t> offsets;
+  for (uint32_t i = 0; i < count; ++i)
+    if (threads[i].waiting && threads[i].mbarrier)
+      offsets.insert(shared.offsetOf(threads[i].mbarrier));
+  std::string text;
+  for (uint32_t offset : offsets) {
+    const Mbarrier &barrier = mbarriers.at(offset);
+    text += "; the mbarrier at offset " + std::to_string(offset) +
+            (cluster->size() > 1 ? " of block " + std::to_string(rank) : "") +
+            ", phase " + std::to_string(barrier.phase) + ": " +
+            std::to_string(barrier.pending) + " of " +
+            std::to_string(barrier.expected) + " arrivals and " +
+            std::to_string(barrier.bytes) + " bytes are missing";
   }
   return text;
 }

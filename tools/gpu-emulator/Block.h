@@ -18,7 +18,9 @@
 #include "tools/gpu-emulator/Clocks.h"
 #include "tools/gpu-emulator/Emulator.h"
 #include "tools/gpu-emulator/Fiber.h"
+#include "tools/gpu-emulator/GlobalMemory.h"
 #include "tools/gpu-emulator/GroupReads.h"
+#include "tools/gpu-emulator/GroupResults.h"
 #include "tools/gpu-emulator/Mbarriers.h"
 #include "tools/gpu-emulator/SharedMemory.h"
 #include <map>
@@ -36,10 +38,14 @@ struct Thread {
   uint32_t index = 0, lane = 0, warp = 0;
   uint32_t clock = 0; ///< Its number among those of the cluster.
   bool finished = false;
-  bool hasArrived = false;       ///< At the cluster's barrier, and
-  uint32_t arrivedIn = 0;        ///< in this phase of it.
-  const Site *waiting = nullptr; ///< Null: it runs or could.
+  bool isFenced = false;          ///< Since it used registers of products.
+  bool hasArrived = false;        ///< At the cluster's barrier, and
+  uint32_t arrivedIn = 0;         ///< in this phase of it.
+  uint32_t proxyFence = 0;        ///< Its last in this block's.
+  const Site *waiting = nullptr;  ///< Null: it runs or could.
+  const void *mbarrier = nullptr; ///< That it waits at.
   AsyncCopies copies;
+  GlobalMemory::Fences fences;
   Fiber fiber;
 };
 
@@ -80,6 +86,8 @@ public:
   uint32_t engineClock() const { return rank * (count + 1) + count; }
   Thread *firstWaiting();
   std::string whoWaits() const;
+  /// What the mbarriers that threads wait at wait for.
+  std::string missingArrivals() const;
   Thread &thread(uint32_t i) { return threads[i]; }
 
   /// Reports, once for each pair of sites, what `thread` did.
@@ -119,8 +127,15 @@ public:
   /// Ends the launch if these bytes are not inside or not aligned.
   void checkShared(Thread &thread, const Site &site, const void *address,
                    uint32_t size, uint32_t alignment);
+  /// The same of global memory, which is known to be there.
+  void accessGlobal(Thread &thread, const Site &site, uint64_t place,
+                    uint32_t size, AccessKind kind);
   void checkGlobal(Thread &thread, Site &site, const void *address,
                    uint32_t size, uint32_t alignment, AccessKind kind);
+  /// Reports that the asynchronous proxy does not see what threads wrote.
+  /// `own` is the thread's last fence, `what` the one that there should be.
+  void checkProxy(Thread &thread, const Site &site, uint32_t own,
+                  uint32_t offset, uint32_t size, const char *what);
   void reportFault(Thread &thread, const Site &site,
                    const SharedMemory::Result &result, uint32_t offset,
                    uint32_t size, AccessKind kind);
@@ -134,8 +149,9 @@ public:
   Mbarriers mbarriers;
   /// The last arrivals of threads of other blocks, by their clocks.
   std::map<uint32_t, Stamp> remoteArrivals;
-  std::vector<GroupReads> groupReads; ///< Of each warp group.
-  std::vector<char> scratch;          ///< For one op.
+  std::vector<GroupReads> groupReads;     ///< Of each warp group.
+  std::vector<GroupResults> groupResults; ///< The same.
+  std::vector<char> scratch;              ///< For one op.
   Report *report = nullptr;
 
 private:

@@ -112,6 +112,7 @@ void bertc_gpu_emulator_mbarrier_init(Thread *thread, Site *site, void *address,
     });
   block.accessShared(*thread, *site, address, 8, AccessKind::Store,
                      /*counts=*/false);
+  block.shared.markGeneric(block.shared.offsetOf(address), 8);
   Mbarrier &barrier = block.mbarriers[block.shared.offsetOf(address)];
   barrier = Mbarrier();
   barrier.expected = barrier.pending = count;
@@ -152,7 +153,9 @@ void bertc_gpu_emulator_mbarrier_wait(Thread *thread, Site *site, void *address,
   Mbarrier &barrier = mbarrierAt(block, *thread, *site, address);
   while (!barrier.hasPassed(parity)) {
     barrier.waiting.push_back(thread->index);
+    thread->mbarrier = address;
     block.wait(*thread, *site);
+    thread->mbarrier = nullptr;
   }
   for (const BulkCopy &copy : barrier.arrived) {
     const uint32_t engine = block.engineClock();
@@ -202,32 +205,35 @@ static void copyBox(Thread &thread, Site &site, const TensorMap &map,
       address += static_cast<uint64_t>(place) * map.strides[i - 1];
     }
     const int64_t first = coordinates[0];
-    for (uint32_t i = 0; i < map.box[0]; ++i) {
-      const int64_t column = first + i;
-      char element[16] = {};
-      if (isInside && column >= 0 && column < map.sizes[0]) {
-        const auto *from = reinterpret_cast<const char *>(
-            address + static_cast<uint64_t>(column) * map.elementBytes);
-        block.checkGlobal(thread, site, from, map.elementBytes,
-                          map.elementBytes, AccessKind::Load);
-        memcpy(element, from, map.elementBytes);
-      }
-      const auto logical =
-          static_cast<uint32_t>(to + row * rowBytes + i * map.elementBytes);
-      memcpy(data + (permute(logical, map.swizzle) - to), element,
-             map.elementBytes);
+    const int64_t begin = std::max<int64_t>(first, 0);
+    const int64_t end = std::min<int64_t>(first + map.box[0], map.sizes[0]);
+    char line[256 * 16] = {};
+    if (isInside && begin < end) {
+      const auto size = static_cast<uint32_t>(end - begin) * map.elementBytes;
+      const auto *from = reinterpret_cast<const char *>(
+          address + static_cast<uint64_t>(begin) * map.elementBytes);
+      block.checkGlobal(thread, site, from, size, map.elementBytes,
+                        AccessKind::Load);
+      memcpy(line + (begin - first) * map.elementBytes, from, size);
+    }
+    constexpr uint32_t piece = 16;
+    for (uint32_t i = 0; i < rowBytes; i += piece) {
+      const auto logical = static_cast<uint32_t>(to + row * rowBytes + i);
+      memcpy(data + (permute(logical, map.swizzle) - to), line + i, piece);
     }
   }
 }
 
-/// Begins the copy of `data` to `offset` of a block's shared memory, which its
-/// mbarrier at offset `counter` counts.
 static void deliver(Block &block, Thread &thread, Site &site, uint32_t offset,
                     uint32_t counter, const std::vector<char> &data) {
   Mbarrier &barrier =
       mbarrierAt(block, thread, site, block.shared.data() + counter);
   const Stamp stamp = block.stamp(thread, site);
   const auto bytes = static_cast<uint32_t>(data.size());
+  const uint32_t own =
+      &block == thread.block ? thread.proxyFence : 0; // others count their own
+  block.checkProxy(thread, site, own, counter, 8, "fence.mbarrier_init");
+  block.checkProxy(thread, site, own, offset, bytes, "fence.proxy.async");
   const SharedMemory::Result result =
       block.shared.begin(block.cluster->clocks, stamp, offset, bytes);
   if (result.fault != SharedMemory::Fault::None)

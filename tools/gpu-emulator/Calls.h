@@ -11,7 +11,7 @@
 // of one thread, a 32-bit word for each 32 bits of a value, one after another.
 //
 // Parameters of sites:
-//   access_*               AccessKind
+//   access_*               AccessKind, bits of MemoryOrder
 //   shuffle                ShuffleKind, whether a predicate is wanted
 //   vote                   VoteKind
 //   reduce                 ReduceKind
@@ -20,6 +20,7 @@
 //   mbarrier_*             AccessKind
 //   copy_tensor            AccessKind, dimensions, whether to several blocks
 //   group_multiply         n, MatrixType, whether c is added, whether negated
+//   group_read             which of a thread's results
 //   group_wait             groups that may be on their way
 //   multiply               m, n, k, MatrixType of a, MatrixType of b
 //
@@ -35,6 +36,8 @@
   X(access_global, (const void *address))                                      \
   X(access_shared, (const void *address))                                      \
   X(access_generic, (const void *address))                                     \
+  /* Orders accesses of global memory among blocks. */                         \
+  X(fence, ())                                                                 \
   /* bar.sync, bar.arrive; a count of 0 is the whole block. */                 \
   X(barrier, (uint32_t id, uint32_t count))                                    \
   X(barrier_arrive, (uint32_t id, uint32_t count))                             \
@@ -57,6 +60,9 @@
   X(mbarrier_arrive, (void *address, uint32_t count, uint32_t bytes,           \
                       uint32_t predicate))                                     \
   X(mbarrier_wait, (void *address, uint32_t parity))                           \
+  /* What threads wrote becomes visible to copies of boxes and wgmma. */        \
+  X(proxy_fence, ())                                                           \
+  X(mbarrier_fence, ())                                                        \
   /* TMA: destination, map, predicate, mask of blocks, mbarrier,               \
      coordinates. */                                                           \
   X(copy_tensor, (const uint32_t *in, uint32_t *out))                          \
@@ -65,7 +71,9 @@
   X(cluster_wait, ())                                                          \
   X(map_shared, (const uint32_t *in, uint32_t *out))                           \
   /* wgmma: descriptors of a and b, c. */                                      \
+  X(group_fence, ())                                                           \
   X(group_multiply, (const uint32_t *in, uint32_t *out))                       \
+  X(group_read, (const uint32_t *in, uint32_t *out))  /* register */           \
   X(group_commit, (const uint32_t *in, uint32_t *out))                         \
   X(group_wait, (const uint32_t *in, uint32_t *out))
 // clang-format on

@@ -38,11 +38,22 @@ void Cluster::prepare(const Launch &launch, Report &newReport) {
   ready.resize(uint64_t(blockCount) * threadCount);
   aborted = false;
   reported.clear();
+  ran.clear();
+  memory.beginLaunch();
+}
+
+void Cluster::placeOf(uint64_t n, uint32_t rank, uint32_t (&at)[3]) const {
+  const uint64_t place[] = {n % grid[0], n / grid[0] % grid[1],
+                            n / grid[0] / grid[1]};
+  const uint32_t inside[] = {rank % sizes[0], rank / sizes[0] % sizes[1],
+                             rank / sizes[0] / sizes[1]};
+  for (int i = 0; i < 3; ++i)
+    at[i] = static_cast<uint32_t>(place[i] * sizes[i]) + inside[i];
 }
 
 bool Cluster::run(uint64_t n) {
-  const uint64_t place[] = {n % grid[0], n / grid[0] % grid[1],
-                            n / grid[0] / grid[1]};
+  ran.push_back(n);
+  memory.beginCluster();
   // Each block has one more for the engine that copies boxes.
   clocks.reset(blockCount * (threadCount + 1));
   firstReady = readyCount = 0;
@@ -52,11 +63,8 @@ bool Cluster::run(uint64_t n) {
   arriving.clear();
   complete.clear();
   for (uint32_t rank = 0; rank < blockCount; ++rank) {
-    const uint32_t inside[] = {rank % sizes[0], rank / sizes[0] % sizes[1],
-                               rank / sizes[0] / sizes[1]};
     uint32_t at[3];
-    for (int i = 0; i < 3; ++i)
-      at[i] = static_cast<uint32_t>(place[i] * sizes[i]) + inside[i];
+    placeOf(n, rank, at);
     blocks[rank]->start(at[0], at[1], at[2]);
   }
   current = ready[0];
@@ -89,6 +97,8 @@ std::string Cluster::whoWaits() const {
     text += (rank ? "; " : "") +
             (blockCount > 1 ? "block " + std::to_string(rank) + ": " : "") +
             blocks[rank]->whoWaits();
+  for (uint32_t rank = 0; rank < blockCount; ++rank)
+    text += blocks[rank]->missingArrivals();
   return text;
 }
 
@@ -101,6 +111,16 @@ std::string Cluster::nameOf(uint32_t clock) const {
     return name;
   return name + " of block " + std::to_string(clock / (threadCount + 1)) +
          " of the cluster";
+}
+
+std::string Cluster::nameOfOther(uint32_t n, const uint16_t *clock) const {
+  uint32_t at[3];
+  placeOf(ran[n], clock ? *clock / (threadCount + 1) : 0, at);
+  return (clock ? "thread " + std::to_string(*clock % (threadCount + 1)) +
+                      " of block ("
+                : std::string("block (")) +
+         std::to_string(at[0]) + ", " + std::to_string(at[1]) + ", " +
+         std::to_string(at[2]) + ")";
 }
 
 Block *Cluster::owner(const void *address) {

@@ -57,12 +57,18 @@ public:
 
   /// "thread 3", "a copy of a box", with the block if there are several.
   std::string nameOf(uint32_t clock) const;
+  /// That of the n-th cluster that ran, with a block and a thread of it if its
+  /// clock is known.
+  std::string nameOfOther(uint32_t n, const uint16_t *clock) const;
   /// Whether this was not reported before.
   bool isNew(const std::string &key) { return reported.insert(key).second; }
 
   Clocks clocks;
+  GlobalMemory memory;
 
 private:
+  /// Of a block of the n-th cluster, x fastest.
+  void placeOf(uint64_t n, uint32_t rank, uint32_t (&at)[3]) const;
   void completeIfDone();
   std::string whoWaits() const;
 
@@ -72,6 +78,7 @@ private:
   uint64_t clusters = 0;
   Report *report = nullptr;
   std::set<std::string> reported;
+  std::vector<uint64_t> ran; ///< The numbers of those that did.
 
   /// Threads that can go on, first come first served.
   std::vector<Thread *> ready;

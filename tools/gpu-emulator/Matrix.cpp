@@ -42,6 +42,8 @@ static void accessRows(Block &block, const Meeting &meeting, Site &site,
     block.accessShared(thread, site, rowsOf[lane], rowBytes, kind,
                        /*counts=*/false);
     addresses[lane] = block.shared.offsetOf(rowsOf[lane]);
+    if (kind == AccessKind::Store)
+      block.shared.markGeneric(addresses[lane], rowBytes);
   }
   block.banks.count(lanes == Block::warpSize ? ~0u : (1u << lanes) - 1,
                     rowBytes, addresses);

@@ -11,7 +11,25 @@
 //===----------------------------------------------------------------------===//
 #include "tools/gpu-emulator/Ranges.h"
 
+#include <cstdio>
+#include <cstdlib>
+
 using namespace bertc::emulator;
+
+void Ranges::Range::Free::operator()(GlobalLine *lines) const { free(lines); }
+
+GlobalLine *Ranges::Range::linesFrom(uint64_t start) const {
+  if (!lines) {
+    constexpr uint64_t bytes = GlobalLine::bytes;
+    const uint64_t count = (end + bytes - 1) / bytes - start / bytes;
+    lines.reset(static_cast<GlobalLine *>(calloc(count, sizeof(GlobalLine))));
+    if (!lines) {
+      perror("gpu-emulator: error: no room for what is known of memory");
+      abort();
+    }
+  }
+  return lines.get();
+}
 
 bool Ranges::add(uint64_t start, uint64_t bytes, std::string name,
                  bool writable) {
@@ -23,7 +41,7 @@ bool Ranges::add(uint64_t start, uint64_t bytes, std::string name,
     return false;
   if (after != ranges.begin() && std::prev(after)->second.end > start)
     return false;
-  ranges.emplace_hint(after, start, Range{end, std::move(name), writable});
+  ranges.emplace_hint(after, start, Range{end, std::move(name), writable, {}});
   ++changes;
   return true;
 }

@@ -12,6 +12,7 @@
 #ifndef BERTC_TOOLS_GPU_EMULATOR_RANGES_H
 #define BERTC_TOOLS_GPU_EMULATOR_RANGES_H
 
+#include "tools/gpu-emulator/GlobalMemory.h"
 #include <cstdint>
 #include <map>
 #include <string>
@@ -24,6 +25,13 @@ public:
     uint64_t end = 0;
     std::string name;
     bool writable = true;
+    /// Of its memory, from that on which holds the first byte; when first asked
+    /// for. Zeros that nobody touched take no room.
+    struct Free {
+      void operator()(GlobalLine *lines) const;
+    };
+    mutable std::unique_ptr<GlobalLine, Free> lines;
+    GlobalLine *linesFrom(uint64_t start) const;
   };
 
   bool add(uint64_t start, uint64_t bytes, std::string name, bool writable);

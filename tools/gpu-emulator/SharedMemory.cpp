@@ -39,6 +39,7 @@ SharedMemory::SharedMemory() {
   constexpr uint32_t count = capacity / lineBytes;
   lines = std::make_unique<Line[]>(count);
   cells = std::make_unique<Cell[]>(size_t(count) * lineBytes);
+  fences = std::make_unique<Fence[]>(count);
 }
 
 SharedMemory::~SharedMemory() { munmap(mapping, 2 * window); }
@@ -47,6 +48,8 @@ void SharedMemory::reset(uint32_t newBytes) {
   bytes = newBytes;
   memset(base, poison, bytes);
   std::fill_n(lines.get(), (bytes + lineBytes - 1) / lineBytes, Line());
+  std::fill(&fences[firstFenced], &fences[lastFenced], Fence());
+  firstFenced = lastFenced = fenceCount = 0;
 }
 
 bool SharedMemory::isAtomic(const Stamp &stamp) const {
@@ -171,4 +174,67 @@ void SharedMemory::land(const Clocks &clocks, const Stamp &now, uint32_t offset,
     offset += part;
     size -= part;
   }
+}
+
+//===----------------------------------------------------------------------===//
+// The asynchronous proxy
+//===----------------------------------------------------------------------===//
+
+void SharedMemory::markGeneric(uint32_t offset, uint32_t size) {
+  while (size > 0) {
+    const uint32_t first = offset % lineBytes;
+    const uint32_t part = std::min(size, lineBytes - first);
+    lines[offset / lineBytes].unfenced |= bitsOf(first, part);
+    offset += part;
+    size -= part;
+  }
+}
+
+void SharedMemory::fenceProxy(const Clocks &clocks, const Stamp &now,
+                              uint32_t number, uint32_t offset, uint32_t size) {
+  const uint32_t begin = offset / lineBytes;
+  const uint32_t end = (offset + size + lineBytes - 1) / lineBytes;
+  for (uint32_t index = begin; index < end; ++index) {
+    Line &line = lines[index];
+    if (!line.unfenced)
+      continue;
+    uint16_t seen = line.unfenced;
+    // What was written before a barrier of the block was seen by all.
+    if (line.generation == clocks.generation()) {
+      const uint32_t cell = 1u << line.shift;
+      for (uint32_t first = 0; first < lineBytes; first += cell)
+        if (!clocks.isBefore(
+                cells[size_t(index) * lineBytes + (first >> line.shift)].write,
+                now.thread))
+          seen &= ~bitsOf(first, cell);
+    }
+    if (!seen)
+      continue;
+    line.unfenced &= ~seen;
+    if (firstFenced == lastFenced) {
+      firstFenced = index;
+      lastFenced = index + 1;
+    }
+    firstFenced = std::min(firstFenced, index);
+    lastFenced = std::max(lastFenced, index + 1);
+    fences[index] = {now, number};
+  }
+}
+
+SharedMemory::ProxyFault SharedMemory::checkProxy(const Clocks &clocks,
+                                                  uint32_t thread, uint32_t own,
+                                                  uint32_t offset,
+                                                  uint32_t size) const {
+  while (size > 0) {
+    const uint32_t index = offset / lineBytes, first = offset % lineBytes;
+    const uint32_t part = std::min(size, lineBytes - first);
+    if (lines[index].unfenced & bitsOf(first, part))
+      return ProxyFault::NoFence;
+    const Fence &fence = fences[index];
+    if (fence.number > own && !clocks.isBefore(fence.stamp, thread))
+      return ProxyFault::FenceNotSeen;
+    offset += part;
+    size -= part;
+  }
+  return ProxyFault::None;
 }

@@ -72,6 +72,21 @@ public:
   void land(const Clocks &clocks, const Stamp &now, uint32_t offset,
             const void *from, uint32_t size);
 
+  // The asynchronous proxy (copies of boxes, wgmma) sees what threads wrote
+  // behind a fence only: of who wrote, of who asks it to look, or in between.
+  enum class ProxyFault : uint8_t { None, NoFence, FenceNotSeen };
+  /// A thread wrote these bytes.
+  void markGeneric(uint32_t offset, uint32_t size);
+  /// The number of another fence.
+  uint32_t nextFence() { return ++fenceCount; }
+  /// Fence `number` makes what its thread has seen of these bytes visible.
+  void fenceProxy(const Clocks &clocks, const Stamp &now, uint32_t number,
+                  uint32_t offset, uint32_t size);
+  /// Whether the asynchronous proxy sees them, if `thread` asks it to look,
+  /// whose last fence is `own`.
+  ProxyFault checkProxy(const Clocks &clocks, uint32_t thread, uint32_t own,
+                        uint32_t offset, uint32_t size) const;
+
   /// Site of a stamp is an atomic access; set by who makes stamps.
   std::vector<const Site *> sites;
 
@@ -81,12 +96,18 @@ private:
   struct Line {
     uint32_t generation = 0;
     uint16_t initialised = 0, inFlight = 0; ///< A bit for each byte.
+    uint16_t unfenced = 0;                  ///< Those that a thread wrote.
     uint8_t shift = 0;                      ///< log2 of the bytes of a cell.
   };
   /// At most `readers` that are not ordered among each other are kept.
   struct Cell {
     Stamp write;
     Stamp reads[readers];
+  };
+
+  struct Fence {
+    Stamp stamp;
+    uint32_t number = 0;
   };
 
   void divide(Line &line, Cell *cells, uint32_t shift);
@@ -100,7 +121,10 @@ private:
   char *base = nullptr;
   uint32_t bytes = 0;
   std::unique_ptr<Line[]> lines;
-  std::unique_ptr<Cell[]> cells; ///< `lineBytes` for each line.
+  std::unique_ptr<Cell[]> cells;   ///< `lineBytes` for each line.
+  std::unique_ptr<Fence[]> fences; ///< The last that made bytes of it visible.
+  uint32_t fenceCount = 0;
+  uint32_t firstFenced = 0, lastFenced = 0; ///< Lines that have one: [).
 };
 
 } // namespace bertc::emulator

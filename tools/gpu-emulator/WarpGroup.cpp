@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// wgmma: four warps multiply what lies in shared memory. Results are there at
-// once, but what is read counts as read until the group was waited for, so that
-// who writes there before is found.
+// wgmma: four warps multiply what lies in shared memory. What is read counts as
+// read until the group was waited for, so that who writes there before is
+// found; results are handed out then and not before.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/gpu-emulator/Calls.h"
@@ -20,7 +20,8 @@
 
 using namespace bertc::emulator;
 
-static constexpr uint32_t m = 64, k = 16, mostN = 256;
+static constexpr uint32_t m = 64, k = 16, mostN = GroupResult::mostColumns;
+static constexpr uint32_t descriptorWords = 4;
 
 namespace {
 /// A matrix descriptor's fields.
@@ -53,6 +54,9 @@ static void readOperand(Thread &reader, Site &site, const Operand &operand,
     block.fatal(reader, site, [] {
       return "bad matrix descriptor, base offsets are not emulated";
     });
+  uint32_t fence = 0; // the last of the group
+  for (uint32_t i = 0; i < Block::groupSize; ++i)
+    fence = std::max(fence, block.thread(reader.index + i).proxyFence);
   const auto shared = reinterpret_cast<uint64_t>(block.shared.data());
   constexpr uint64_t low = 0x3ffff;
   for (uint32_t row = 0; row < rows; ++row)
@@ -62,14 +66,67 @@ static void readOperand(Thread &reader, Site &site, const Operand &operand,
       block.checkShared(reader, site, from, 16, 16);
       block.accessShared(reader, site, from, 16, AccessKind::Load,
                          /*counts=*/false);
-      block.groupReads[reader.index / Block::groupSize].add(
-          &site, block.shared.offsetOf(from));
+      const uint32_t offset = block.shared.offsetOf(from);
+      block.checkProxy(reader, site, fence, offset, 16, "fence.proxy.async");
+      block.groupReads[reader.index / Block::groupSize].add(&site, offset);
       uint16_t halves[8];
       memcpy(halves, from, sizeof(halves));
       for (uint32_t i = 0; i < 8; ++i)
         to[row][part * 8 + i] =
             isBF16 ? fromBF16(halves[i]) : fromF16(halves[i]);
     }
+}
+
+/// Row and column of what thread `i` of the group has as its r-th sum: as in
+/// mma.m16n8, for each warp's 16 rows.
+static uint32_t placeOf(uint32_t i, uint32_t r) {
+  const uint32_t lane = i % 32;
+  const uint32_t row = i / 32 * 16 + lane / 4 + r / 2 % 2 * 8;
+  return row * GroupResult::mostColumns + r / 4 * 8 + lane % 4 * 2 + r % 2;
+}
+
+/// The number that a register holds. `where` is not known: it is used as one of
+/// another accumulator, as it is.
+static float takenFrom(GroupResults &results, uint32_t word, uint32_t place) {
+  if (!GroupResults::isMark(word))
+    return floatOf(word);
+  const GroupResult *result = results.find(word);
+  return result ? result->sums[place] : floatOf(~0u);
+}
+
+/// What registers held before, as sums of a result. That of the product before,
+/// if all of them are its.
+static GroupResult &accumulators(Block &block, const GroupMeeting &meeting,
+                                 Thread &last, const Site &site) {
+  const uint32_t group = last.index / Block::groupSize;
+  const uint32_t count = site.parameters[0] / 2;
+  GroupResults &results = block.groupResults[group];
+  const uint32_t first = meeting.in[0][descriptorWords];
+  bool isOne = GroupResults::isMark(first), isFenced = true;
+  for (uint32_t i = 0; i < Block::groupSize; ++i) {
+    const uint32_t *words = meeting.in[i] + descriptorWords;
+    for (uint32_t r = 0; r < count && isOne; ++r)
+      isOne = words[r] == first;
+    isFenced = isFenced && block.thread(group * Block::groupSize + i).isFenced;
+  }
+  GroupResult *before = isOne ? results.find(first) : nullptr;
+  if (isOne && !before)
+    block.fatal(last, site, [] {
+      return "bad accumulator, another product has taken its registers";
+    });
+  // Products of one shape may follow each other without.
+  if (!isFenced && (!before || before->wasRead))
+    block.error(last, site,
+                "no wgmma.fence, between a product and what its registers were "
+                "used for before");
+  if (before)
+    return *before;
+  GroupResult &made = results.add();
+  for (uint32_t i = 0; i < Block::groupSize; ++i)
+    for (uint32_t r = 0; r < count; ++r)
+      made.sums[placeOf(i, r)] =
+          takenFrom(results, meeting.in[i][descriptorWords + r], placeOf(i, r));
+  return made;
 }
 
 void bertc_gpu_emulator_group_multiply(Thread *thread, Site *site,
@@ -83,10 +140,9 @@ void bertc_gpu_emulator_group_multiply(Thread *thread, Site *site,
   const bool isBF16 = MatrixType(site->parameters[1]) == MatrixType::BF16;
   const bool adds = site->parameters[2];
   const float sign = site->parameters[3] ? -1.0f : 1.0f;
-  Thread &reader =
-      block.thread(thread->index / Block::groupSize * Block::groupSize);
-  static float a[m][k], b[mostN][k], transposed[k][mostN], sums[m][mostN];
-  constexpr uint32_t descriptorWords = 4;
+  const uint32_t group = thread->index / Block::groupSize;
+  Thread &reader = block.thread(group * Block::groupSize);
+  static float a[m][k], b[mostN][k], transposed[k][mostN];
   for (uint32_t i = 1; i < Block::groupSize; ++i)
     if (memcmp(meeting->in[i], meeting->in[0], descriptorWords * 4) != 0)
       block.fatal(*thread, *site, [] {
@@ -97,31 +153,54 @@ void bertc_gpu_emulator_group_multiply(Thread *thread, Site *site,
   memcpy(descriptors, meeting->in[0], sizeof(descriptors));
   readOperand(reader, *site, Operand(descriptors[0]), m, isBF16, a);
   readOperand(reader, *site, Operand(descriptors[1]), n, isBF16, b);
-  // Which thread holds what is that of mma.m16n8, for each warp's 16 rows.
-  auto place = [n](uint32_t i, uint32_t r, uint32_t &row, uint32_t &column) {
-    const uint32_t lane = i % 32;
-    row = i / 32 * 16 + lane / 4 + r / 2 % 2 * 8;
-    column = r / 4 * 8 + lane % 4 * 2 + r % 2;
-    return column < n;
-  };
-  for (uint32_t i = 0; i < Block::groupSize; ++i)
-    for (uint32_t r = 0, row, column; r < n / 2; ++r)
-      if (place(i, r, row, column)) {
-        sums[row][column] =
-            adds ? floatOf(meeting->in[i][descriptorWords + r]) : 0.0f;
-      }
+  GroupResult &result = accumulators(block, *meeting, *thread, *site);
   for (uint32_t column = 0; column < n; ++column)
     for (uint32_t i = 0; i < k; ++i)
       transposed[i][column] = b[column][i];
-  for (uint32_t row = 0; row < m; ++row)
+  for (uint32_t row = 0; row < m; ++row) {
+    float *sums = &result.sums[row * GroupResult::mostColumns];
+    if (!adds)
+      std::fill_n(sums, n, 0.0f);
     for (uint32_t i = 0; i < k; ++i)
       for (uint32_t column = 0; column < n; ++column)
-        sums[row][column] += sign * a[row][i] * transposed[i][column];
+        sums[column] += sign * a[row][i] * transposed[i][column];
+  }
+  const uint32_t mark = block.groupResults[group].renew(result, site);
   for (uint32_t i = 0; i < Block::groupSize; ++i)
-    for (uint32_t r = 0, row, column; r < n / 2; ++r)
-      if (place(i, r, row, column))
-        memcpy(&meeting->out[i][r], &sums[row][column], 4);
+    std::fill_n(meeting->out[i], n / 2, mark);
   block.dismissGroup(meeting);
+}
+
+void bertc_gpu_emulator_group_read(Thread *thread, Site *site,
+                                   const uint32_t *in, uint32_t *out) {
+  Block &block = *thread->block;
+  ++block.report->steps;
+  out[0] = in[0];
+  if (!GroupResults::isMark(in[0]))
+    return;
+  GroupResults &results = block.groupResults[thread->index / Block::groupSize];
+  GroupResult *result = results.find(in[0]);
+  if (!result)
+    block.fatal(*thread, *site, [] {
+      return "bad accumulator, another product has taken its registers";
+    });
+  const uint32_t place =
+      placeOf(thread->index % Block::groupSize, site->parameters[0]);
+  memcpy(out, &result->sums[place], sizeof(float));
+  result->wasRead = true;
+  thread->isFenced = false;
+  if (results.isComplete(*result))
+    return;
+  out[0] = ~0u;
+  block.error(*thread, *result->site,
+              std::string("result of a product that was not waited for, it is "
+                          "read at ") +
+                  site->text);
+}
+
+void bertc_gpu_emulator_group_fence(Thread *thread, Site *) {
+  ++thread->block->report->steps;
+  thread->isFenced = true;
 }
 
 void bertc_gpu_emulator_group_commit(Thread *thread, Site *site,
@@ -131,7 +210,9 @@ void bertc_gpu_emulator_group_commit(Thread *thread, Site *site,
   GroupMeeting *meeting = block.meetGroup(*thread, *site, in, out);
   if (!meeting)
     return;
-  block.groupReads[thread->index / Block::groupSize].commit();
+  const uint32_t group = thread->index / Block::groupSize;
+  block.groupReads[group].commit();
+  block.groupResults[group].commit();
   block.dismissGroup(meeting);
 }
 
@@ -144,6 +225,7 @@ void bertc_gpu_emulator_group_wait(Thread *thread, Site *site,
     return;
   const uint32_t group = thread->index / Block::groupSize;
   Thread &reader = block.thread(group * Block::groupSize);
+  block.groupResults[group].wait(site->parameters[0]);
   block.groupReads[group].wait(
       site->parameters[0], [&](const Site &where, uint32_t offset) {
         block.accessShared(reader, where, block.shared.data() + offset, 16,

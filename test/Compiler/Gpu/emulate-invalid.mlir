@@ -260,3 +260,16 @@ gpu.module @kernels {
   }
 }
 }
+
+// -----
+
+module {
+gpu.module @kernels {
+  llvm.func @whole(%a: i64, %c: !llvm.struct<(f32, f32, f32, f32)>, %to: !llvm.ptr<1>) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>} {
+    %0 = nvvm.wgmma.mma_async %a, %a, %c, <m = 64, n = 8, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>] : !llvm.struct<(f32, f32, f32, f32)> -> !llvm.struct<(f32, f32, f32, f32)>
+    // expected-error@+1 {{what wgmma computes is only emulated where single numbers of it are used}}
+    llvm.store %0, %to : !llvm.struct<(f32, f32, f32, f32)>, !llvm.ptr<1>
+    llvm.return
+  }
+}
+}

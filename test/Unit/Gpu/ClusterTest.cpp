@@ -87,7 +87,9 @@ TEST(GpuCluster, ArrivesAtTheBarrierOfAnother) {
   EXPECT_REPORT(run(begin + waitHere + meet),
                 "divergence, threads that do not come together: block 0: "
                 "threads 0-31 at #4 nvvm.mbarrier.try_wait.parity; block 1: "
-                "threads 0-31 at #4 nvvm.mbarrier.try_wait.parity");
+                "threads 0-31 at #4 nvvm.mbarrier.try_wait.parity; the "
+                "mbarrier at offset 0 of block 0, phase 0: 1 of 1 arrivals and "
+                "0 bytes are missing; the mbarrier at offset 0 of block 1");
   EXPECT_REPORT(run(rank + byFirst("i", init) + byFirst("a", arriveThere) +
                     waitHere + meet),
                 "no mbarrier, 8 bytes at offset 0 of shared memory");
@@ -183,7 +185,8 @@ std::string multicastText(int mask, uint32_t announced) {
       "%place = llvm.mul %rank, %half : i32\n"
       "%first = llvm.mul %rank, %c8 : i32\n" +
       elementAt("%to", "%shared", "%place", "i8") +
-      byFirst("i", "nvvm.mbarrier.init %bar, %c1 : !llvm.ptr<3>, i32\n") +
+      byFirst("i", "nvvm.mbarrier.init %bar, %c1 : !llvm.ptr<3>, i32\n"
+                   "nvvm.fence.mbarrier.init\n") +
       meet + byFirst("c", copy) +
       "nvvm.mbarrier.try_wait.parity %bar, %c0, %c16 : !llvm.ptr<3>, i32, "
       "i32\n" +

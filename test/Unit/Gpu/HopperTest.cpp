@@ -67,6 +67,10 @@ const std::string arguments =
 struct Parts {
   bool barrierAfterInit = true, waits = true, waitsForGroup = true;
   bool overwrites = false; ///< Before the group was waited for.
+  bool fences = true;      ///< Before the first product.
+  bool fencesBarrier = true;
+  std::string before; ///< The first fence of products.
+  std::string after;  ///< The last wait, which may be left out.
   int bytes = (m + n) * depth * 2;
 };
 
@@ -88,8 +92,9 @@ std::string text(Swizzle swizzle, const Parts &parts = {}) {
                      number("%bytes", parts.bytes) +
                      "%first = llvm.icmp \"eq\" %tid, %c0 : i32\n"
                      "llvm.cond_br %first, ^init, ^made\n^init:\n"
-                     "nvvm.mbarrier.init %bar, %c1 : !llvm.ptr<3>, i32\n"
-                     "nvvm.fence.mbarrier.init\nllvm.br ^made\n^made:\n";
+                     "nvvm.mbarrier.init %bar, %c1 : !llvm.ptr<3>, i32\n" +
+                     (parts.fencesBarrier ? "nvvm.fence.mbarrier.init\n" : "") +
+                     "llvm.br ^made\n^made:\n";
   if (parts.barrierAfterInit)
     body += "nvvm.barrier0\n";
   body += "llvm.cond_br %first, ^copy, ^copied\n^copy:\n"
@@ -112,12 +117,13 @@ std::string text(Swizzle swizzle, const Parts &parts = {}) {
   for (int i = 0; i < n / 2; ++i)
     type += i ? ", f32" : "f32";
   type += ")>";
+  body += parts.before;
   body += "%base = llvm.ptrtoint %shared : !llvm.ptr<3> to i64\n" +
           number("%four", 4, "i64") + number("%low", 0x3fff, "i64") +
           "%bits = llvm.mlir.constant(" +
           std::to_string(static_cast<int64_t>(descriptorBits(swizzle))) +
-          " : i64) : i64\n%s0 = llvm.mlir.zero : " + type +
-          "\nnvvm.wgmma.fence.aligned\n";
+          " : i64) : i64\n%s0 = llvm.mlir.zero : " + type + "\n" +
+          (parts.fences ? "nvvm.wgmma.fence.aligned\n" : "");
   int step = 0;
   for (int k = 0; k < depth; k += 16, ++step) {
     const std::string s = std::to_string(step);
@@ -151,6 +157,7 @@ std::string text(Swizzle swizzle, const Parts &parts = {}) {
     body += "nvvm.barrier0\n" + elementAt("%over", "%shared", "%tid") +
             "llvm.store %f0, %over : f32, !llvm.ptr<3>\n"
             "nvvm.wgmma.wait.group.sync.aligned 0\n";
+  body += parts.after;
   // Row, column of the first of 4 sums of each 8 columns.
   body += number("%thirtyTwo", 32) +
           "%warp = llvm.udiv %tid, %c32 : i32\n"
@@ -250,6 +257,9 @@ TEST(GpuHopper, BytesThatNeverComeAreADeadlock) {
   EXPECT_REPORT(Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts)),
                 "divergence, threads that do not come together: threads 0-127 "
                 "at ");
+  EXPECT_REPORT(Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts)),
+                "; the mbarrier at offset 32768, phase 0: 0 of 1 arrivals and "
+                "16 bytes are missing");
 }
 
 TEST(GpuHopper, OperandsMustNotBeWrittenBeforeTheWait) {
@@ -260,6 +270,102 @@ TEST(GpuHopper, OperandsMustNotBeWrittenBeforeTheWait) {
                 "race in shared memory, reads 16 bytes");
   parts.waitsForGroup = true;
   EXPECT_CLEAN(Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts)));
+}
+
+TEST(GpuHopper, ResultsMustNotBeReadBeforeTheWait) {
+  auto run = [](const std::string &after, bool waits) {
+    Parts parts;
+    parts.waitsForGroup = waits;
+    parts.after = after;
+    return Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts));
+  };
+  const std::string fault = "result of a product that was not waited for, it "
+                            "is read at";
+  EXPECT_REPORT(run("", false), fault);
+  // The wait leaves the newest group on its way, which is that of the products.
+  EXPECT_REPORT(run("nvvm.wgmma.wait.group.sync.aligned 1\n", false), fault);
+  EXPECT_CLEAN(run("nvvm.wgmma.commit.group.sync.aligned\n"
+                   "nvvm.wgmma.wait.group.sync.aligned 1\n",
+                   false));
+}
+
+// The sums after another product of the same operands: `use` is between.
+static std::string onceMore(const std::string &use) {
+  std::string type = "!llvm.struct<(";
+  for (int i = 0; i < n / 2; ++i)
+    type += i ? ", f32" : "f32";
+  type += ")>";
+  auto fill = [&](std::string part) {
+    for (size_t at; (at = part.find("TYPE")) != std::string::npos;)
+      part.replace(at, 4, type);
+    return part;
+  };
+  return fill(use +
+              "%more = nvvm.wgmma.mma_async %da0, %db0, %acc, <m = 64, n = 16, "
+              "k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, "
+              "<one>, <col>] : TYPE -> TYPE\n"
+              "nvvm.wgmma.commit.group.sync.aligned\n"
+              "nvvm.wgmma.wait.group.sync.aligned 0\n"
+              "%moreSum = llvm.extractvalue %more[0] : TYPE\n" +
+              elementAt("%moreAt", "%y", "%tid", "f32", 1) +
+              "llvm.store %moreSum, %moreAt : f32, !llvm.ptr<1>\n"
+              "nvvm.barrier0\n");
+}
+
+TEST(GpuHopper, ProductsNeedAFence) {
+  auto run = [](const Parts &parts) {
+    return Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts));
+  };
+  const std::string fault =
+      "no wgmma.fence, between a product and what its registers were used for";
+  Parts parts;
+  parts.fences = false;
+  EXPECT_REPORT(run(parts), fault);
+  parts.fences = true;
+  // Sums go from product to product.
+  const std::string same = "%acc = llvm.insertvalue %old, %s4[0] : TYPE\n";
+  const std::string fence = "nvvm.wgmma.fence.aligned\n";
+  const std::string read = "%old = llvm.extractvalue %s4[0] : TYPE\n";
+  parts.after = onceMore(read + same);
+  EXPECT_REPORT(run(parts), fault);
+  parts.after = onceMore(read + same + fence);
+  // Sums of one product are kept for those before it, so `y` is not taken from
+  // there again.
+  EXPECT_CLEAN(run(parts));
+  parts.after = onceMore(fence + read + same);
+  EXPECT_REPORT(run(parts), fault);
+}
+
+TEST(GpuHopper, WritesNeedAFenceBeforeProducts) {
+  auto run = [](const std::string &fence, const std::string &then) {
+    Parts parts;
+    parts.before = "nvvm.barrier0\n" + elementAt("%own", "%shared", "%tid") +
+                   "%kept = llvm.load %own : !llvm.ptr<3> -> f32\n"
+                   "llvm.store %kept, %own : f32, !llvm.ptr<3>\n" +
+                   fence + "nvvm.barrier0\n" + then;
+    return Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts));
+  };
+  const std::string fence = "nvvm.fence.proxy {kind = #nvvm.proxy_kind<"
+                            "async.shared>, space = #nvvm.shared_space<cta>}\n";
+  EXPECT_REPORT(run("", ""),
+                "no fence.proxy.async, between a write of 16 bytes "
+                "at offset 0 by a thread and this");
+  EXPECT_CLEAN(run(fence, ""));
+  EXPECT_CLEAN(run("", fence));
+  // That of one thread is for what it has written or seen.
+  const std::string byLast = "%last = llvm.icmp \"eq\" %tid, %c31 : i32\n"
+                             "llvm.cond_br %last, ^f, ^fd\n^f:\n" +
+                             fence + "llvm.br ^fd\n^fd:\n";
+  EXPECT_REPORT(run(byLast, ""), "no fence.proxy.async");
+  EXPECT_CLEAN(run("", byLast + "nvvm.barrier0\n"));
+}
+
+TEST(GpuHopper, CopiesNeedAFenceBehindTheMbarrier) {
+  Parts parts;
+  parts.fencesBarrier = false;
+  EXPECT_REPORT(Case(Swizzle::Bytes128).run(text(Swizzle::Bytes128, parts)),
+                "no fence.mbarrier_init, between a write of 8 bytes at offset "
+                "32768 by a thread and this");
 }
 
 TEST(GpuHopper, MapsThatADriverWouldRefuse) {

@@ -188,6 +188,21 @@ std::vector<Mutant> hopperMutants() {
        [](ModuleOp m) { return drop<NVVM::Barrier0Op>(m, 0); }},
       {"a product less",
        [](ModuleOp m) { return shortCut<NVVM::WgmmaMmaAsyncOp>(m, 0, 0); }},
+      {"sums are read before the last wait",
+       [](ModuleOp m) { return drop<NVVM::WgmmaWaitGroupSyncOp>(m, -1); }},
+      {"the last products may be on their way",
+       [](ModuleOp m) {
+         auto wait = find<NVVM::WgmmaWaitGroupSyncOp>(m, -1);
+         if (wait)
+           wait.setGroup(1);
+         return bool(wait);
+       }},
+      {"products are not committed",
+       [](ModuleOp m) { return drop<NVVM::WgmmaGroupSyncAlignedOp>(m, 0); }},
+      {"no fence before products",
+       [](ModuleOp m) { return drop<NVVM::WgmmaFenceAlignedOp>(m, 0); }},
+      {"copies may not see the mbarriers",
+       [](ModuleOp m) { return drop<NVVM::FenceMbarrierInitOp>(m, 0); }},
       {"sums are not exchanged",
        [](ModuleOp m) { return shortCut<NVVM::ShflOp>(m, 0, 1); }},
   };

@@ -17,6 +17,19 @@ using namespace mlir;
 
 std::vector<Mutant> bertc::test::ticketMutants() {
   return {
+      {"writes of others do not come before the ticket",
+       [](ModuleOp m) {
+         // The barrier before the last.
+         return drop<NVVM::Barrier0Op>(m, -2);
+       }},
+      {"a ticket that orders nothing",
+       [](ModuleOp m) {
+         auto ticket = find<LLVM::AtomicRMWOp>(m, 0);
+         if (ticket)
+           ticket.setOrdering(LLVM::AtomicOrdering::monotonic);
+         m.walk([](LLVM::FenceOp fence) { fence.erase(); });
+         return bool(ticket);
+       }},
       {"no barrier behind the ticket",
        [](ModuleOp m) { return drop<NVVM::Barrier0Op>(m, -1); }},
       {"no block adds",
