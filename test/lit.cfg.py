@@ -13,6 +13,7 @@ REQUIRES and one of the features below.
 import os
 import pathlib
 import shutil
+import subprocess
 
 import lit.formats
 
@@ -56,6 +57,9 @@ ptxas = shutil.which("ptxas", path=os.pathsep.join(
 if ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", ptxas))
+    known = subprocess.run([ptxas, "--help"], capture_output=True, text=True)
+    if "sm_100" in known.stdout and "sm_120" in known.stdout:
+        config.available_features.add("ptxas-blackwell")
 
 # libcuda.so.1 of tools/gpu-emulator/driver, for LD_LIBRARY_PATH.
 config.substitutions.append(("%stand-in-driver", os.path.join(
