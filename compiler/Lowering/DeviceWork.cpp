@@ -59,7 +59,10 @@ std::vector<KernelModel> DeviceProgram::modelsOf(const LoweredKernel &kernel,
   double products = double(facts.products());
   DeviceWork launch;
   launch.flopsPerToken = products * double(done.perToken);
-  launch.flopsPerSequence = products * double(done.perSequence);
+  // What is launched for tokens, and elsewhere for sequences, has products of
+  // both, of which a launch does one.
+  if (!done.perToken)
+    launch.flopsPerSequence = products * double(done.perSequence);
   launch.flopsPerPair = products * double(done.perPair);
   launch.bytes = done.moved.fixed;
   launch.bytesPerToken = done.moved.perToken;

@@ -20,8 +20,9 @@ import unittest
 import gradients
 import harness
 import seeded
-from devices import emulation
+from devices import DEVICE, on_device
 
+PLACE = DEVICE or "cuda:0"
 HERE = pathlib.Path(__file__).resolve().parent
 MODEL = "head32-gelu-new"  # heads and widths without padding
 LENGTHS = (30, 7, 11)
@@ -30,7 +31,7 @@ LENGTHS = (30, 7, 11)
 @functools.lru_cache(None)
 def compiled(precision, *options):
     stem = f"profile-{precision}" + "".join(options).replace("=", "")
-    return emulation(harness.model(MODEL), stem.replace(":", "-"),
+    return on_device(harness.model(MODEL), stem.replace(":", "-"),
                      "--target=cuda:sm_80", f"--precision={precision}",
                      *(options or ("--outputs=last_hidden_state",)))
 
@@ -59,8 +60,9 @@ class Profile(unittest.TestCase):
         cls.result = json.loads(done.stdout)
 
     def test_place(self):
-        self.assertEqual(self.result["device"], "cuda:0")
-        self.assertEqual(self.result["processor"], "Emulated GPU sm_80")
+        self.assertEqual(self.result["device"], PLACE)
+        if not DEVICE:
+            self.assertEqual(self.result["processor"], "Emulated GPU sm_80")
         # What this machine's processor reaches is no ceiling of a GPU.
         self.assertEqual(self.result["ceiling_gflops"], 0)
 
@@ -100,7 +102,7 @@ class Profile(unittest.TestCase):
         events = json.loads(self.trace.read_text())["traceEvents"]
         threads = {e["args"]["name"] for e in events
                    if e["name"] == "thread_name"}
-        self.assertEqual(threads, {"cuda:0"})
+        self.assertEqual(threads, {PLACE})
         spans = [e for e in events if e["ph"] == "X"]
         self.assertEqual({(e["cat"], e["tid"]) for e in spans}, {("phase", 0)})
         for before, after in zip(spans, spans[1:]):
@@ -229,7 +231,7 @@ class Models(unittest.TestCase):
 class Training(unittest.TestCase):
     def test_profile(self):
         """The layers from first to last, then back; no update."""
-        library, environment = emulation(
+        library, environment = on_device(
             gradients.FOLDER, "profile-training", "--target=cuda:sm_80",
             "--precision=bf16", "--train", "--head=classify:3")
         done = subprocess.run(
@@ -251,8 +253,8 @@ class Training(unittest.TestCase):
                 self.assertGreaterEqual(layer, 0)
         for before, after in zip(records, records[1:]):
             self.assertLessEqual(before[3], after[2])
-        self.assertIn("weight_gradient", {
-            re.match("[a-z]+_[a-z]+", name)[0] for name, *_ in records})
+        self.assertTrue(any(name.startswith("weight_gradient_")
+                            for name, *_ in records))
 
 
 class Plans(unittest.TestCase):

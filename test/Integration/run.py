@@ -28,9 +28,9 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 # What takes longest comes first.
-FILES = ["accuracy", "devices", "device-training", "gradients", "emulated",
-         "tokenizer", "finetune", "training", "invariance", "c-example",
-         "artefact", "bad-model", "bad-input", "benchmarks"]
+FILES = ["accuracy", "devices", "device-training", "device-profile", "gradients",
+         "emulated", "tokenizer", "finetune", "training", "invariance",
+         "c-example", "artefact", "bad-model", "bad-input", "benchmarks"]
 SUMMARY = "integration: {} passed, {} failed, {} skipped"
 
 
