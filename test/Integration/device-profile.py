@@ -224,7 +224,7 @@ class Models(unittest.TestCase):
                 self.expect(kernel, lambda rows: (
                     4 * -(-rows // self.LENGTH) + rows * (
                         2 * 4 * hidden + 2 * 4 * max(heads, 16)
-                        + 6 * written * hidden),
+                        + 2 * written * hidden),
                     products * 2 * hidden * pairs(rows)))
 
 
