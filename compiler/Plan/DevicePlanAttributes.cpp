@@ -74,6 +74,7 @@ ArrayAttr bertc::toAttribute(MLIRContext *context,
                           .number("warps", plan.warps)
                           .number("stages", plan.stages)
                           .numberUnless("shared_planes", plan.sharedPlanes, 0)
+                          .flag("split_keys", plan.splitKeys)
                           .done());
   return ArrayAttr::get(context, classes);
 }

@@ -105,23 +105,26 @@ TEST(GpuAttention, PlansOfTokens) {
 
 // A sequence has the same bits in every batch, so in every plan, on each GPU.
 TEST(GpuAttention, PlansGiveTheSameBits) {
-  for (int64_t headSize : {16, 20, 48, 64, 96, 128})
+  for (int64_t headSize : {16, 48, 64, 128})
     for (int64_t planes : {1, 2, 3}) {
-      AttentionCase c(2, headSize, {1, 16, 70, 300}, planes);
-      c.shape.logSumExp = true;
+      AttentionCase c(2, headSize, {1, 70, 300}, planes);
+      c.shape.logSumExp = planes > 1;
       c.shape.dropout = headSize == 64;
+      auto plansOf = [&](const char *target) {
+        return planDeviceAttention(*findDeviceTarget(target), 2,
+                                   c.shape.headStride, planes, c.shape.dropout);
+      };
+      DeviceAttentionPlans plans = plansOf("cuda:sm_80");
+      plans.push_back(plansOf("cuda:sm_90a").front());
       std::vector<uint32_t> bits;
-      for (const char *target : {"cuda:sm_80", "cuda:sm_90a"})
-        for (const auto &[from, plan] :
-             planDeviceAttention(*findDeviceTarget(target), 2,
-                                 c.shape.headStride, planes, c.shape.dropout)) {
-          EXPECT_EQ(plan.splitKeys, from == 1);
-          c.plan = plan;
-          AttentionResult result = expectGood(c);
-          if (bits.empty())
-            bits = result.bits;
-          EXPECT_TRUE(bits == result.bits) << c.name();
-        }
+      for (const auto &[from, plan] : plans) {
+        EXPECT_EQ(plan.splitKeys, from == 1);
+        c.plan = plan;
+        AttentionResult result = expectGood(c);
+        if (bits.empty())
+          bits = result.bits;
+        EXPECT_TRUE(bits == result.bits) << c.name();
+      }
     }
 }
 
