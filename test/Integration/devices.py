@@ -236,7 +236,7 @@ class Float16(unittest.TestCase):
                   "attention_mask": want["attention_mask"]}
         got = {}
         for precision in ("f16", "bf16"):
-            library, environment = emulation(
+            library, environment = on_device(
                 folder, f"activation-{precision}", "--target=cuda:sm_80",
                 f"--precision={precision}", "--outputs=last_hidden_state")
             got[precision] = harness.run(library, inputs, environment)[
