@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Faults that are seeded into a linear kernel. Not here is what products that
-// are done at once cannot show: the waits for them.
+// Faults that are seeded into a linear kernel at the nvvm level, one at a time.
 //
 //===----------------------------------------------------------------------===//
 
