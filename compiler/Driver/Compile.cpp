@@ -187,12 +187,12 @@ llvm::Error Compilation::checkDevices() {
   if (options.emit == Stage::Assembly || options.emit == Stage::Object)
     return makeUsageError("the stage of --emit does not exist for " + name,
                           "use --emit=plan, kernels, llvm, ptx or lib");
-  if (options.precision == Precision::Int8 ||
-      options.precision == Precision::BF16W8)
+  if (options.precision == Precision::BF16W8)
     return makeUsageError("--precision=" + precisionName(options.precision) +
-                              " is not yet available for " + name,
-                          "use --precision=bf16, f16, f32-fast or f32");
-  return llvm::Error::success();
+                              " is not available for " + name,
+                          "use --precision=int8, bf16, f16, f32-fast or f32");
+  return options.calibration.empty() ? llvm::Error::success()
+                                     : checkCalibration(targets);
 }
 
 llvm::Error Compilation::load() {

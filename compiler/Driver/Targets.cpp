@@ -162,3 +162,11 @@ llvm::Expected<Targets> bertc::parseTargets(llvm::StringRef list,
                           "name one that has it with --target");
   return result;
 }
+
+llvm::Error bertc::checkCalibration(const Targets &targets) {
+  if (targets.devices.empty())
+    return llvm::Error::success();
+  return makeUsageError("--calibrate is for processors, got the target " +
+                            targets.devices.front()->name,
+                        "leave --calibrate or that target out");
+}

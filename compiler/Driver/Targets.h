@@ -32,6 +32,9 @@ llvm::Expected<Targets> parseTargets(llvm::StringRef list,
                                      llvm::StringRef emulated,
                                      Precision precision);
 
+/// Refuses --calibrate for a GPU: its rows of int8 are not smoothed.
+llvm::Error checkCalibration(const Targets &targets);
+
 /// The best default target of `precision` that this machine runs, or null.
 const TargetInfo *nativeTarget(Precision precision);
 

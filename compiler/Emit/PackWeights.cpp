@@ -229,14 +229,30 @@ static llvm::Error cannotHold(const TensorInfo &tensor, int64_t row,
 llvm::Error Packer::packPlane(const TensorInfo &tensor, int64_t plane) {
   source.resize(weight.depth.real());
   bytes.resize(weight.depth.padded() * weight.elementBytes());
+  const Int8Columns *columns = nullptr;
+  if (weight.element == Element::Int8) {
+    auto found = int8Columns(tensor);
+    if (!found)
+      return found.takeError();
+    columns = *found;
+  }
   for (int64_t column = 0; column < weight.columns.padded(); ++column) {
     block.assign(weight.depth.padded(), 0.0f);
+    float scale = 0;
     if (int64_t row = realIndex(weight.columns, column); row >= 0) {
-      if (llvm::Error error = readColumn(tensor, row, {}, source.data()))
+      if (llvm::Error error =
+              readColumn(tensor, row,
+                         columns ? llvm::ArrayRef<float>(columns->factors)
+                                 : llvm::ArrayRef<float>(),
+                         source.data()))
         return error;
       spread(weight.depth, source.data(), block.data());
+      scale = columns ? columns->scales[row] : 0;
     }
-    if (weight.element == Element::F16) {
+    if (columns) {
+      rotate(block, weight.rotation);
+      toInt8(block, scale, reinterpret_cast<int8_t *>(bytes.data()));
+    } else if (weight.element == Element::F16) {
       for (auto [k, value] : llvm::enumerate(block))
         if (!fitsF16(value))
           return cannotHold(tensor, realIndex(weight.columns, column),
@@ -408,12 +424,13 @@ static llvm::Error checkWeight(const PackedWeight &weight) {
       ((panels || planes || derived) && bad(weight.depth)))
     return wrongLayout(weight, "expected positive sizes");
   bool half = weight.element == Element::F16;
+  bool single = half || weight.element == Element::Int8;
   if (planes && weight.planes < 1)
     return wrongLayout(weight, "expected one plane or more");
   if (planes && weight.element != Element::BF16 &&
-      !(half && weight.planes == 1))
-    return wrongLayout(weight,
-                       "expected planes of bfloat16, or one of float16");
+      !(single && weight.planes == 1))
+    return wrongLayout(
+        weight, "expected planes of bfloat16, or one of float16 or int8");
   if (panels && half)
     return wrongLayout(weight, "expected float16 in a plane");
   if (!panels && !planes && weight.element != Element::F32)

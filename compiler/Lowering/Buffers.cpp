@@ -39,8 +39,8 @@ static Grouping heads(int64_t count, int64_t size) {
 }
 
 BufferAssignment::BufferAssignment(func::FuncOp forward, Workspace &workspace,
-                                   int64_t planes)
-    : workspace(workspace), planes(planes) {
+                                   int64_t planes, bool int8)
+    : workspace(workspace), planes(planes), int8(int8) {
   assignBlock(forward.getBody().front());
 }
 
@@ -152,10 +152,11 @@ static bool isIntermediate(Value value, ArrayRef<OpOperand *> readers) {
          });
 }
 
-/// Matrix products read planes, all else reads float32. What is normalised
-/// behind a product is float32 on the way, and a carried value in both forms,
-/// which keeps those of its producers equal. An intermediate is a plane where
-/// that is all that products have, as PyTorch's autocast saves it.
+/// Matrix products read planes, or int8 if a factor is a weight, all else reads
+/// float32. What is normalised behind a product is float32 on the way, and a
+/// carried value in both forms, which keeps those of its producers equal. An
+/// intermediate is a plane where that is all that products have, as PyTorch's
+/// autocast saves it.
 void BufferAssignment::setForms(Value value, Buffer &buffer) const {
   Readers readers;
   readers.collect(value);
@@ -170,12 +171,14 @@ void BufferAssignment::setForms(Value value, Buffer &buffer) const {
       readers.carried;
   for (OpOperand *use : readers.uses) {
     bool product = isOfProduct(*use);
-    if (product)
+    if (product && int8 && !isa<enc::FusedAttentionOp>(use->getOwner()))
+      buffer.int8 = true;
+    else if (product)
       buffer.planes = planes;
     buffer.f32 |= !product || isReadTwice(*use, planes);
   }
   // What nothing reads is written nevertheless.
-  buffer.f32 |= !buffer.planes;
+  buffer.f32 |= !buffer.planes && !buffer.int8;
 }
 
 /// The ops that read `value`, those of the backward pass through the stack that
@@ -319,6 +322,9 @@ void BufferAssignment::acquire(Buffer &buffer, int64_t copies) {
   if (buffer.planes)
     buffer.planesSlot = workspace.acquire(
         buffer.extent, copies * planesWords(buffer.planes, buffer.stride));
+  if (buffer.int8)
+    buffer.int8Slot =
+        workspace.acquire(buffer.extent, copies * int8Words(buffer.stride));
 }
 
 void BufferAssignment::release(const Buffer &buffer) {
@@ -326,6 +332,8 @@ void BufferAssignment::release(const Buffer &buffer) {
     workspace.release(buffer.slot);
   if (buffer.planes)
     workspace.release(buffer.planesSlot);
+  if (buffer.int8)
+    workspace.release(buffer.int8Slot);
 }
 
 /// No use of `value` comes after `op`, which lies in the value's own block.

@@ -14,6 +14,7 @@
 #define BERTC_COMPILER_LOWERING_BUFFERS_H
 
 #include "compiler/Kernels/CPU/Norm.h"
+#include "compiler/Kernels/GPU/DeviceRows.h"
 #include "compiler/Lowering/WeightLayout.h"
 #include "compiler/Lowering/Workspace.h"
 #include "llvm/ADT/DenseMap.h"
@@ -39,6 +40,10 @@ struct Buffer {
   bool f32 = true;
   int64_t planes = 0;
   int64_t planesSlot = -1;
+  /// And bytes for products of int8, behind which their rows' steps and zeros
+  /// lie.
+  bool int8 = false;
+  int64_t int8Slot = -1;
 
   /// Of so many rows: staged ones are read in whole tiles.
   int64_t words(int64_t rows) const;
@@ -60,6 +65,9 @@ inline int64_t planesWords(int64_t planes, int64_t stride) {
   return planes * stride / 2;
 }
 
+/// The same as int8, with what belongs to the row.
+inline int64_t int8Words(int64_t stride) { return stride / 4 + int8RowWords; }
+
 /// Liveness of the values of one block and of the loop bodies in it, in
 /// program order; assigns slots first-fit. A value whose memory another may
 /// take over is released after its last use. What enc.layers saves for the
@@ -67,8 +75,9 @@ inline int64_t planesWords(int64_t planes, int64_t stride) {
 class BufferAssignment {
 public:
   /// `planes`: of 16 bits, that matrix products of a device read; 0 on the CPU.
+  /// `int8`: those of weights read int8 instead.
   BufferAssignment(mlir::func::FuncOp forward, Workspace &workspace,
-                   int64_t planes = 0);
+                   int64_t planes = 0, bool int8 = false);
 
   /// Shape of `value` without a slot: the layout its producer writes.
   Buffer describe(mlir::Value value) const;
@@ -100,6 +109,7 @@ private:
 
   Workspace &workspace;
   int64_t planes;
+  bool int8;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseSet<mlir::Operation *> copied;
   /// Layout of what the linear layer of a weight reads.

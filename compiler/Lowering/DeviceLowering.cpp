@@ -35,9 +35,10 @@ struct DeviceTraining {
     FailureOr<std::vector<LoweredOutput>> outputs = verifyTraining(function);
     if (failed(outputs))
       return failure();
-    // Gradients would need a scale to be in its range.
-    if (precision.type == HalfType::F16)
-      return function.emitOpError("cannot be lowered for f16");
+    // Gradients would need a scale to be in the range of f16.
+    if (precision.type == HalfType::F16 || precision.int8)
+      return function.emitOpError("cannot be lowered for ")
+             << (precision.int8 ? "int8" : "f16");
     lowered.outputs = std::move(*outputs);
     lowered.frozenOutput = frozenPrefix(function).output;
     gradients.add(function);
@@ -115,13 +116,15 @@ LogicalResult DeviceModule::emit() {
 DevicePrecision bertc::devicePrecision(Precision precision) {
   switch (precision) {
   case Precision::F32:
-    return {3, HalfType::BF16};
+    return {3, HalfType::BF16, false};
   case Precision::F32Fast:
-    return {2, HalfType::BF16};
+    return {2, HalfType::BF16, false};
   case Precision::F16:
-    return {1, HalfType::F16};
+    return {1, HalfType::F16, false};
+  case Precision::Int8:
+    return {1, HalfType::BF16, true};
   default:
-    return {1, HalfType::BF16};
+    return {1, HalfType::BF16, false};
   }
 }
 

@@ -60,9 +60,9 @@ struct LoweredDevice {
 /// Lowers @forward and, if there is one, @train of `module`, which must be
 /// fused, and writes on its ops the plans that their kernels have. `precision`
 /// is what matrix products read of each value, see Kernels/GPU/DeviceRows.h;
-/// nothing trains in f16. `parameters` is the layout of weights as a trainer
-/// keeps them, if something trains on processors, too. Errors are reported at
-/// the op that has no kernel.
+/// nothing trains in f16 or int8. `parameters` is the layout of weights as a
+/// trainer keeps them, if something trains on processors, too. Errors are
+/// reported at the op that has no kernel.
 mlir::FailureOr<LoweredDevice> lowerDevice(mlir::ModuleOp module,
                                            const DeviceTarget &target,
                                            DevicePrecision precision,

@@ -22,6 +22,7 @@ enum class HalfType; // Kernels/GPU/GpuBuilder.h
 struct DevicePrecision {
   int64_t planes;
   HalfType type;
+  bool int8; // products of weights read int8 instead
 };
 
 /// Of a precision that GPUs have.

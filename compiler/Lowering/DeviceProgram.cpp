@@ -8,14 +8,17 @@
 //
 // The launches of each op. Rows are float32 where they are added or normalised,
 // and planes of 16 bits where a matrix product reads them; their producer
-// writes both at once.
+// writes both at once. Rows of int8 are written by producers of whole rows, or
+// made of what others wrote by a launch more.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/DeviceProgram.h"
+#include "compiler/Kernels/CPU/Rotate.h"
 #include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/Dropout.h"
 #include "compiler/Kernels/GPU/Norm.h"
+#include "compiler/Kernels/GPU/Quantize.h"
 #include "compiler/Kernels/GPU/Rows.h"
 #include "compiler/Lowering/ProgramEmission.h"
 #include "compiler/Plan/DevicePlanAttributes.h"
@@ -31,8 +34,8 @@ DeviceProgram::DeviceProgram(func::FuncOp forward, const DeviceTarget &target,
                              WeightLayoutBuilder &weights,
                              WeightLayoutBuilder *parameters)
     : forward(forward), target(target), planes(precision.planes),
-      type(precision.type), weights(weights), parameters(parameters),
-      buffers(forward, workspace, planes) {}
+      type(precision.type), int8(precision.int8), weights(weights),
+      parameters(parameters), buffers(forward, workspace, planes, int8) {}
 
 LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
                                   GpuBuilder &kernels) {
@@ -104,6 +107,7 @@ DeviceForms DeviceProgram::formsOf(const Buffer &buffer) const {
   forms.f32 = buffer.f32;
   forms.planes = buffer.planes;
   forms.type = type;
+  forms.int8 = buffer.int8;
   return forms;
 }
 Value DeviceProgram::rowsOf(const Buffer &buffer) const {
@@ -129,11 +133,23 @@ Value DeviceProgram::planesOf(const Buffer &buffer) {
 Value DeviceProgram::planeStride(const Buffer &buffer) {
   return frame->toWide(k->mul(rowsOf(buffer), buffer.stride));
 }
+Value DeviceProgram::int8Of(const Buffer &buffer) {
+  return movesRows(slotOf(buffer, buffer.int8Slot, int8Words(buffer.stride)),
+                   buffer, double(buffer.columns.padded()));
+}
+Value DeviceProgram::int8ScalesOf(const Buffer &buffer) {
+  Value bytes = slotOf(buffer, buffer.int8Slot, int8Words(buffer.stride));
+  return movesRows(
+      frame->address(bytes, k->mul(rowsOf(buffer), buffer.stride / 4)), buffer,
+      4 * double(int8RowWords));
+}
 void DeviceProgram::appendOutputs(const Buffer &buffer, Values &arguments) {
   if (buffer.f32)
     arguments.push_back(f32Of(buffer));
   if (buffer.planes)
     arguments.append({planesOf(buffer), planeStride(buffer)});
+  if (buffer.int8)
+    arguments.append({int8Of(buffer), int8ScalesOf(buffer)});
 }
 int64_t DeviceProgram::reserved(Operation *op, int64_t number, Extent extent,
                                 int64_t words) {
@@ -200,19 +216,37 @@ Value DeviceProgram::table(StringAttr symbol) {
   double row = 4 * double(packed.columns.padded());
   return moves(weight(std::move(packed), symbol), {0, row});
 }
-Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
-                            Grouping depth) {
+PackedWeight DeviceProgram::packedMatrix(ArrayRef<StringAttr> symbols,
+                                         Grouping columns, Grouping depth) {
   PackedWeight packed;
   packed.sources = namesOf(symbols);
   packed.layout = PackedWeight::Layout::Planes;
-  packed.element = type == HalfType::F16 ? PackedWeight::Element::F16
-                                         : PackedWeight::Element::BF16;
+  packed.element = int8                    ? PackedWeight::Element::Int8
+                   : type == HalfType::F16 ? PackedWeight::Element::F16
+                                           : PackedWeight::Element::BF16;
   packed.planes = planes;
   packed.columns = columns;
   packed.depth = depth;
-  double bytes = 2 * double(planes * columns.padded() * depth.padded());
-  return moves(weight(std::move(packed), symbols.front()),
+  if (int8)
+    packed.rotation = rotationBlock(depth.padded());
+  return packed;
+}
+Value DeviceProgram::matrix(ArrayRef<StringAttr> symbols, Grouping columns,
+                            Grouping depth) {
+  double bytes =
+      double(weightElementBytes() * planes * columns.padded() * depth.padded());
+  return moves(weight(packedMatrix(symbols, columns, depth), symbols.front()),
                {bytes * double(symbols.size())});
+}
+Value DeviceProgram::ofColumns(PackedWeight::Derived derived,
+                               ArrayRef<StringAttr> symbols, Grouping columns,
+                               Grouping depth) {
+  PackedWeight packed = packedMatrix(symbols, columns, depth);
+  packed.layout = PackedWeight::Layout::Rows;
+  packed.element = PackedWeight::Element::F32;
+  packed.derived = derived;
+  return moves(weight(std::move(packed), symbols.front()),
+               {4 * double(columns.padded()) * double(symbols.size())});
 }
 
 //===----------------------------------------------------------------------===//
@@ -273,6 +307,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
   shape.inputStride = x.stride;
   shape.planes = planes;
   shape.type = type;
+  shape.int8 = int8;
   shape.bias = !biases.empty();
   shape.activation = activation;
   shape.residual = residual.has_value();
@@ -286,8 +321,14 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
 
   int64_t sources = matrices.size();
   Grouping columns = sources == 1 ? y.columns : shareOf(y.columns, sources);
-  Values fixed = {planesOf(x), planeStride(x),
+  Values fixed = {int8 ? int8Of(x) : planesOf(x), planeStride(x),
                   matrix(matrices, columns, x.columns)};
+  if (int8)
+    fixed.append(
+        {int8ScalesOf(x),
+         ofColumns(PackedWeight::Derived::Scale, matrices, columns, x.columns),
+         ofColumns(PackedWeight::Derived::ColumnSum, matrices, columns,
+                   x.columns)});
   if (shape.bias)
     fixed.push_back(vector(biases, columns));
   if (residual)
@@ -347,7 +388,8 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
     frame->launch(kernel, {k->index(grid.x), blocks, k->index(grid.z)},
                   arguments);
     Work &done = noteWork(kernel, y, shape.depth * shape.columns);
-    done.weightBytes = 2 * uint64_t(planes * shape.depth * shape.columns);
+    done.weightBytes =
+        weightElementBytes() * uint64_t(planes * shape.depth * shape.columns);
     done.models = linearModels(estimates, plan);
     done.cluster = plan.cluster > 1 ? plan.cluster : 0;
     done.sharesWork = plan.wgmma;
@@ -382,6 +424,30 @@ void DeviceProgram::normalize(Value from, Value to, double epsilon,
              arguments);
 }
 
+void DeviceProgram::withInt8(Operation *op, const Buffer &y,
+                             llvm::function_ref<void(const Buffer &)> produce) {
+  if (!y.int8)
+    return produce(y);
+  Buffer direct = y;
+  direct.int8 = false;
+  if (!y.f32 && !y.planes) {
+    direct.planes = planes;
+    direct.planesSlot =
+        reserved(op, -2, y.extent, planesWords(planes, y.stride));
+  }
+  produce(direct);
+  DeviceForms input = formsOf(direct);
+  if (input.f32)
+    input.planes = 0;
+  Value rows = rowsOf(y);
+  Values arguments = {input.f32 ? f32Of(direct) : planesOf(direct), int8Of(y),
+                      int8ScalesOf(y), frame->toInt(rows)};
+  Value one = k->index(1);
+  frame->launch(quantizeKernel(*device, shapeOf(y), input),
+                {k->ceilDiv(rows, quantizedRowsOfBlock(shapeOf(y))), one, one},
+                arguments);
+}
+
 void DeviceProgram::map(ActivationFunction activation, Value from,
                         const Buffer &x, const Buffer &y) {
   Values arguments = {from};
@@ -393,7 +459,9 @@ void DeviceProgram::map(ActivationFunction activation, Value from,
 
 void DeviceProgram::copyRows(Value from, Value to) {
   const Buffer &in = bufferOf(from), &out = bufferOf(to);
-  map(ActivationFunction::None, f32Of(in), in, out);
+  withInt8(forward, out, [&](const Buffer &direct) {
+    map(ActivationFunction::None, f32Of(in), in, direct);
+  });
 }
 
 void DeviceProgram::embed(Value ids, StringAttr symbol, const Buffer &y) {
@@ -522,7 +590,6 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   shape.planes = planes;
   shape.type = type;
   shape.scale = op.getScale().convertToDouble();
-  shape.outputs = formsOf(out);
   shape.outputStride = out.stride;
   shape.logSumExp = bool(op.getLogSumExp());
   shape.dropout = bool(op.getRandom());
@@ -531,10 +598,11 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
     more.push_back(f32Of(bufferOf(op.getLogSumExp())));
   if (shape.dropout)
     more.append(dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
-  auto launch = [&](const DeviceAttentionPlan &plan) {
+  auto launch = [&](const DeviceAttentionPlan &plan, const Buffer &direct) {
+    shape.outputs = formsOf(direct);
     DeviceKernel kernel = attentionKernel(*device, shape, plan);
     Values arguments = {planesOf(in), planeStride(in), frame->offsets};
-    appendOutputs(out, arguments);
+    appendOutputs(direct, arguments);
     arguments.append(more);
     arguments.push_back(frame->toInt(frame->longest));
     frame->launch(kernel,
@@ -548,7 +616,11 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   DeviceAttentionPlans plans = planDeviceAttention(
       target, shape.heads, shape.headStride, planes, shape.dropout);
   writePlan(op, toAttribute(op.getContext(), plans));
-  chooseByRows<DeviceAttentionPlan>(*k, plans, frame->tokens, launch);
+  withInt8(op, out, [&](const Buffer &direct) {
+    chooseByRows<DeviceAttentionPlan>(
+        *k, plans, frame->tokens,
+        [&](const DeviceAttentionPlan &plan) { launch(plan, direct); });
+  });
   return success();
 }
 
@@ -556,8 +628,10 @@ LogicalResult DeviceProgram::emitLinear(enc::LinearOp op) {
   SmallVector<StringAttr> bias;
   if (op.getBiasAttr())
     bias.push_back(symbolOf(op.getBiasAttr()));
-  linear(op, 0, bufferOf(op.getInput()), bufferOf(op.getResult()),
-         {symbolOf(op.getWeightAttr())}, bias, ActivationFunction::None);
+  withInt8(op, bufferOf(op.getResult()), [&](const Buffer &y) {
+    linear(op, 0, bufferOf(op.getInput()), y, {symbolOf(op.getWeightAttr())},
+           bias, ActivationFunction::None);
+  });
   return success();
 }
 
@@ -570,6 +644,7 @@ void DeviceProgram::linearAddNorm(Op op, int64_t number, const Buffer &x,
   Value sumValue = op.getSum() ? op.getSum() : op.getResult();
   Buffer sum = bufferOf(sumValue);
   sum.planes = 0; // they are of what is normalised
+  sum.int8 = false;
   std::optional<Residual> added;
   if (!op.getRandom())
     added = Residual{f32Of(residual), residual.stride};
@@ -594,14 +669,19 @@ LogicalResult DeviceProgram::emitFeedForward(enc::FusedFeedForwardOp op) {
           .getShape()[0]);
   middle.stride = middle.columns.padded();
   middle.f32 = false;
-  middle.planes = planes;
-  middle.planesSlot =
-      reserved(op, -1, Extent::PerToken, planesWords(planes, middle.stride));
+  middle.int8 = int8;
+  middle.planes = int8 ? 0 : planes;
+  int64_t words =
+      int8 ? int8Words(middle.stride) : planesWords(planes, middle.stride);
+  (int8 ? middle.int8Slot : middle.planesSlot) =
+      reserved(op, -1, Extent::PerToken, words);
   // The backward pass wants it before the activation.
   Value before = op.getUpResult();
-  linear(op, 0, in, middle, {symbolOf(op.getUpAttr())},
-         {symbolOf(op.getUpBiasAttr())}, activationOf(op.getActivation()),
-         std::nullopt, before ? &bufferOf(before) : nullptr);
+  withInt8(op, middle, [&](const Buffer &direct) {
+    linear(op, 0, in, direct, {symbolOf(op.getUpAttr())},
+           {symbolOf(op.getUpBiasAttr())}, activationOf(op.getActivation()),
+           std::nullopt, before ? &bufferOf(before) : nullptr);
+  });
   linearAddNorm(op, 2, middle, symbolOf(op.getDownAttr()),
                 symbolOf(op.getDownBiasAttr()), in);
   return success();
@@ -615,27 +695,31 @@ LogicalResult DeviceProgram::emitLayerNorm(enc::LayerNormOp op) {
 
 LogicalResult DeviceProgram::emitElementwise(Operation *op) {
   const Buffer &out = bufferOf(op->getResult(0));
-  DeviceForms forms = formsOf(out);
-  DeviceRows shape = shapeOf(out);
-  Values arguments;
-  for (Value input : op->getOperands())
-    arguments.push_back(f32Of(bufferOf(input)));
-  appendOutputs(out, arguments);
-  DeviceKernel kernel = isa<enc::AddOp>(op)
-                            ? addKernel(*device, shape, forms)
-                            : activationKernel(*device, activationOf(op), shape,
-                                               forms, out.stride);
-  launchColumns(kernel, out, out.columns.padded(), arguments);
+  withInt8(op, out, [&](const Buffer &direct) {
+    DeviceForms forms = formsOf(direct);
+    DeviceRows shape = shapeOf(out);
+    Values arguments;
+    for (Value input : op->getOperands())
+      arguments.push_back(f32Of(bufferOf(input)));
+    appendOutputs(direct, arguments);
+    DeviceKernel kernel = isa<enc::AddOp>(op)
+                              ? addKernel(*device, shape, forms)
+                              : activationKernel(*device, activationOf(op),
+                                                 shape, forms, out.stride);
+    launchColumns(kernel, out, out.columns.padded(), arguments);
+  });
   return success();
 }
 
 LogicalResult DeviceProgram::emitPool(enc::PoolOp op) {
   const Buffer &in = bufferOf(op.getInput()), &out = bufferOf(op.getResult());
-  Values arguments = {frame->offsets, f32Of(in)};
-  appendOutputs(out, arguments);
-  launchColumns(poolKernel(*device, poolingOf(op.getMode()), shapeOf(in),
-                           formsOf(out), out.stride),
-                out, out.columns.padded(), arguments);
+  withInt8(op, out, [&](const Buffer &direct) {
+    Values arguments = {frame->offsets, f32Of(in)};
+    appendOutputs(direct, arguments);
+    launchColumns(poolKernel(*device, poolingOf(op.getMode()), shapeOf(in),
+                             formsOf(direct), out.stride),
+                  out, out.columns.padded(), arguments);
+  });
   return verifyPlain(op, op.getInput());
 }
 

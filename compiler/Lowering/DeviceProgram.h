@@ -98,7 +98,11 @@ protected:
   void normalize(mlir::Value from, mlir::Value to, double epsilon,
                  mlir::StringAttr gain, mlir::StringAttr bias);
   void copyRows(mlir::Value from, mlir::Value to);
-  /// All forms of `y` of the float32 rows at `from`, laid out as `x`.
+  /// Lets kernels that have no whole rows at hand write `y`: `produce` gets its
+  /// other forms, of which int8 is made.
+  void withInt8(mlir::Operation *op, const Buffer &y,
+                llvm::function_ref<void(const Buffer &)> produce);
+  /// All forms of `y` but int8 of the float32 rows at `from`, laid out as `x`.
   void map(ActivationFunction activation, mlir::Value from, const Buffer &x,
            const Buffer &y);
   void embed(mlir::Value ids, mlir::StringAttr table, const Buffer &y);
@@ -130,6 +134,8 @@ protected:
   mlir::Value f32Of(const Buffer &buffer); // addresses
   mlir::Value planesOf(const Buffer &buffer);
   mlir::Value planeStride(const Buffer &buffer); // i64
+  mlir::Value int8Of(const Buffer &buffer);
+  mlir::Value int8ScalesOf(const Buffer &buffer);
   void appendOutputs(const Buffer &buffer, Values &arguments);
   /// Memory of `op` beside its results: the same slot each time.
   int64_t reserved(mlir::Operation *op, int64_t number, Extent extent,
@@ -143,6 +149,13 @@ protected:
   mlir::Value table(mlir::StringAttr symbol);
   mlir::Value matrix(llvm::ArrayRef<mlir::StringAttr> symbols, Grouping columns,
                      Grouping depth);
+  int64_t weightElementBytes() const { return int8 ? 1 : 2; }
+  PackedWeight packedMatrix(llvm::ArrayRef<mlir::StringAttr> symbols,
+                            Grouping columns, Grouping depth);
+  /// What int8 has for each column of a matrix.
+  mlir::Value ofColumns(PackedWeight::Derived derived,
+                        llvm::ArrayRef<mlir::StringAttr> symbols,
+                        Grouping columns, Grouping depth);
   mlir::Value weight(PackedWeight packed, mlir::StringAttr symbol);
   mlir::enc::WeightOp weightOp(mlir::StringAttr symbol);
 
@@ -150,6 +163,7 @@ protected:
   const DeviceTarget &target;
   int64_t planes;
   HalfType type; // of a plane's element
+  bool int8;     // what products of weights read
   WeightLayoutBuilder &weights;
   WeightLayoutBuilder *parameters;
   Workspace workspace;

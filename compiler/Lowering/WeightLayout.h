@@ -45,7 +45,8 @@ struct PackedWeight {
     /// [columns.real()].
     Rows,
     /// For tensor cores of GPUs: `planes` matrices of Element::BF16, or one of
-    /// Element::F16, [columns.padded()*sources][depth.padded()], whose sum is
+    /// Element::F16 or Int8, [columns.padded()*sources][depth.padded()], whose
+    /// sum is
     /// the weight. A
     /// source is as for Panels16.
     Planes,

@@ -21,7 +21,7 @@ import harness
 from accuracy import COSINE, RMS, compare
 
 # A sum of tensor cores is rounded otherwise than a processor's.
-PRECISIONS = ("bf16", "f16", "f32-fast", "f32")
+PRECISIONS = ("bf16", "f16", "int8", "f32-fast", "f32")
 LEAST = {**COSINE, "f32": 0.9999999}
 
 
@@ -186,11 +186,40 @@ class MiniLM(unittest.TestCase):
     def test_f16(self):
         self.check("f16")
 
+    def test_int8(self):
+        self.check("int8")
+
     def test_f32_fast(self):
         self.check("f32-fast")
 
     def test_f32(self):
         self.check("f32")
+
+
+class Int8Alone(unittest.TestCase):
+    """Sums of int8 are exact: a sequence has the same bits in any batch, with
+    any padding."""
+
+    def check(self, name, target):
+        library, environment = compiled(name, "int8", target)
+        want, _ = harness.golden(f"{name}.ragged.safetensors")
+        inputs = {k: want[k] for k in ("input_ids", "attention_mask",
+                                       "token_type_ids")}
+        together = harness.run(library, inputs, environment)
+        for row, mask in enumerate(want["attention_mask"]):
+            keep = mask.astype(bool)
+            alone = harness.run(library, {k: v[row : row + 1, keep]
+                                          for k, v in inputs.items()},
+                                environment)
+            self.assertTrue(np.array_equal(
+                alone["last_hidden_state"][0],
+                together["last_hidden_state"][row, keep]), f"sequence {row}")
+
+    def test_head20_silu(self):
+        self.check("head20-silu", "cuda:sm_80")
+
+    def test_head32_gelu_new(self):
+        self.check("head32-gelu-new", "cuda:sm_90a")
 
 
 class Float16(unittest.TestCase):
@@ -282,8 +311,19 @@ class Refused(unittest.TestCase):
         self.assertFalse((harness.WORK / "refused.so").exists())
 
     def test_precision(self):
-        self.refuse("--target=cuda:sm_80", "--precision=int8",
-                    words=["--precision=int8", "cuda:sm_80", "f32-fast"])
+        self.refuse("--target=cuda:sm_80", "--precision=bf16-w8",
+                    words=["--precision=bf16-w8", "cuda:sm_80", "f32-fast"])
+
+    def test_int8_training(self):
+        self.refuse("--target=cuda:sm_80", "--train", "--head=classify:2",
+                    "--precision=int8", words=["--train", "int8"])
+
+    def test_calibration(self):
+        texts = harness.WORK / "texts.txt"
+        texts.write_text("a text\n")
+        self.refuse("--target=x86-64-v3,cuda:sm_80", "--precision=int8",
+                    f"--calibrate={texts}",
+                    words=["--calibrate", "cuda:sm_80"])
 
     def test_f16(self):
         self.refuse("--precision=f16", words=["--precision=f16", "x86-64-v3",

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Driver/Compile.h"
+#include "compiler/Driver/Targets.h"
 #include "compiler/Emit/OutputFile.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/Target.h"
@@ -86,6 +87,13 @@ static llvm::Expected<ExitCode> run(Flags &flags) {
     if (*precision != Precision::Int8)
       return makeUsageError("--calibrate is for --precision=int8, got " +
                             flags.precision);
+    // Before the texts run, which takes its time.
+    auto targets =
+        parseTargets(flags.options.targets, flags.options.emulate, *precision);
+    if (!targets)
+      return targets.takeError();
+    if (llvm::Error error = checkCalibration(*targets))
+      return error;
     auto calibration =
         calibrate(flags.options.model, flags.options.outputs, flags.calibrate);
     if (!calibration)

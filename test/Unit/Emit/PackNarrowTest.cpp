@@ -113,6 +113,35 @@ TEST_F(PackNarrow, Rotated) {
   }
 }
 
+// As GPUs read them: the same integers, row by row.
+TEST_F(PackNarrow, Int8InAPlane) {
+  for (const char *name : {"q.0", "k.0"}) {
+    add(name, {2 * 11, 3 * 51});
+    for (int64_t i = 0; i < 2 * 11 * 3 * 51; ++i)
+      at(name, i) = float((i + name[0]) * 37 % 201 - 100);
+  }
+  Grouping columns{2, 11, 16}, depth{3, 51, 64};
+  for (int64_t rotation : {1, 64}) {
+    WeightLayout layout =
+        layoutOf({panels({"q", "k"}, columns, depth, Element::Int8),
+                  derived(Derived::Scale, {"q", "k"}, columns, depth),
+                  derived(Derived::ColumnSum, {"q", "k"}, columns, depth)});
+    layout.weights[0].layout = PackedWeight::Layout::Planes;
+    for (PackedWeight &weight : layout.weights)
+      weight.rotation = rotation;
+    expectPacked(layout);
+  }
+}
+
+TEST_F(PackNarrow, Int8HasOnePlane) {
+  add("w.0", {16, 48});
+  WeightLayout layout =
+      layoutOf({panels({"w"}, {1, 16, 16}, {1, 48, 48}, Element::Int8)});
+  layout.weights[0].layout = PackedWeight::Layout::Planes;
+  layout.weights[0].planes = 2;
+  EXPECT_THAT(packError(layout), HasSubstr("or one of float16 or int8"));
+}
+
 TEST_F(PackNarrow, RotationHasToDivideTheDepth) {
   add("w.0", {16, 48});
   Grouping columns{1, 16, 16}, depth{1, 48, 48};

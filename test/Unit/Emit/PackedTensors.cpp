@@ -193,7 +193,8 @@ void PackedTensors::fill(const PackedWeight &w, int64_t layer, int64_t source,
   }
   int64_t padded = w.columns.padded();
   bool panels = w.layout == PackedWeight::Layout::Panels16;
-  bool matrix = panels || w.derived != Derived::None;
+  bool plane = w.layout == PackedWeight::Layout::Planes; // of int8
+  bool matrix = panels || plane || w.derived != Derived::None;
   int64_t depth = matrix ? inner.real() : w.rows;
   int64_t steps = w.panelDepth();
   for (int64_t c = 0; c < w.columns.real(); ++c) {
@@ -212,6 +213,8 @@ void PackedTensors::fill(const PackedWeight &w, int64_t layer, int64_t source,
       int8_t rounded = int8Of(value, scale);
       uint16_t high = nearest(value), low = nearest(value - widened(high));
       sum += rounded;
+      if (plane)
+        put(to, column * w.depth.padded() + at, rounded);
       if (!panels)
         continue;
       switch (w.element) {
