@@ -327,8 +327,9 @@ template <typename Op> static bool shortCut(mlir::ModuleOp module, int n) {
   return false;
 }
 
-/// Rows that each step matters for: of all signs, a clamped code (both ends are
-/// 127.5 steps from 0), nothing above 0, no numbers.
+/// Rows that each step matters for: of all signs, clamped codes of even and of
+/// odd columns (both ends are 127.5 steps from 0), nothing above 0, no numbers,
+/// the least in the last column of the second lane, or the first of the first.
 static std::vector<float> tellingRows(RowsSize size) {
   std::vector<float> x = paddedRows(size, 3);
   auto clear = [&](int64_t row) {
@@ -341,6 +342,11 @@ static std::vector<float> tellingRows(RowsSize size) {
     below[i] = -1;
   x[4 * size.stride + 5] = std::numeric_limits<float>::quiet_NaN();
   x[5 * size.stride + 5] = -std::numeric_limits<float>::infinity();
+  clear(6)[1] = -1;
+  auto last = clear(7);
+  for (int64_t i = 0; i < blockOf(size.written()); ++i)
+    last[i] = __builtin_parityll(i & 31) ? 1 : -1;
+  std::fill_n(clear(8), blockOf(size.written()), -1.0f);
   return x;
 }
 
@@ -362,7 +368,7 @@ TEST(GpuInt8Rows, MutantsAreSeen) {
       {"negation", shortCut<LLVM::FNegOp>},
       {"shift", shortCut<LLVM::ShlOp>},
       {"or", shortCut<LLVM::OrOp>}};
-  RowsSize size = {6, 528, 544}; // two warps for each row
+  RowsSize size = {9, 1024, 1040}; // two warps for each row, blocks of 128
   const std::vector<float> x = tellingRows(size);
   std::vector<Mutation> general;
   Quantizer good(size, formOf(0),
