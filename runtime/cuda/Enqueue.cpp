@@ -31,11 +31,15 @@ struct LaunchState {
   bool badMark;   // it is about an event of the profile
   bool badKernel; // host code launched one that does not exist
   int64_t grid[3];
-  bool badMap; // the driver refused that of:
+  bool tooManyBlocks; // in that grid
+  bool badMap;        // the driver refused that of:
   bertc_tensor_desc tensor;
 };
 
 } // namespace
+
+/// Of a grid, on every device.
+static constexpr int64_t mostBlocks[] = {INT32_MAX, 65535, 65535};
 
 bertc_device_call makeCall(const DeviceSession &session, const Shape &shape) {
   bertc_device_call call;
@@ -77,16 +81,17 @@ static void launch(const bertc_device_call *call, int64_t kernel, int64_t gridX,
   state.grid[0] = gridX;
   state.grid[1] = gridY;
   state.grid[2] = gridZ;
-  bool fits = true;
-  for (int64_t size : state.grid)
-    fits &= size >= 1 && size <= INT32_MAX;
-  if (!fits) {
+  const bertc_kernel_desc &desc = device.variant->kernels[kernel];
+  int64_t resident = device.residentBlocks[kernel];
+  if (resident && gridX >= 1)
+    state.grid[1] = gridY = sharedRows(desc, resident, gridX, gridY);
+  bool isEmpty = gridX < 1 || gridY < 1 || gridZ < 1;
+  state.tooManyBlocks =
+      gridX > mostBlocks[0] || gridY > mostBlocks[1] || gridZ > mostBlocks[2];
+  if (isEmpty || state.tooManyBlocks) {
     state.result = invalidValue;
     return;
   }
-  const bertc_kernel_desc &desc = device.variant->kernels[kernel];
-  if (int64_t resident = device.residentBlocks[kernel])
-    state.grid[1] = gridY = sharedRows(desc, resident, gridX, gridY);
   LaunchProfile *profile = state.profile;
   if (profile)
     state.result = profile->before(*device.driver, state.stream);
@@ -195,6 +200,19 @@ static bertc_code failLaunch(const LaunchState &state, bertc_status *status) {
   if (state.badMark)
     return failCuda(status, *device.driver, state.result,
                     "cannot keep a profile of a run on %s", label);
+  if (state.tooManyBlocks)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "the batch is too large for kernel '%.100s' on %s: its grid is "
+                "%lld x %lld x %lld blocks, expected at most %lld x %lld x "
+                "%lld\n"
+                "help: run fewer sequences at a time",
+                device.variant->kernels[state.kernel].name, label,
+                static_cast<long long>(state.grid[0]),
+                static_cast<long long>(state.grid[1]),
+                static_cast<long long>(state.grid[2]),
+                static_cast<long long>(mostBlocks[0]),
+                static_cast<long long>(mostBlocks[1]),
+                static_cast<long long>(mostBlocks[2]));
   if (state.kernel < 0)
     return failCuda(status, *device.driver, state.result,
                     "cannot copy to or from %s", label);

@@ -170,6 +170,26 @@ TEST(DeviceErrors, HostCodeIsWrong) {
             "CUDA_ERROR_INVALID_VALUE (invalid argument)");
 }
 
+TEST(DeviceErrors, MoreBlocksThanAGridHas) {
+  StandIn standIn;
+  DeviceOpened opened;
+  Batch batch({3, 5});
+  bertc_packed_inputs inputs = batch.packed();
+  std::vector<float> pooled(batch.pooled.size());
+  bertc_output wanted = {"pooler_output", pooled.data(), pooled.size()};
+  bertc_status status;
+  deviceObserved.firstRows = 65536;
+  EXPECT_EQ(api().run_packed(opened.session, &inputs, &wanted, 1, &status),
+            BERTC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message,
+               "the batch is too large for kernel 'embed' on cuda:0: its grid "
+               "is 1 x 65536 x 1 blocks, expected at most 2147483647 x 65535 x "
+               "65535\nhelp: run fewer sequences at a time");
+  EXPECT_EQ(StandIn::calls("cuLaunchKernel"), 0u);
+  deviceObserved.firstRows = 1;
+  runAndCompare(opened.session, batch);
+}
+
 TEST(DeviceErrors, CodeAndKernelsDoNotAgree) {
   bertc_device_variant variant = deviceVariant(0);
   bertc_model_desc desc = deviceModel();

@@ -46,11 +46,13 @@ template <typename T> void store(Thread *thread, uint64_t address, T value) {
   *reinterpret_cast<T *>(address) = value;
 }
 
-/// embed(ids, workspace, tokens): a copy of the ids.
+/// embed(ids, workspace, tokens): a copy of the ids, by the first blocks of the
+/// grid along y: those of the others would race.
 void embed(void **params) {
   Thread *thread = bertc_gpu_emulator_thread();
+  const uint32_t *registers = reinterpret_cast<const uint32_t *>(thread);
   uint64_t token = number(thread);
-  if (token < argument<uint32_t>(params, 2))
+  if (!registers[BlockY] && token < argument<uint32_t>(params, 2))
     store(thread, argument<uint64_t>(params, 1) + token * 4,
           load<int32_t>(thread, argument<uint64_t>(params, 0) + token * 4));
 }
