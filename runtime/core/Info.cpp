@@ -113,14 +113,10 @@ bertc_code variantInfo(const bertc_model *model, uint32_t index,
   return fillStruct(known, info, "bertc_variant_info", status);
 }
 
-bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
-                         uint32_t index, bertc_phase_info *info,
-                         bertc_status *status) {
-  if (!count)
-    return fail(status, BERTC_NOT_IN_MODEL, "this model names no phases");
-  if (bertc_code code = checkIndex(index, uint32_t(count), status))
-    return code;
-  const bertc_phase_desc &desc = phases[index];
+/// Of a phase or a kernel.
+template <typename Desc>
+static bertc_code fillPhase(const Desc &desc, bertc_phase_info *info,
+                            bertc_status *status) {
   bertc_phase_info known = {};
   known.name = desc.name;
   known.flops_per_token = desc.flops_per_token;
@@ -130,19 +126,22 @@ bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
   return fillStruct(known, info, "bertc_phase_info", status);
 }
 
+bertc_code describePhase(const bertc_phase_desc *phases, uint64_t count,
+                         uint32_t index, bertc_phase_info *info,
+                         bertc_status *status) {
+  if (!count)
+    return fail(status, BERTC_NOT_IN_MODEL, "this model names no phases");
+  if (bertc_code code = checkIndex(index, uint32_t(count), status))
+    return code;
+  return fillPhase(phases[index], info, status);
+}
+
 bertc_code describeKernel(const bertc_device_variant &variant, uint32_t index,
                           bertc_phase_info *info, bertc_status *status) {
   bertc_code code = checkIndex(index, uint32_t(variant.kernel_count), status);
   if (code)
     return code;
-  const bertc_kernel_desc &desc = variant.kernels[index];
-  bertc_phase_info known = {};
-  known.name = desc.name;
-  known.flops_per_token = desc.flops_per_token;
-  known.flops_per_sequence = desc.flops_per_sequence;
-  known.flops_per_pair = desc.flops_per_pair;
-  known.weight_bytes = desc.weight_bytes;
-  return fillStruct(known, info, "bertc_phase_info", status);
+  return fillPhase(variant.kernels[index], info, status);
 }
 
 bertc_code phaseInfo(const bertc_model *model, uint32_t index,

@@ -139,8 +139,11 @@ void Profile::print(llvm::raw_ostream &out, double ceiling) const {
         << llvm::format("%8.1f %10.3f  %6.1f", row.records, row.milliseconds,
                         percent(row.milliseconds));
     if (row.gflops > 0)
-      out << llvm::format("  %9.1f  %12.1f", row.gflops,
-                          ceiling > 0 ? 100 * row.gflops / ceiling : 0);
+      out << llvm::format("  %9.1f", row.gflops);
+    if (row.gflops > 0 && ceiling > 0)
+      out << llvm::format("  %12.1f", 100 * row.gflops / ceiling);
+    else if (row.gflops > 0)
+      out << llvm::right_justify("-", 14);
     if (row.gigabytes > 0)
       out << llvm::format("  %12.1f", row.gigabytes);
     out << "\n";
