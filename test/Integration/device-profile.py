@@ -123,7 +123,7 @@ class Profile(unittest.TestCase):
                              "--warmups", 0, "--profile", env=self.environment)
         self.assertNotIn("ceiling of", done.stdout)
         self.assertNotIn("waiting", done.stdout)
-        self.assertRegex(done.stdout, r"(?m)^attention_\S+ +[0-9. ]+$")
+        self.assertRegex(done.stdout, r"(?m)^attention_\S+ +[0-9. ]+ -$")
         self.assertRegex(done.stdout, r"(?m)^outside of the phases +[0-9. ]+$")
 
 
