@@ -35,6 +35,15 @@ Value DeviceProgram::movesRows(Value address, const Buffer &rows,
   return moves(address, {0, perToken ? bytes : 0, perToken ? 0.0 : bytes});
 }
 
+DeviceProgram::Work &DeviceProgram::noteWork(const DeviceKernel &kernel,
+                                             const Buffer &rows,
+                                             int64_t products) {
+  Work &done = work[kernel.name];
+  (rows.extent == Extent::PerToken ? done.perToken : done.perSequence) =
+      2 * uint64_t(products);
+  return done;
+}
+
 void DeviceProgram::watchLaunches() {
   operands.clear();
   for (Value ids : {frame->inputIds, frame->tokenTypeIds, frame->positionIds,
