@@ -11,7 +11,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "DeviceFailures.h"
-#include "runtime/core/Model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,42 +21,8 @@ using testing::HasSubstr;
 
 namespace {
 
-/// Opens, runs three times and closes; the message of the first error.
-struct Attempt {
-  static constexpr uint64_t closingPushes = 2;
-  bertc_code code = BERTC_OK;
-  std::string message;
-
-  Attempt() {
-    static bertc_model_desc desc;
-    desc = deviceModel();
-    bertc_model *model = nullptr;
-    bertc_session *session = nullptr;
-    bertc_status status;
-    note(openModel(desc, fullCpu(), nullptr, &model, &status), status);
-    if (model)
-      note(api().session_create(model, nullptr, &session, &status), status);
-    for (int seed = 0; seed < 3 && session; ++seed) {
-      Batch batch({3, 5}, seed);
-      bertc_packed_inputs inputs = batch.packed();
-      std::vector<float> hidden(batch.hidden.size(), -1.0f);
-      bertc_output wanted = {"last_hidden_state", hidden.data(), hidden.size()};
-      bertc_code run = api().run_packed(session, &inputs, &wanted, 1, &status);
-      note(run, status);
-      if (!run)
-        EXPECT_EQ(hidden, batch.hidden);
-    }
-    api().session_destroy(session);
-    api().model_close(model);
-  }
-
-private:
-  void note(bertc_code result, const bertc_status &status) {
-    if (code || !result)
-      return;
-    code = result;
-    message = status.message;
-  }
+struct Attempt : RunAttempt {
+  Attempt() : RunAttempt(0, 3, [](bertc_session *, bertc_code) {}) {}
 };
 
 } // namespace

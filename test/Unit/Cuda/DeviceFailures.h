@@ -13,6 +13,7 @@
 #define BERTC_TEST_UNIT_CUDA_DEVICEFAILURES_H
 
 #include "DeviceTestModel.h"
+#include "runtime/core/Model.h"
 #include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,6 +26,50 @@ template <typename Work> std::string quietly(Work work) {
   work();
   return testing::internal::GetCapturedStderr();
 }
+
+/// Opens a session with `flags`, runs so often and closes; the message of the
+/// first error.
+struct RunAttempt {
+  static constexpr uint64_t closingPushes = 2;
+  bertc_code code = BERTC_OK;
+  std::string message;
+
+protected:
+  /// `behind(session, result)` follows each run.
+  template <typename Behind>
+  RunAttempt(uint32_t flags, int runs, Behind behind) {
+    static bertc_model_desc desc;
+    desc = deviceModel();
+    bertc_model *model = nullptr;
+    bertc_session *session = nullptr;
+    note(rt::openModel(desc, fullCpu(), nullptr, &model, &status));
+    bertc_session_options options = BERTC_INIT(bertc_session_options);
+    options.flags = flags;
+    if (model)
+      note(api().session_create(model, &options, &session, &status));
+    for (int seed = 0; seed < runs && session; ++seed) {
+      Batch batch({3, 5}, seed);
+      bertc_packed_inputs inputs = batch.packed();
+      std::vector<float> hidden(batch.hidden.size(), -1.0f);
+      bertc_output wanted = {"last_hidden_state", hidden.data(), hidden.size()};
+      bertc_code run = api().run_packed(session, &inputs, &wanted, 1, &status);
+      note(run);
+      if (!run)
+        EXPECT_EQ(hidden, batch.hidden);
+      behind(session, run);
+    }
+    api().session_destroy(session);
+    api().model_close(model);
+  }
+
+  bertc_status status = {};
+  void note(bertc_code result) {
+    if (code || !result)
+      return;
+    code = result;
+    message = status.message;
+  }
+};
 
 /// Does the work `Attempt()`, which has the `code` and `message` of its first
 /// error, once for each call of the driver that then fails: each is reported,

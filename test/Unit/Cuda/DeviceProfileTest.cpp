@@ -11,7 +11,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "DeviceFailures.h"
-#include "runtime/core/Model.h"
 #include "runtime/core/Profile.h"
 
 using namespace bertc::test;
@@ -174,51 +173,19 @@ TEST(DeviceProfile, WithALog) {
 }
 
 namespace {
-/// Opens, runs and asks for the profile twice, and closes.
-struct Attempt {
-  static constexpr uint64_t closingPushes = 2;
-  bertc_code code = BERTC_OK;
-  std::string message;
-
-  Attempt() {
-    static bertc_model_desc desc;
-    desc = deviceModel();
-    bertc_model *model = nullptr;
-    bertc_session *session = nullptr;
-    note(openModel(desc, fullCpu(), nullptr, &model, &status));
-    bertc_session_options options = BERTC_INIT(bertc_session_options);
-    options.flags = BERTC_SESSION_PROFILE;
-    if (model)
-      note(api().session_create(model, &options, &session, &status));
-    for (int seed = 0; seed < 2 && session; ++seed) {
-      Batch batch({3, 5}, seed);
-      bertc_packed_inputs inputs = batch.packed();
-      std::vector<float> hidden(batch.hidden.size(), -1.0f);
-      bertc_output wanted = {"last_hidden_state", hidden.data(), hidden.size()};
-      bertc_code run = api().run_packed(session, &inputs, &wanted, 1, &status);
-      note(run);
-      if (!run)
-        EXPECT_EQ(hidden, batch.hidden);
-      const bertc_phase_record *records = nullptr;
-      size_t count = 0;
-      bertc_code read =
-          api().session_profile(session, &records, &count, &status);
-      note(read);
-      if (!run)
-        EXPECT_EQ(count, read ? 0u : 2u);
-    }
-    api().session_destroy(session);
-    api().model_close(model);
-  }
-
-private:
-  bertc_status status = {};
-  void note(bertc_code result) {
-    if (code || !result)
-      return;
-    code = result;
-    message = status.message;
-  }
+/// Asks for the profile of each of two runs.
+struct Attempt : RunAttempt {
+  Attempt()
+      : RunAttempt(BERTC_SESSION_PROFILE, 2,
+                   [this](bertc_session *session, bertc_code run) {
+                     const bertc_phase_record *records = nullptr;
+                     size_t count = 0;
+                     bertc_code read = api().session_profile(session, &records,
+                                                             &count, &status);
+                     note(read);
+                     if (!run)
+                       EXPECT_EQ(count, read ? 0u : 2u);
+                   }) {}
 };
 } // namespace
 
