@@ -92,19 +92,12 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
                            : "up");
   std::vector<DeviceLinearEstimate> estimates =
       estimateDeviceLinear(target, shape.facts(), plans);
-  int64_t partials = 0, tickets = 0; // bytes
+  int64_t partials = 0, tickets = 0; // bytes, words
   for (auto [plan, next] : llvm::zip(plans, llvm::drop_begin(plans))) {
     int64_t most = next.first - 1;
     partials = std::max(partials, linearPartialBytes(shape, plan.second, most));
-    tickets = std::max(tickets, linearTickets(shape, plan.second, most) * 4);
+    tickets = std::max(tickets, linearTickets(shape, plan.second, most));
   }
-  auto place = [&](int64_t which, int64_t bytes) {
-    int64_t slot = reserved(op, number + which, Extent::Fixed, (bytes + 3) / 4);
-    return frame->address(
-        frame->workspace,
-        workspace.offset(*k, frame->tokens, frame->sequences, slot));
-  };
-
   Value rows = rowsOf(y);
   auto launch = [&](const DeviceLinearPlan &plan) {
     DeviceKernel kernel = linearKernel(*device, shape, plan);
@@ -125,7 +118,7 @@ void DeviceProgram::linear(Operation *op, int64_t number, const Buffer &x,
                          shape.depth, weightRows);
     }
     if (plan.splits > 1)
-      arguments.append({place(0, partials), place(1, tickets)});
+      appendParts(op, number, partials, tickets, arguments);
     arguments.push_back(frame->toInt(rows));
     // Of one row; what has more is a multiple.
     DeviceGrid grid = linearGrid(shape, plan, 1);

@@ -158,11 +158,14 @@ int64_t DeviceProgram::reserved(Operation *op, int64_t number, Extent extent,
   return entry->second;
 }
 
-Value DeviceProgram::scratch(int64_t bytes) {
-  workspace.needScratch(bytes / int64_t(sizeof(float)), 0);
-  return frame->address(
-      frame->workspace,
-      workspace.scratchOffset(*k, frame->tokens, frame->sequences));
+void DeviceProgram::appendParts(Operation *op, int64_t number, int64_t partials,
+                                int64_t tickets, Values &arguments) {
+  workspace.needScratch(partials / int64_t(sizeof(float)), 0);
+  int64_t slot = reserved(op, number, Extent::Fixed, tickets);
+  for (Value place :
+       {workspace.scratchOffset(*k, frame->tokens, frame->sequences),
+        workspace.offset(*k, frame->tokens, frame->sequences, slot)})
+    arguments.push_back(frame->address(frame->workspace, place));
 }
 
 Value DeviceProgram::idsOf(Value argument) const {

@@ -140,8 +140,10 @@ protected:
   /// Memory of `op` beside its results: the same slot each time.
   int64_t reserved(mlir::Operation *op, int64_t number, Extent extent,
                    int64_t words);
-  /// Memory of one kernel, which the next one may overwrite.
-  mlir::Value scratch(int64_t bytes);
+  /// Memory for the parts of sums that blocks share (bytes), which the next
+  /// kernel overwrites, and their tickets, which are `number` of `op`.
+  void appendParts(mlir::Operation *op, int64_t number, int64_t partials,
+                   int64_t tickets, Values &arguments);
 
   // Weights, as addresses.
   mlir::Value vector(llvm::ArrayRef<mlir::StringAttr> symbols,

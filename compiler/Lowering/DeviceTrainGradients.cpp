@@ -107,13 +107,8 @@ void DeviceTrainProgram::launchGradient(
       *k, plans, rows, [&](const DeviceLinearPlan &plan) {
         auto [kernel, grid] = make(plan);
         Values all(arguments);
-        if (plan.splits > 1) {
-          int64_t slot = reserved(op, 0, Extent::Fixed, tickets);
-          Value place =
-              workspace.offset(*k, frame->tokens, frame->sequences, slot);
-          all.append(
-              {scratch(partials), frame->address(frame->workspace, place)});
-        }
+        if (plan.splits > 1)
+          appendParts(op, 0, partials, tickets, all);
         all.push_back(frame->toInt(rows));
         Value blocks = k->index(grid.y);
         if (growsWithRows)
