@@ -71,13 +71,16 @@ void Hopper::clusterBarrier() {
   NVVM::ClusterArriveOp::create(k.b, k.loc, UnitAttr());
   NVVM::ClusterWaitOp::create(k.b, k.loc, UnitAttr());
 }
+// What it tells is that the tensor cores have read a stage, which no fence of
+// the thread orders: one of the whole cluster would be one of the whole GPU,
+// and take longer than the products of a stage.
 void Hopper::arriveAt(Value barrier, Value block) {
   MLIRContext *context = k.b.getContext();
   Type cluster = LLVM::LLVMPointerType::get(context, clusterSpace);
   Value there = NVVM::MapaOp::create(k.b, k.loc, cluster, barrier, block);
   NVVM::MBarrierArriveOp::create(
       k.b, k.loc, Type(), there, Value(),
-      NVVM::MemScopeKindAttr::get(context, NVVM::MemScopeKind::CLUSTER));
+      NVVM::MemScopeKindAttr::get(context, NVVM::MemScopeKind::CTA));
 }
 
 //===----------------------------------------------------------------------===//

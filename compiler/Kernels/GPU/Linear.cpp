@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/GPU/Linear.h"
+#include "compiler/Kernels/GPU/DeviceActivation.h"
 #include "compiler/Kernels/GPU/LinearParts.h"
 #include "compiler/Kernels/GPU/SharedTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -179,57 +180,119 @@ private:
 };
 } // namespace
 
-void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
-                               const DeviceLinearPlan &plan,
-                               LinearArguments &arguments,
-                               const LinearSums &sums) {
-  bool exact = shape.columns % plan.blockColumns == 0;
-  RowWriter::Place place = arguments.writer.at(sums.firstRow, sums.firstColumn);
-  RowWriter::Place before =
-      arguments.before.at(sums.firstRow, sums.firstColumn);
+namespace {
+/// What happens to the sums of one thread.
+class Epilogue {
+public:
+  Epilogue(GpuBuilder &k, const DeviceLinearShape &shape,
+           const DeviceLinearPlan &plan, LinearArguments &arguments,
+           const LinearSums &sums);
+
+  void emit();
+
+private:
+  /// Goes on with `count` groups of columns from `group` on.
+  void emitColumns(size_t group, size_t count);
+  /// One row of them, of existing columns.
+  void emitRow(size_t row, size_t group, MutableArrayRef<SmallVector<Value>> y);
+  Value column(size_t group) {
+    return k.add(sums.firstColumn, sums.columns[group]);
+  }
+  /// The same, or the last of the layer if there is no such column.
+  Value known(size_t group) {
+    if (exact)
+      return column(group);
+    return k.min(column(group), k.index(shape.columns - neighbours));
+  }
+
+  GpuBuilder &k;
+  const DeviceLinearShape &shape;
+  LinearArguments &arguments;
+  const LinearSums &sums;
+  bool exact; // all columns of the block exist
+  RowWriter::Place place, before;
   Value residual, biasStart;
+  Int8Sums int8;
+  SmallVector<Value> biases; // of the columns that it goes on with
+};
+} // namespace
+
+Epilogue::Epilogue(GpuBuilder &k, const DeviceLinearShape &shape,
+                   const DeviceLinearPlan &plan, LinearArguments &arguments,
+                   const LinearSums &sums)
+    : k(k), shape(shape), arguments(arguments), sums(sums),
+      exact(shape.columns % plan.blockColumns == 0),
+      place(arguments.writer.at(sums.firstRow, sums.firstColumn)),
+      before(arguments.before.at(sums.firstRow, sums.firstColumn)),
+      int8(k, shape, arguments, sums) {
   if (shape.residual)
     residual = elementAt(k, arguments.residual, sums.firstRow,
                          shape.residualStride, sums.firstColumn, k.f32());
   if (shape.bias)
     biasStart = k.at(arguments.bias, sums.firstColumn, k.f32());
-  Int8Sums int8(k, shape, arguments, sums);
-  for (auto [group, columnsOn] : llvm::enumerate(sums.columns)) {
-    Value column = k.add(sums.firstColumn, columnsOn);
-    Value last = k.index(shape.columns - neighbours), bias;
-    if (shape.bias)
-      bias = loadNeighbours(
-          k, exact ? k.at(biasStart, columnsOn, k.f32())
-                   : k.at(arguments.bias, k.min(column, last), k.f32()));
+}
+
+void Epilogue::emitRow(size_t row, size_t group,
+                       MutableArrayRef<SmallVector<Value>> y) {
+  int64_t rowsOn = sums.rows[row];
+  // All of them before the first is waited for.
+  SmallVector<Value> others;
+  if (shape.residual)
+    for (size_t i = 0; i < y.size(); ++i)
+      others.push_back(loadNeighbours(
+          k, k.at(residual,
+                  rowsOn * shape.residualStride + sums.columns[group + i],
+                  k.f32())));
+  for (auto [i, values] : llvm::enumerate(y)) {
+    int64_t columnsOn = sums.columns[group + i];
     if (shape.int8)
-      int8.setColumn(exact ? column : k.min(column, last));
-    for (auto [i, rowsOn] : llvm::enumerate(sums.rows)) {
-      SmallVector<Value> y = sums.values(i, group);
-      Value exists = k.less(k.add(sums.firstRow, rowsOn), arguments.rows);
-      if (!exact)
-        exists = k.both(exists, k.less(column, k.index(shape.columns)));
-      k.ifThen(exists, [&, rowsOn = rowsOn, columnsOn = columnsOn] {
-        Value others;
-        if (shape.residual)
-          others = loadNeighbours(
-              k, k.at(residual, rowsOn * shape.residualStride + columnsOn,
-                      k.f32()));
-        if (shape.int8)
-          int8.convert(i, y);
-        if (shape.bias)
-          for (auto [e, value] : llvm::enumerate(y))
-            value = k.addf(value, k.element(bias, e));
-        arguments.before.write(before, rowsOn, columnsOn, y);
-        for (auto [e, value] : llvm::enumerate(y)) {
-          if (shape.activation != ActivationFunction::None)
-            value = emitActivation(k.b, k.loc, shape.activation, value);
-          if (shape.residual)
-            value = k.addf(value, k.element(others, e));
-        }
-        arguments.writer.write(place, rowsOn, columnsOn, y);
-      });
+      int8.convert(row, values);
+    if (shape.bias)
+      for (auto [e, value] : llvm::enumerate(values))
+        value = k.addf(value, k.element(biases[i], e));
+    arguments.before.write(before, rowsOn, columnsOn, values);
+    for (auto [e, value] : llvm::enumerate(values)) {
+      value = emitDeviceActivation(k, shape.activation, value);
+      if (shape.residual)
+        value = k.addf(value, k.element(others[i], e));
     }
+    arguments.writer.write(place, rowsOn, columnsOn, values);
   }
+}
+
+void Epilogue::emitColumns(size_t group, size_t count) {
+  biases.clear();
+  if (shape.bias)
+    for (size_t i = group; i < group + count; ++i)
+      biases.push_back(
+          loadNeighbours(k, exact ? k.at(biasStart, sums.columns[i], k.f32())
+                                  : k.at(arguments.bias, known(i), k.f32())));
+  if (shape.int8)
+    int8.setColumn(known(group));
+  for (size_t row = 0; row < sums.rows.size(); ++row) {
+    // All threads of the warp take part in the exchange.
+    SmallVector<SmallVector<Value>> y;
+    for (size_t i = group; i < group + count; ++i)
+      y.push_back(sums.values(row, i));
+    Value exists = k.less(k.add(sums.firstRow, sums.rows[row]), arguments.rows);
+    if (!exact)
+      exists = k.both(exists, k.less(column(group), k.index(shape.columns)));
+    k.ifThen(exists, [&] { emitRow(row, group, y); });
+  }
+}
+
+void Epilogue::emit() {
+  // Where some columns do not exist, each group is asked for.
+  size_t together = exact ? sums.together : 1;
+  for (size_t group = 0; group < sums.columns.size(); group += together)
+    emitColumns(group, std::min(together, sums.columns.size() - group));
+}
+
+void bertc::emitLinearEpilogue(GpuBuilder &k, const DeviceLinearShape &shape,
+                               const DeviceLinearPlan &plan,
+                               LinearArguments &arguments,
+                               const LinearSums &sums) {
+  Epilogue(k, shape, plan, arguments, sums).emit();
 }
 
 //===----------------------------------------------------------------------===//

@@ -9,6 +9,7 @@
 #include "compiler/Kernels/GPU/LinearGradient.h"
 #include "compiler/Kernels/CPU/KernelBuilder.h"
 #include "compiler/Kernels/GPU/ColumnSums.h"
+#include "compiler/Kernels/GPU/DeviceActivation.h"
 #include "compiler/Kernels/GPU/GradientProduct.h"
 #include "compiler/Kernels/GPU/LinearParts.h"
 #include "llvm/ADT/STLExtras.h"
@@ -183,9 +184,9 @@ void InputGradient::writePair(Value row, Value column, ArrayRef<Value> sums) {
     auto x = loadBefore(row, column);
     for (auto [i, value] : llvm::enumerate(dx)) {
       Value own = x[i];
-      value = k.mulf(
-          value, emitActivationDerivative(k.b, k.loc, shape.activation, own));
-      values.push_back(emitActivation(k.b, k.loc, shape.activation, own));
+      value = k.mulf(value,
+                     emitDeviceActivationDerivative(k, shape.activation, own));
+      values.push_back(emitDeviceActivation(k, shape.activation, own));
     }
     activated.write(row, column, values);
   }

@@ -43,6 +43,8 @@ struct LinearSums {
   llvm::SmallVector<int64_t> rows, columns;
   std::function<llvm::SmallVector<mlir::Value>(size_t row, size_t column)>
       values;
+  /// So many columns are handled at a time, as far as the registers go.
+  size_t together = 1;
 };
 
 /// activation(sums + bias) + residual, to the outputs.

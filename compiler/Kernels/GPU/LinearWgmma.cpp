@@ -187,6 +187,7 @@ LinearSums WgmmaLinear::place(Value row, Value column, ValueRange sums) {
   for (int64_t i = 0; i < pairs; ++i)
     result.columns.push_back(16 * i);
   result.rows = {0, 8};
+  result.together = 8;
   SmallVector<Value> all(sums);
   result.values = [this, all, isOdd](size_t half, size_t pair) {
     SmallVector<Value> left, right;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Kernels/GPU/Rows.h"
+#include "compiler/Kernels/GPU/DeviceActivation.h"
 #include "compiler/Kernels/GPU/RowLoops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -29,7 +30,7 @@ DeviceKernel bertc::activationKernel(GpuBuilder &k,
                              : activationFunctionName(activation);
   return mapKernel(k, name, 1, shape, outputs, outputStride,
                    [&](ArrayRef<Value> v) {
-                     return emitActivation(k.b, k.loc, activation, v[0]);
+                     return emitDeviceActivation(k, activation, v[0]);
                    });
 }
 

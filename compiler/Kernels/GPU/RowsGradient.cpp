@@ -15,6 +15,7 @@
 
 #include "compiler/Kernels/GPU/RowsGradient.h"
 #include "compiler/Kernels/GPU/ColumnSums.h"
+#include "compiler/Kernels/GPU/DeviceActivation.h"
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/GPU/RowLoops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -33,7 +34,7 @@ DeviceKernel bertc::activationGradientKernel(GpuBuilder &k,
   return mapKernel(
       k, name, 2, shape, outputs, outputStride, [&](ArrayRef<Value> v) {
         return k.mulf(v[0],
-                      emitActivationDerivative(k.b, k.loc, activation, v[1]));
+                      emitDeviceActivationDerivative(k, activation, v[1]));
       });
 }
 
