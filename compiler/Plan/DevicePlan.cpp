@@ -32,8 +32,8 @@ int64_t DeviceLinearPlan::threads() const {
   return wgmma ? (warpRows + 1) * warpGroup : warpRows * warpColumns * warp;
 }
 int64_t DeviceLinearPlan::sharedBytes() const {
-  // Two barriers of 8 bytes for each stage.
-  int64_t more = wgmma ? wgmmaAlignment + stages * 16 : 0;
+  // Two barriers of 8 bytes for each stage, and for the turns.
+  int64_t more = wgmma ? wgmmaAlignment + (stages + pingPong) * 16 : 0;
   return stages * stageBytes() + more;
 }
 
@@ -75,7 +75,7 @@ std::string DeviceLinearPlan::name() const {
       llvm::formatv("{0}x{1}x{2}_{3}x{4}_{5}", blockRows, blockColumns,
                     blockDepth, warpRows, warpColumns, stages);
   if (wgmma)
-    name += "_wgmma";
+    name += pingPong ? "_wgmma_pingpong" : "_wgmma";
   if (cluster > 1)
     name += llvm::formatv("_cluster{0}", cluster);
   if (splits > 1)
@@ -85,7 +85,7 @@ std::string DeviceLinearPlan::name() const {
 static auto fields(const DeviceLinearPlan &plan) {
   return std::tie(plan.blockRows, plan.blockColumns, plan.blockDepth,
                   plan.warpRows, plan.warpColumns, plan.stages, plan.splits,
-                  plan.wgmma, plan.cluster, plan.elementBytes);
+                  plan.wgmma, plan.pingPong, plan.cluster, plan.elementBytes);
 }
 bool DeviceLinearPlan::operator==(const DeviceLinearPlan &other) const {
   return fields(*this) == fields(other);

@@ -49,6 +49,9 @@ struct DeviceLinearPlan {
   /// wgmma behind copies by TMA: warpRows warp groups of 64 rows multiply, one
   /// more copies; warpColumns is 1, blockDepth 64.
   bool wgmma = false;
+  /// With wgmma: two warp groups, each of which has tiles of its own and
+  /// multiplies while the other writes.
+  bool pingPong = false;
   int64_t cluster = 1; // with wgmma: blocks along the rows that share weights
   int64_t elementBytes = 2; // of operands, 1: int8
 
@@ -56,6 +59,10 @@ struct DeviceLinearPlan {
   int64_t rowBytes() const { return blockDepth * elementBytes; }
   int64_t stageBytes() const { return (blockRows + blockColumns) * rowBytes(); }
   int64_t sharedBytes() const;
+  /// With wgmma: rows of y that a warp group has sums of.
+  int64_t groupRows() const {
+    return pingPong ? blockRows : blockRows / warpRows;
+  }
   /// Registers of a thread that the plan counts on; with wgmma those that all
   /// begin with.
   int64_t registers() const;

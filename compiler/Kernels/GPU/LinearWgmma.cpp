@@ -7,15 +7,17 @@
 //===----------------------------------------------------------------------===//
 //
 // Tiles of y by wgmma. One warp group does nothing but start copies of boxes
-// into stages of shared memory; the others multiply, 64 rows each. Barriers in
-// shared memory say that a stage is full or empty, so there is no barrier of
-// the block in the loops, and the copies of the next tile run beside the
-// epilogue of this one.
+// into stages of shared memory; the others multiply. Barriers in shared memory
+// say that a stage is full or empty, so there is no barrier of the block in the
+// loops, and the copies of the next tile run beside the epilogue of this one.
+//
+// The warp groups share a tile, 64 rows each, or (ping-pong) take turns at the
+// tiles of the block: as the stages hold those of one after those of the other,
+// one has its epilogue while the other multiplies.
 //
 // The blocks share the tiles: block i of n has tiles i, i + n, ... Blocks of a
 // cluster have tiles below each other and the same weights; each copies its
 // share of them for all.
-
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,14 +35,9 @@ using namespace bertc;
 namespace {
 
 constexpr int64_t tileDepth = 16;
-constexpr int64_t groupRows = 64; // of a warp group
+constexpr int64_t productRows = 64;
 constexpr int64_t warpsOfGroup = warpGroup / warpSize;
 constexpr int64_t barrierBytes = 8;
-
-/// A stage and the parity of its barriers, as both sides count them.
-struct Stage {
-  Value number, parity;
-};
 
 class WgmmaLinear {
 public:
@@ -55,12 +52,16 @@ private:
   void prepare();
   void produce();
   void consume();
+  /// The tiles of this block, or every `takers`-th of them from `taker` on.
   SmallVector<Value>
-  forTiles(ValueRange init,
+  forTiles(Value taker, int64_t takers, ValueRange init,
            llvm::function_ref<SmallVector<Value>(Value row, Value column,
                                                  ValueRange)>
                body);
-  LinearSums place(Value row, Value column, ValueRange sums);
+  /// The sums of this thread, of the products below each other; goes on to the
+  /// stage behind them.
+  SmallVector<SmallVector<Value>> multiplyTile(Value &number, Value &parity);
+  LinearSums place(Value row, Value column, ArrayRef<SmallVector<Value>> sums);
   Value stage(Value number) {
     return k.at(stages, k.mul(number, plan.stageBytes()), k.b.getI8Type());
   }
@@ -68,12 +69,23 @@ private:
   Value empty(Value number) {
     return k.at(k.at(barriers, plan.stages, k.i64()), number, k.i64());
   }
+  Value turn(Value ofGroup) {
+    return k.at(k.at(barriers, 2 * plan.stages, k.i64()), ofGroup, k.i64());
+  }
+  /// A stage is a number and the parity of its barriers. The next one:
   SmallVector<Value> next(Value number, Value parity) {
     Value following = k.add(number, 1);
     Value wraps = k.equal(following, k.index(plan.stages));
     return {k.select(wraps, k.index(0), following),
             k.select(wraps, k.bitXor(parity, k.index(1)), parity)};
   }
+  /// The one behind all of a tile.
+  SmallVector<Value> nextTile(Value number, Value parity) {
+    Value behind = k.add(number, steps);
+    Value wraps = k.bitAnd(k.div(behind, plan.stages), 1);
+    return {k.rem(behind, plan.stages), k.bitXor(parity, wraps)};
+  }
+  void release(Value number);
   int64_t columnBlocks() const {
     return llvm::divideCeil(shape.columns, plan.blockColumns);
   }
@@ -86,6 +98,7 @@ private:
   int64_t steps, groups;
   Value stages, barriers; // in shared memory
   Value rank;             // of this block in its cluster
+  Value group;            // of this warp, among those that multiply
 };
 
 } // namespace
@@ -102,9 +115,13 @@ void WgmmaLinear::prepare() {
   k.ifThen(k.equal(k.threadId(), k.index(0)), [&] {
     for (int64_t i = 0; i < plan.stages; ++i) {
       hopper.initBarrier(full(k.index(i)), 1);
-      hopper.initBarrier(empty(k.index(i)),
-                         plan.cluster * groups * warpsOfGroup);
+      hopper.initBarrier(empty(k.index(i)), plan.cluster *
+                                                (plan.pingPong ? 1 : groups) *
+                                                warpsOfGroup);
     }
+    if (plan.pingPong)
+      for (int64_t i = 0; i < groups; ++i)
+        hopper.initBarrier(turn(k.index(i)), warpsOfGroup);
     hopper.publishBarriers();
   });
   rank = k.index(0);
@@ -118,7 +135,7 @@ void WgmmaLinear::prepare() {
 }
 
 SmallVector<Value> WgmmaLinear::forTiles(
-    ValueRange init,
+    Value taker, int64_t takers, ValueRange init,
     llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
   auto blocks = [&](gpu::Dimension axis) -> Value {
     return arith::IndexCastOp::create(k.b, k.loc, k.i32(),
@@ -132,8 +149,8 @@ SmallVector<Value> WgmmaLinear::forTiles(
   Value rowBlocks =
       k.div(k.add(arguments.rows, rowsOfCluster - 1), rowsOfCluster);
   return k.forLoop(
-      mine, k.mul(rowBlocks, columnBlocks()), all, init,
-      [&](Value tile, ValueRange carried) {
+      k.add(mine, k.mul(taker, all)), k.mul(rowBlocks, columnBlocks()),
+      k.mul(all, takers), init, [&](Value tile, ValueRange carried) {
         Value row = k.add(k.mul(k.div(tile, columnBlocks()), rowsOfCluster),
                           k.mul(rank, plan.blockRows));
         Value column = k.mul(k.rem(tile, columnBlocks()), plan.blockColumns);
@@ -148,35 +165,38 @@ void WgmmaLinear::produce() {
       k.b, k.loc, k.i32(),
       arith::DivUIOp::create(k.b, k.loc, arguments.xPlane, inputStride));
   SmallVector<Value> start = {k.index(0), k.index(1)};
-  forTiles(start, [&](Value row, Value column, ValueRange outer) {
-    return k.forLoop(
-        k.index(0), k.index(steps), k.index(1), outer,
-        [&](Value step, ValueRange carried) {
-          Value number = carried[0], parity = carried[1];
-          LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
-          hopper.wait(empty(number), parity);
-          hopper.arriveExpecting(full(number), plan.stageBytes());
-          Value to = stage(number);
-          hopper.copyBox(to, arguments.x, planes.depth,
-                         k.add(k.mul(planes.x, planeRows), row), full(number));
-          int64_t share = plan.blockColumns / plan.cluster;
-          int64_t rowBytes = plan.blockDepth * 2;
-          Value first = k.add(column, k.mul(rank, share));
-          Value there =
-              k.at(k.at(to, plan.blockRows * rowBytes, k.b.getI8Type()),
-                   k.mul(rank, share * rowBytes), k.b.getI8Type());
-          hopper.copyBox(there, arguments.weights, planes.depth,
-                         k.add(k.mul(planes.weights, shape.columns), first),
-                         full(number),
-                         plan.cluster > 1 ? (1 << plan.cluster) - 1 : 0);
-          return next(number, parity);
-        });
-  });
+  forTiles(
+      k.index(0), 1, start, [&](Value row, Value column, ValueRange outer) {
+        return k.forLoop(
+            k.index(0), k.index(steps), k.index(1), outer,
+            [&](Value step, ValueRange carried) {
+              Value number = carried[0], parity = carried[1];
+              LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
+              hopper.wait(empty(number), parity);
+              hopper.arriveExpecting(full(number), plan.stageBytes());
+              Value to = stage(number);
+              hopper.copyBox(to, arguments.x, planes.depth,
+                             k.add(k.mul(planes.x, planeRows), row),
+                             full(number));
+              int64_t share = plan.blockColumns / plan.cluster;
+              int64_t rowBytes = plan.blockDepth * 2;
+              Value first = k.add(column, k.mul(rank, share));
+              Value there =
+                  k.at(k.at(to, plan.blockRows * rowBytes, k.b.getI8Type()),
+                       k.mul(rank, share * rowBytes), k.b.getI8Type());
+              hopper.copyBox(there, arguments.weights, planes.depth,
+                             k.add(k.mul(planes.weights, shape.columns), first),
+                             full(number),
+                             plan.cluster > 1 ? (1 << plan.cluster) - 1 : 0);
+              return next(number, parity);
+            });
+      });
 }
 
 // A thread has columns 2 q and 2 q + 1 of every 8, q = lane % 4. Of 16, even q
 // give the second 8 away and odd q the first, so that each has 4 neighbours.
-LinearSums WgmmaLinear::place(Value row, Value column, ValueRange sums) {
+LinearSums WgmmaLinear::place(Value row, Value column,
+                              ArrayRef<SmallVector<Value>> sums) {
   LinearSums result;
   Value lane = k.laneId();
   Value q = k.rem(lane, 4), isOdd = k.equal(k.rem(q, 2), k.index(1));
@@ -186,14 +206,18 @@ LinearSums WgmmaLinear::place(Value row, Value column, ValueRange sums) {
   int64_t pairs = plan.blockColumns / 16;
   for (int64_t i = 0; i < pairs; ++i)
     result.columns.push_back(16 * i);
-  result.rows = {0, 8};
+  for (size_t i = 0; i < sums.size(); ++i)
+    for (int64_t half : {0, 8})
+      result.rows.push_back(static_cast<int64_t>(i) * productRows + half);
   result.together = 8;
-  SmallVector<Value> all(sums);
-  result.values = [this, all, isOdd](size_t half, size_t pair) {
+  SmallVector<SmallVector<Value>> all(sums);
+  result.values = [this, all, isOdd](size_t row, size_t pair) {
+    ArrayRef<Value> own = all[row / 2];
+    size_t half = row % 2;
     SmallVector<Value> left, right;
     for (size_t e = 0; e < 2; ++e) {
-      Value low = all[8 * pair + 2 * half + e];
-      Value high = all[8 * pair + 4 + 2 * half + e];
+      Value low = own[8 * pair + 2 * half + e];
+      Value high = own[8 * pair + 4 + 2 * half + e];
       Value received = k.shuffleXor(k.select(isOdd, low, high), 1);
       left.push_back(k.select(isOdd, received, low));
       right.push_back(k.select(isOdd, high, received));
@@ -204,64 +228,112 @@ LinearSums WgmmaLinear::place(Value row, Value column, ValueRange sums) {
   return result;
 }
 
-void WgmmaLinear::consume() {
-  Value thread = k.threadId();
-  Value group = k.sub(k.div(thread, warpGroup), k.index(1));
-  Value isFirstLane = k.equal(k.laneId(), k.index(0));
-  auto release = [&](Value number) {
-    if (plan.cluster == 1)
-      k.ifThen(isFirstLane, [&] { hopper.arrive(empty(number)); });
-    else
-      k.ifThen(k.less(k.laneId(), k.index(plan.cluster)),
-               [&] { hopper.arriveAt(empty(number), k.laneId()); });
-  };
-  int64_t leftBytes = plan.blockRows * plan.blockDepth * 2;
-  SmallVector<Value> start = {k.index(0), k.index(0)};
-  forTiles(start, [&](Value row, Value column, ValueRange outer) {
-    SmallVector<Value> init(outer);
-    init.push_back(k.index(0)); // the stage before
+void WgmmaLinear::release(Value number) {
+  if (plan.cluster == 1)
+    k.ifThen(k.equal(k.laneId(), k.index(0)),
+             [&] { hopper.arrive(empty(number)); });
+  else
+    k.ifThen(k.less(k.laneId(), k.index(plan.cluster)),
+             [&] { hopper.arriveAt(empty(number), k.laneId()); });
+}
+
+SmallVector<SmallVector<Value>> WgmmaLinear::multiplyTile(Value &number,
+                                                          Value &parity) {
+  int64_t rowBytes = plan.blockDepth * 2;
+  SmallVector<Value> init = {number, parity, k.index(0)}; // the stage before
+  for (int64_t i = 0; i < plan.groupRows() / productRows; ++i)
     init.push_back(hopper.zeros(plan.blockColumns / 2));
-    SmallVector<Value> results = k.forLoop(
-        k.index(0), k.index(steps), k.index(1), init,
-        [&](Value step, ValueRange carried) {
-          Value number = carried[0], parity = carried[1], sums = carried[3];
-          hopper.wait(full(number), parity);
-          Value left =
-              k.at(stage(number), k.mul(group, groupRows * plan.blockDepth * 2),
-                   k.b.getI8Type());
-          Value a = hopper.describe(left);
-          Value b =
-              hopper.describe(k.at(stage(number), leftBytes, k.b.getI8Type()));
-          hopper.beginProducts();
-          for (int64_t i = 0; i < plan.blockDepth / tileDepth; ++i) {
-            if (i) {
-              a = hopper.nextStep(a);
-              b = hopper.nextStep(b);
-            }
-            sums = hopper.multiply(shape.type, sums, a, b);
+  SmallVector<Value> results = k.forLoop(
+      k.index(0), k.index(steps), k.index(1), init,
+      [&](Value step, ValueRange carried) {
+        Value current = carried[0];
+        SmallVector<Value> sums(carried.drop_front(3));
+        hopper.wait(full(current), carried[1]);
+        Value left = stage(current);
+        if (!plan.pingPong)
+          left = k.at(left, k.mul(group, plan.groupRows() * rowBytes),
+                      k.b.getI8Type());
+        SmallVector<Value> a;
+        for (size_t i = 0; i < sums.size(); ++i)
+          a.push_back(hopper.describe(
+              k.at(left, static_cast<int64_t>(i) * productRows * rowBytes,
+                   k.b.getI8Type())));
+        Value b = hopper.describe(
+            k.at(stage(current), plan.blockRows * rowBytes, k.b.getI8Type()));
+        hopper.beginProducts();
+        for (int64_t i = 0; i < plan.blockDepth / tileDepth; ++i) {
+          if (i)
+            b = hopper.nextStep(b);
+          for (auto [own, sum] : llvm::zip_equal(a, sums)) {
+            if (i)
+              own = hopper.nextStep(own);
+            sum = hopper.multiply(shape.type, sum, own, b);
           }
-          hopper.commitProducts();
-          // Those of the stage before are done, so it is empty.
-          hopper.waitProducts(1);
-          k.ifThen(k.less(k.index(0), step), [&] { release(carried[2]); });
-          SmallVector<Value> following = next(number, parity);
-          following.append({number, sums});
-          return following;
-        });
-    hopper.waitProducts(0);
-    release(results[2]);
-    Value warp = k.rem(k.warpId(), warpsOfGroup);
-    Value first = k.add(row, k.add(k.mul(group, groupRows), k.mul(warp, 16)));
+        }
+        hopper.commitProducts();
+        // Those of the stage before are done, so it is empty.
+        hopper.waitProducts(1);
+        k.ifThen(k.less(k.index(0), step), [&] { release(carried[2]); });
+        SmallVector<Value> following = next(current, carried[1]);
+        following.push_back(current);
+        following.append(sums);
+        return following;
+      });
+  // The stages of this tile were seen to be full, so that the other group does
+  // not take the parity of those for that of its own.
+  if (plan.pingPong)
+    k.ifThen(k.equal(k.laneId(), k.index(0)),
+             [&] { hopper.arrive(turn(k.sub(k.index(1), group))); });
+  hopper.waitProducts(0);
+  release(results[2]);
+  number = results[0];
+  parity = results[1];
+  SmallVector<SmallVector<Value>> sums;
+  for (Value record : ArrayRef(results).drop_front(3))
+    sums.push_back(hopper.members(record));
+  return sums;
+}
+
+void WgmmaLinear::consume() {
+  group = k.sub(k.div(k.threadId(), warpGroup), k.index(1));
+  Value warp = k.rem(k.warpId(), warpsOfGroup);
+  Value rowOn = k.mul(warp, 16);
+  if (!plan.pingPong)
+    rowOn = k.add(rowOn, k.mul(group, plan.groupRows()));
+  auto emitTile = [&](Value row, Value column, Value &number, Value &parity) {
+    SmallVector<SmallVector<Value>> sums = multiplyTile(number, parity);
     emitLinearEpilogue(k, shape, plan, arguments,
-                       place(first, column, hopper.members(results[3])));
-    return SmallVector<Value>{results[0], results[1]};
-  });
+                       place(k.add(row, rowOn), column, sums));
+  };
+  if (!plan.pingPong) {
+    forTiles(k.index(0), 1, {k.index(0), k.index(0)},
+             [&](Value row, Value column, ValueRange carried) {
+               Value number = carried[0], parity = carried[1];
+               emitTile(row, column, number, parity);
+               return SmallVector<Value>{number, parity};
+             });
+    return;
+  }
+  // The first turn is that of group 0.
+  SmallVector<Value> start = {k.mul(group, steps % plan.stages),
+                              k.mul(group, steps / plan.stages % 2),
+                              k.sub(k.index(1), group)};
+  forTiles(group, groups, start,
+           [&](Value row, Value column, ValueRange carried) {
+             Value number = carried[0], parity = carried[1];
+             hopper.wait(turn(group), carried[2]);
+             emitTile(row, column, number, parity);
+             SmallVector<Value> following = nextTile(number, parity);
+             following.push_back(k.bitXor(carried[2], k.index(1)));
+             return following;
+           });
 }
 
 void WgmmaLinear::emit() {
   prepare();
   // Warp groups with few sums have enough of the registers they begin with.
-  bool moves = plan.blockColumns / 2 > plan.registers() / 2;
+  int64_t sums = plan.groupRows() / productRows * plan.blockColumns / 2;
+  bool moves = sums > plan.registers() / 2;
   Value isProducer = k.less(k.threadId(), k.index(warpGroup));
   k.ifThen(isProducer, [&] {
     if (moves)

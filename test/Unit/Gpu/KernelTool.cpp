@@ -102,6 +102,7 @@ int main(int argc, char **argv) {
   attentionPlan.warps = 4;
   int64_t heads = 0, headSize = 0, dropout = 0;
   int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0, wgmma = 0;
+  int64_t pingPong = 0;
   int64_t int8 = 0;
   fields["depth"] = &shape.depth;
   fields["columns"] = &shape.columns;
@@ -124,6 +125,7 @@ int main(int argc, char **argv) {
   fields["splits"] = &plan.splits;
   fields["cluster"] = &plan.cluster;
   fields["wgmma"] = &wgmma;
+  fields["ping-pong"] = &pingPong;
   fields["keys"] = &attentionPlan.keys;
   fields["shared-planes"] = &attentionPlan.sharedPlanes;
   llvm::StringRef gradient, emit = "ptx", target = "cuda:sm_80";
@@ -146,6 +148,7 @@ int main(int argc, char **argv) {
   if (!row)
     return fail("unknown target " + target);
   plan.wgmma = wgmma;
+  plan.pingPong = pingPong;
   attentionPlan.rows = plan.blockRows;
   attentionPlan.stages = plan.stages;
   plan.elementBytes = int8 ? 1 : 2;

@@ -231,14 +231,51 @@ TEST(DeviceLinear, Clusters) {
   expectRight(shape, makeWgmmaPlan(64, 1, 3, 2), 70);
 }
 
+DeviceLinearPlan makePingPongPlan(int64_t rows, int64_t columns, int64_t stages,
+                                  int64_t cluster = 1) {
+  DeviceLinearPlan plan = makePlan(rows, columns, 64, 2, 1, stages);
+  plan.wgmma = plan.pingPong = true;
+  plan.cluster = cluster;
+  return plan;
+}
+
+// One block has all tiles: none for the second group, as many as for the first,
+// one less; fewer and more steps than stages.
+TEST(DeviceLinear, PingPong) {
+  for (int64_t depth : {48, 176, 304})
+    for (int64_t rows : {1, 100, 130, 300}) {
+      DeviceLinearShape shape = makeShape(depth, 80);
+      LinearData data(shape, rows);
+      for (int64_t stages : {2, 3, 4}) {
+        LinearProgram program(shape, makePingPongPlan(64, 96, stages));
+        program.rowBlocks = 1;
+        LinearResult result = program.run(data);
+        EXPECT_CLEAN(result.report);
+        EXPECT_LE(worstError(result.f32, data.expected, data.scale),
+                  sumTolerance);
+      }
+    }
+  for (int64_t cluster : {1, 2}) {
+    expectRight(makeShape(192, 144), makePingPongPlan(128, 64, 3, cluster),
+                520);
+    DeviceLinearShape shape = makeShape(208, 80, 3);
+    shape.residual = true;
+    shape.activation = ActivationFunction::Gelu;
+    expectRight(shape, makePingPongPlan(128, 64, 3, cluster), 300);
+  }
+}
+
 // The first blocks along the rows compute all of them.
 TEST(DeviceLinear, BlocksThatStay) {
   DeviceLinearShape shape = makeShape(176, 144);
   LinearData data(shape, 300);
   std::vector<float> first;
-  for (int64_t cluster : {1, 2, 4}) {
-    LinearProgram program(shape, makeWgmmaPlan(64, 1, 3, cluster));
-    program.rowBlocks = cluster;
+  for (DeviceLinearPlan plan :
+       {makeWgmmaPlan(64, 1, 3), makeWgmmaPlan(64, 1, 3, 2),
+        makeWgmmaPlan(64, 1, 3, 4), makePingPongPlan(64, 64, 3),
+        makePingPongPlan(128, 64, 3, 2)}) {
+    LinearProgram program(shape, plan);
+    program.rowBlocks = plan.cluster;
     LinearResult result = program.run(data);
     EXPECT_CLEAN(result.report);
     EXPECT_LE(worstError(result.f32, data.expected, data.scale), sumTolerance);
@@ -248,7 +285,7 @@ TEST(DeviceLinear, BlocksThatStay) {
     LinearResult backwards = program.run(data);
     EXPECT_CLEAN(backwards.report);
     EXPECT_EQ(result.f32, backwards.f32);
-    if (cluster == 1)
+    if (first.empty())
       first = result.f32;
     EXPECT_EQ(result.f32, first);
   }
