@@ -252,7 +252,7 @@ void Epilogue::emitRow(size_t row, size_t group,
         value = k.addf(value, k.element(biases[i], e));
     arguments.before.write(before, rowsOn, columnsOn, values);
     for (auto [e, value] : llvm::enumerate(values)) {
-      value = emitDeviceActivation(k, shape.activation, value);
+      value = emitDeviceActivation(k, shape.activation, value, shape.outputs);
       if (shape.residual)
         value = k.addf(value, k.element(others[i], e));
     }

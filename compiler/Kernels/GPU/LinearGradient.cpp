@@ -186,7 +186,8 @@ void InputGradient::writePair(Value row, Value column, ArrayRef<Value> sums) {
       Value own = x[i];
       value = k.mulf(value,
                      emitDeviceActivationDerivative(k, shape.activation, own));
-      values.push_back(emitDeviceActivation(k, shape.activation, own));
+      values.push_back(
+          emitDeviceActivation(k, shape.activation, own, shape.activated));
     }
     activated.write(row, column, values);
   }

@@ -30,7 +30,7 @@ DeviceKernel bertc::activationKernel(GpuBuilder &k,
                              : activationFunctionName(activation);
   return mapKernel(k, name, 1, shape, outputs, outputStride,
                    [&](ArrayRef<Value> v) {
-                     return emitDeviceActivation(k, activation, v[0]);
+                     return emitDeviceActivation(k, activation, v[0], outputs);
                    });
 }
 
