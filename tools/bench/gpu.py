@@ -82,12 +82,30 @@ class Engine:
             raise RuntimeError(f"{self.name}: {str(error).splitlines()[0]}")
 
 
+def sdpa():
+    """The name of SDPA that gets no mask for a batch without padding. While
+    torch.compile traces, transformers makes one of ones, and attention with a
+    mask is none of the fast kernels."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
+
+    def mask(*arguments, attention_mask=None, **options):
+        if attention_mask is None:
+            return None
+        return sdpa_mask(*arguments, attention_mask=attention_mask, **options)
+
+    AttentionInterface.register("sdpa_or_no_mask", sdpa_attention_forward)
+    AttentionMaskInterface.register("sdpa_or_no_mask", mask)
+    return "sdpa_or_no_mask"
+
+
 def pytorch(folder, precision, device, mode=None):
     """`mode`: through torch.compile."""
     from transformers import AutoModel
     dtype, matmul = PRECISIONS[precision]
     model = AutoModel.from_pretrained(
-        folder, attn_implementation="sdpa",
+        folder, attn_implementation=sdpa(),
         dtype=getattr(torch, dtype)).eval().to(device)
     if mode:
         # Each shape gets code and a graph of its own, the best there is.
