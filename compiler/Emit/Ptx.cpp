@@ -13,6 +13,11 @@
 
 #include "compiler/Emit/Ptx.h"
 #include "compiler/Emit/Object.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/IntrinsicsNVPTX.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
 
@@ -29,6 +34,33 @@ static void initializeNVPTX() {
   (void)done;
 }
 
+// Powers and quotients that may be approximations take the forms that flush
+// subnormals: one instruction, where others scale what goes in and comes out.
+// What is divided by nears no limit of the range, and a power that small is 0.
+static void approximate(llvm::Module &module) {
+  using namespace llvm;
+  for (Function &function : module)
+    for (Instruction &i : make_early_inc_range(instructions(function))) {
+      if (!isa<FPMathOperator>(i) || !i.hasApproxFunc() ||
+          !i.getType()->isFloatTy())
+        continue;
+      IRBuilder<> b(&i);
+      Value *result = nullptr;
+      if (auto *power = dyn_cast<IntrinsicInst>(&i);
+          power && power->getIntrinsicID() == Intrinsic::exp2)
+        result = b.CreateIntrinsic(Intrinsic::nvvm_ex2_approx_ftz,
+                                   {i.getType()}, {power->getArgOperand(0)});
+      else if (i.getOpcode() == Instruction::FDiv)
+        result = b.CreateFMul(
+            i.getOperand(0), b.CreateIntrinsic(Intrinsic::nvvm_rcp_approx_ftz_f,
+                                               {}, {i.getOperand(1)}));
+      if (!result)
+        continue;
+      i.replaceAllUsesWith(result);
+      i.eraseFromParent();
+    }
+}
+
 llvm::Expected<std::string> bertc::emitPtx(llvm::Module &module,
                                            llvm::StringRef processor,
                                            llvm::StringRef features) {
@@ -38,5 +70,6 @@ llvm::Expected<std::string> bertc::emitPtx(llvm::Module &module,
   if (!machine)
     return machine.takeError();
   optimize(module, **machine);
+  approximate(module);
   return emitCode(module, **machine, CodeFormat::Assembly);
 }

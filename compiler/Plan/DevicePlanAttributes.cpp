@@ -58,6 +58,7 @@ ArrayAttr bertc::toAttribute(MLIRContext *context,
                           .number("stages", plan.stages)
                           .numberUnless("splits", plan.splits, 1)
                           .flag("wgmma", plan.wgmma)
+                          .flag("ping_pong", plan.pingPong)
                           .numberUnless("cluster", plan.cluster, 1)
                           .done());
   return ArrayAttr::get(context, classes);

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The tables. Rates are those at the boost clock; bytes a cycle from L2 are
-// what benchmarks of others reach (A100 about 5 TB/s, H100 about 5.7), and so
-// is the fraction of the tensor cores that mma.sync reaches on Hopper.
+// The tables. Rates are those at the boost clock; bytes a cycle from L2 are of
+// an A100 what benchmarks of others reach (about 5 TB/s), of Hopper what tiles
+// got on an H200 that several processors ask for at a time; the fraction of the
+// tensor cores that mma.sync reaches on Hopper is that of others, too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,9 +23,9 @@ static const GpuModel models[] = {
     {"A100", 80, 108, 164 * KiB, 64 * KiB, 2048, 32, 1.41e9, 2048, 1.0, 128, 32,
      1.555e12},
     {"H100", 90, 132, 228 * KiB, 64 * KiB, 2048, 32, 1.83e9, 4096, 0.62, 128,
-     34, 3.35e12},
+     50, 3.35e12},
     {"H200", 90, 132, 228 * KiB, 64 * KiB, 2048, 32, 1.83e9, 4096, 0.62, 128,
-     34, 4.8e12},
+     50, 4.8e12},
 };
 
 // PTX 8.0 is read by drivers from 525 on, and has all that is used here. Of the

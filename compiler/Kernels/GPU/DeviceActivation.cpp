@@ -8,7 +8,6 @@
 
 #include "compiler/Kernels/GPU/DeviceActivation.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -64,10 +63,8 @@ static Value emitHalfTanh(GpuBuilder &k, Value x, ArrayRef<double> arguments) {
     for (double next : llvm::reverse(arguments.drop_back()))
       p = k.fma(p, square, k.scalar(next));
   }
-  Value tanh = LLVM::TanhOp::create(k.b, k.loc, k.f32(), k.mulf(x, p),
-                                    LLVM::FastmathFlags::afn);
   Value half = k.mulf(x, k.scalar(0.5));
-  return k.fma(half, tanh, half);
+  return k.fma(half, k.tanh(k.mulf(x, p)), half);
 }
 
 Value bertc::emitDeviceActivation(GpuBuilder &k, ActivationFunction activation,

@@ -213,6 +213,12 @@ Value GpuBuilder::toFloat(Value value) {
 Value GpuBuilder::signedToFloat(Value value) {
   return arith::SIToFPOp::create(b, loc, f32(), value);
 }
+Value GpuBuilder::exp2(Value x) {
+  return LLVM::Exp2Op::create(b, loc, f32(), x, LLVM::FastmathFlags::afn);
+}
+Value GpuBuilder::tanh(Value x) {
+  return LLVM::TanhOp::create(b, loc, f32(), x, LLVM::FastmathFlags::afn);
+}
 Value GpuBuilder::roundEven(Value value) {
   return math::RoundEvenOp::create(b, loc, value);
 }

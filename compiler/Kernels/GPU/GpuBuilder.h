@@ -107,6 +107,10 @@ public:
   mlir::Value fma(mlir::Value a, mlir::Value c, mlir::Value acc);
   mlir::Value toFloat(mlir::Value i32);
   mlir::Value signedToFloat(mlir::Value i32);
+  /// 2^x and tanh x of the hardware, within 2 units in the last place and
+  /// within 2^-11 of the result.
+  mlir::Value exp2(mlir::Value x);
+  mlir::Value tanh(mlir::Value x);
   mlir::Value roundEven(mlir::Value f32); // to an integer
   mlir::Value toSigned(mlir::Value f32);  // i32, of an integer that fits
   mlir::Value bitcast(mlir::Value value, mlir::Type type);
