@@ -54,7 +54,7 @@ int64_t DeviceLinearPlan::consumerRegisters() const {
 // of planes, with splits and tails.
 int64_t DeviceLinearPlan::registers() const {
   if (wgmma)
-    return registerFile / threads() / 8 * 8;
+    return std::min<int64_t>(registerFile / threads() / 8 * 8, 248);
   int64_t rows = blockRows / warpRows, columns = blockColumns / warpColumns;
   int64_t copies = llvm::divideCeil(stageBytes() / 16, threads());
   int64_t count =
@@ -121,16 +121,15 @@ int64_t bertc::deviceLinearBlocks(const DeviceLinearFacts &facts,
          plan.cluster * plan.splits;
 }
 
-// Cycles: from a request to memory to its data, and of a kernel before its
-// first product and behind its last; of sums that go through memory.
+// Cycles: from a request to memory to its data; of a kernel before its first
+// product, and behind its last; of sums that go through memory.
 static constexpr double memoryLatency = 800;
+static constexpr double kernelLatency = 1500;
 static constexpr double splitLatency = 3000, latencyOfSplit = 600;
 
-/// Cycles of a step of one block that has the processor to itself: of copies,
-/// barriers and products that wait for each other.
+/// Cycles of a step of one block of mma.sync that has the processor to itself:
+/// of copies, barriers and products that wait for each other.
 static double stepLatency(const DeviceLinearPlan &plan) {
-  if (plan.wgmma)
-    return 270;
   double sums = double(plan.blockRows) / plan.warpRows * plan.blockColumns /
                 plan.warpColumns;
   return (190 + 0.3 * sums) * plan.rowBytes() / 128;
@@ -140,23 +139,28 @@ static double stepLatency(const DeviceLinearPlan &plan) {
 static double stageCycles(const GpuModel &gpu, const DeviceLinearPlan &plan) {
   double rows = plan.blockRows, columns = plan.blockColumns;
   double flops = 2 * rows * columns * plan.blockDepth;
-  double warps = plan.threads() / warp;
-  // One warp for each of the four tensor cores leaves gaps between its
-  // products.
-  constexpr double wgmmaFraction = 0.85;
-  double fraction =
-      plan.wgmma ? wgmmaFraction : gpu.mmaFraction * warps / (warps + 0.5);
-  double rate = gpu.tensorFlopsCycle * (2.0 / plan.elementBytes);
-  double tensor = flops / (rate * fraction);
-  // Of x every warp its rows; with wgmma every product of 64 rows; and all of
-  // them the weights.
-  double readers = plan.wgmma ? rows / 64 : warps;
-  double each = plan.wgmma ? 64 + columns
-                           : rows / plan.warpRows + columns / plan.warpColumns;
-  double read = each * readers * plan.rowBytes();
-  double shared = (read + plan.stageBytes()) / gpu.sharedBytesCycle;
+  double tensor = flops / (gpu.tensorFlopsCycle * (2.0 / plan.elementBytes));
   double level2 = (rows + columns / plan.cluster) * plan.rowBytes() /
                   gpu.levelTwoBytesCycle;
+  if (plan.wgmma) {
+    // Between the products of a stage and the next; of groups that take turns
+    // one follows the other, and clusters ask for less. Boxes take less of L2
+    // than pieces.
+    constexpr double gap = 180, gapOfTurns = 50, gapOfCluster = 35;
+    constexpr double boxFactor = 1.33;
+    double between = !plan.pingPong      ? gap
+                     : plan.cluster == 1 ? gapOfTurns
+                                         : gapOfCluster;
+    return std::max(tensor + between, level2 / boxFactor);
+  }
+  // One warp for each of the four tensor cores leaves gaps between its
+  // products.
+  double warps = plan.threads() / warp;
+  tensor /= gpu.mmaFraction * warps / (warps + 0.5);
+  // Every warp reads its rows of x, and all of them the weights.
+  double read = (rows / plan.warpRows + columns / plan.warpColumns) * warps *
+                plan.rowBytes();
+  double shared = (read + plan.stageBytes()) / gpu.sharedBytesCycle;
   return std::max({tensor, shared, level2});
 }
 
@@ -165,10 +169,10 @@ static double wgmmaCycles(const GpuModel &gpu, const DeviceLinearPlan &plan,
                           int64_t tiles, double steps, double tileBytes) {
   // What a warp group reads and writes in its epilogue; of clusters the blocks
   // wait for each other, and for their neighbour to start.
-  constexpr double groupBytesCycle = 9, clusterWrites = 1.5;
-  constexpr double clusterFactor = 1.005, clusterLatency = 2500;
+  constexpr double groupBytesCycle = 11, clusterWrites = 1.5;
+  constexpr double clusterLatency = 2500;
   bool alone = plan.cluster == 1;
-  double products = steps * std::max(stageCycles(gpu, plan), stepLatency(plan));
+  double products = steps * stageCycles(gpu, plan);
   double writes = tileBytes / groupBytesCycle * (alone ? 1 : clusterWrites);
   double cycles;
   if (plan.pingPong) {
@@ -179,7 +183,7 @@ static double wgmmaCycles(const GpuModel &gpu, const DeviceLinearPlan &plan,
   } else {
     cycles = tiles * (products + writes / plan.warpRows);
   }
-  return alone ? cycles : cycles * clusterFactor + clusterLatency;
+  return alone ? cycles : cycles + clusterLatency;
 }
 
 double bertc::deviceLinearBytes(const DeviceLinearFacts &facts,
@@ -202,10 +206,10 @@ double bertc::deviceLinearSeconds(const GpuModel &gpu,
   double tileBytes = tileElements * (facts.outputBytes + facts.residual * 4);
   int64_t each = llvm::divideCeil(blocks, gpu.processors); // of a processor
   double atLeast = deviceLinearBytes(facts, tokens) / gpu.memoryBytesSecond;
-  double latency = memoryLatency;
+  double latency = kernelLatency;
   if (plan.wgmma) {
     // Where some columns do not exist each group of them is asked for.
-    constexpr double askingFactor = 2;
+    constexpr double askingFactor = 1.5;
     if (facts.columns % plan.blockColumns != 0)
       tileBytes *= askingFactor;
     double cycles =
@@ -226,7 +230,7 @@ double bertc::deviceLinearSeconds(const GpuModel &gpu,
                            memoryLatency / (plan.stages - 1) / resident});
   double cycles = each * (blockSteps * stage + writes * (resident > 1)) +
                   latency * (resident > 1 ? 1 : each);
-  return std::max(cycles / gpu.clock, atLeast) + memoryLatency / gpu.clock;
+  return std::max(cycles / gpu.clock, atLeast) + kernelLatency / gpu.clock;
 }
 
 //===----------------------------------------------------------------------===//
@@ -248,10 +252,9 @@ static constexpr Shape mmaShapes[] = {
     {128, 128, 2, 4}, {128, 256, 2, 4}, {256, 128, 4, 2}};
 
 static constexpr Shape wgmmaShapes[] = {
-    {64, 32, 1, 1},         {64, 64, 1, 1},   {128, 32, 2, 1},
-    {128, 64, 2, 1},        {128, 96, 2, 1},  {128, 128, 2, 1},
-    {128, 128, 2, 1, true}, {128, 192, 2, 1}, {128, 256, 2, 1},
-    {192, 128, 3, 1},       {192, 192, 3, 1}};
+    {64, 32, 1, 1},   {64, 64, 1, 1},   {128, 64, 2, 1},
+    {128, 96, 2, 1},  {128, 128, 2, 1}, {128, 128, 2, 1, true},
+    {128, 192, 2, 1}, {128, 256, 2, 1}};
 
 static constexpr int64_t splitCounts[] = {1, 2, 3, 4, 6, 8, 12, 16};
 static constexpr int64_t mostStages = 5;
@@ -331,8 +334,9 @@ DeviceLinearPlan bertc::planDeviceLinear(const DeviceTarget &target,
 // The last counts of the classes; the plan of the last class is for many.
 static constexpr int64_t classEnds[] = {16,  64,   128,  256,
                                         512, 1024, 4096, 16384};
-// A plan stays for the next class while it costs at most this much more.
-static constexpr double tolerance = 1.1;
+// A plan stays for the next class while it costs at most this much more; in the
+// last are the batches that take the time.
+static constexpr double tolerance = 1.1, lastTolerance = 1.01;
 
 DeviceLinearPlans bertc::choosePlans(const GpuModel &gpu,
                                      const DeviceLinearFacts &facts,
@@ -341,13 +345,17 @@ DeviceLinearPlans bertc::choosePlans(const GpuModel &gpu,
   DeviceLinearPlans result;
   int64_t from = 1;
   for (int64_t end : classEnds) {
-    if (end == std::end(classEnds)[-1])
+    bool isLast = end == std::end(classEnds)[-1];
+    if (isLast)
       llvm::erase_if(all, [](const auto &plan) { return plan.splits > 1; });
+    auto seconds = [&](const DeviceLinearPlan &plan) {
+      return deviceLinearSeconds(gpu, facts, plan, end);
+    };
     DeviceLinearPlan best = cheapest(gpu, facts, all, end);
     bool stays = !result.empty() &&
                  llvm::is_contained(all, result.back().second) &&
-                 deviceLinearSeconds(gpu, facts, result.back().second, end) <=
-                     tolerance * deviceLinearSeconds(gpu, facts, best, end);
+                 seconds(result.back().second) <=
+                     (isLast ? lastTolerance : tolerance) * seconds(best);
     if (!stays)
       result.push_back({from, best});
     from = end + 1;

@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The tables. Rates are those at the boost clock; bytes a cycle from L2 are of
+// The tables. Rates are those at the boost clock. Bytes a cycle from L2 are of
 // an A100 what benchmarks of others reach (about 5 TB/s), of Hopper what tiles
-// got on an H200 that several processors ask for at a time; the fraction of the
-// tensor cores that mma.sync reaches on Hopper is that of others, too.
+// of mma.sync got on an H200; the fraction of the tensor cores that mma.sync
+// reaches on Hopper is that of others, too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,9 +23,9 @@ static const GpuModel models[] = {
     {"A100", 80, 108, 164 * KiB, 64 * KiB, 2048, 32, 1.41e9, 2048, 1.0, 128, 32,
      1.555e12},
     {"H100", 90, 132, 228 * KiB, 64 * KiB, 2048, 32, 1.83e9, 4096, 0.62, 128,
-     50, 3.35e12},
+     45, 3.35e12},
     {"H200", 90, 132, 228 * KiB, 64 * KiB, 2048, 32, 1.83e9, 4096, 0.62, 128,
-     50, 4.8e12},
+     45, 4.8e12},
 };
 
 // PTX 8.0 is read by drivers from 525 on, and has all that is used here. Of the

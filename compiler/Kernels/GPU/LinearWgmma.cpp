@@ -209,7 +209,11 @@ LinearSums WgmmaLinear::place(Value row, Value column,
   for (size_t i = 0; i < sums.size(); ++i)
     for (int64_t half : {0, 8})
       result.rows.push_back(static_cast<int64_t>(i) * productRows + half);
-  result.together = 8;
+  // Fewer where each takes more registers.
+  bool isLarge = shape.planes > 1 || shape.outputs.bytes() > 4 ||
+                 (shape.type == HalfType::F16 &&
+                  shape.activation != ActivationFunction::None);
+  result.together = isLarge ? 4 : 8;
   SmallVector<SmallVector<Value>> all(sums);
   result.values = [this, all, isOdd](size_t row, size_t pair) {
     ArrayRef<Value> own = all[row / 2];
@@ -333,7 +337,7 @@ void WgmmaLinear::emit() {
   prepare();
   // Warp groups with few sums have enough of the registers they begin with.
   int64_t sums = plan.groupRows() / productRows * plan.blockColumns / 2;
-  bool moves = sums > plan.registers() / 2;
+  bool moves = sums >= plan.registers() / 2;
   Value isProducer = k.less(k.threadId(), k.index(warpGroup));
   k.ifThen(isProducer, [&] {
     if (moves)

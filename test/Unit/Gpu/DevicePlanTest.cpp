@@ -69,25 +69,93 @@ TEST(DevicePlan, CanBeLaunched) {
 // The layers of BERT-base and BERT-large as they are compiled: queries, keys
 // and values and the intermediate are written as bfloat16, the others are added
 // to the hidden state in float32.
+DeviceLinearFacts makeLayer(int64_t depth, int64_t columns) {
+  DeviceLinearFacts facts = makeFacts(depth, columns);
+  facts.residual = columns <= depth;
+  facts.outputBytes = facts.residual ? 4 : 2;
+  return facts;
+}
+
+/// Microseconds of a launch on an H200, of tiles in the order of `measured`; 0
+/// where nobody measured.
+struct Measured {
+  int64_t depth, columns, tokens;
+  double us[6];
+};
+const char *const measured[] = {"64x64x64_1x1",   "128x64x64_2x1",
+                                "128x96x64_2x1",  "128x128x64_2x1",
+                                "128x192x64_2x1", "128x256x64_2x1"};
+// The tile of 128 x 128 is that with ping-pong.
+const Measured measurements[] = {
+    {768, 768, 512, {4.6, 5.8, 6.6, 8.0, 11.0, 13.7}},
+    {768, 768, 1024, {7.6, 5.9, 6.6, 8.1, 11.0, 13.7}},
+    {768, 768, 4096, {22.1, 14.9, 12.3, 13.4, 12.7, 14.4}},
+    {768, 768, 12288, {0, 0, 0, 36.3, 40.4, 47.6}},
+    {768, 2304, 512, {9.0, 8.4, 6.2, 7.1, 9.6, 11.8}},
+    {768, 2304, 1024, {13.3, 12.4, 11.1, 11.1, 9.9, 12.0}},
+    {768, 2304, 4096, {38.9, 32.4, 29.4, 23.9, 26.0, 32.4}},
+    {768, 2304, 12288, {0, 0, 0, 66.1, 75.4, 75.3}},
+    {768, 3072, 512, {10.1, 10.1, 7.2, 7.7, 10.3, 12.8}},
+    {768, 3072, 1024, {17.4, 14.0, 12.5, 12.3, 11.0, 13.2}},
+    {768, 3072, 4096, {57.0, 49.0, 43.5, 31.8, 36.8, 36.2}},
+    {768, 3072, 12288, {0, 0, 0, 97.7, 128.5, 0}},
+    {1024, 1024, 512, {5.5, 6.5, 8.8, 9.2, 14.5, 15.9}},
+    {1024, 1024, 1024, {9.5, 7.0, 8.9, 9.3, 14.7, 16.0}},
+    {1024, 1024, 4096, {38.0, 24.6, 36.6, 17.3, 45.5, 19.1}},
+    {1024, 1024, 12288, {0, 0, 0, 49.3, 121.9, 56.7}},
+    {1024, 3072, 512, {11.3, 10.4, 7.3, 8.3, 11.4, 14.1}},
+    {1024, 3072, 1024, {19.9, 15.0, 13.3, 13.7, 12.1, 14.4}},
+    {1024, 3072, 4096, {71.1, 53.2, 45.5, 35.7, 41.9, 40.6}},
+    {1024, 3072, 12288, {0, 0, 0, 107.1, 122.8, 120.2}},
+    {1024, 4096, 512, {14.9, 11.3, 15.9, 9.0, 13.5, 14.9}},
+    {1024, 4096, 1024, {27.6, 20.9, 22.9, 14.7, 26.2, 15.9}},
+    {1024, 4096, 4096, {100.0, 78.0, 79.1, 51.1, 74.9, 56.5}},
+    {1024, 4096, 12288, {0, 0, 0, 152.0, 0, 189.4}},
+    {3072, 768, 512, {10.0, 13.3, 15.3, 18.3, 27.6, 35.5}},
+    {3072, 768, 1024, {18.3, 13.5, 15.5, 18.4, 27.7, 35.5}},
+    {3072, 768, 4096, {59.6, 40.5, 34.4, 36.3, 32.5, 38.8}},
+    {3072, 768, 12288, {0, 0, 0, 89.1, 94.4, 118.0}},
+    {4096, 1024, 512, {12.8, 16.7, 21.2, 22.8, 36.7, 44.9}},
+    {4096, 1024, 1024, {23.5, 17.2, 21.7, 23.0, 36.9, 45.1}},
+    {4096, 1024, 4096, {100.9, 70.3, 83.4, 49.9, 93.2, 51.0}},
+    {4096, 1024, 12288, {0, 0, 0, 150.5, 232.0, 151.4}},
+};
+
+TEST(DevicePlan, NearTheFastest) {
+  const DeviceTarget &hopper = *findDeviceTarget("cuda:sm_90a");
+  for (const Measured &m : measurements) {
+    DeviceLinearPlan plan =
+        planDeviceLinear(hopper, makeLayer(m.depth, m.columns), m.tokens);
+    SCOPED_TRACE(std::to_string(m.depth) + " x " + std::to_string(m.columns) +
+                 ", " + std::to_string(m.tokens) + ": " + plan.name());
+    double fastest = 0, planned = 0;
+    for (size_t i = 0; i < std::size(measured); ++i) {
+      if (m.us[i] > 0 && (fastest == 0 || m.us[i] < fastest))
+        fastest = m.us[i];
+      if (llvm::StringRef(plan.name()).starts_with(measured[i]))
+        planned = m.us[i];
+    }
+    ASSERT_GT(planned, 0);
+    EXPECT_LE(planned, 1.13 * fastest);
+    EXPECT_TRUE(plan.blockColumns != 128 || plan.pingPong);
+  }
+}
+
+// At the boost clock, which the power of large batches does not allow. A narrow
+// layer has tiles for a last wave that most processors wait for.
 TEST(DevicePlan, NearTheRoofline) {
   const DeviceTarget &hopper = *findDeviceTarget("cuda:sm_90a");
   const GpuModel &h100 = *findGpuModel("H100");
   for (int64_t hidden : {768, 1024})
-    for (auto [depth, columns, residual] :
-         {std::make_tuple(hidden, 3 * hidden, false),
-          std::make_tuple(hidden, hidden, true),
-          std::make_tuple(hidden, 4 * hidden, false),
-          std::make_tuple(4 * hidden, hidden, true)}) {
+    for (auto [depth, columns] :
+         {std::make_tuple(hidden, 3 * hidden), std::make_tuple(hidden, hidden),
+          std::make_tuple(hidden, 4 * hidden),
+          std::make_tuple(4 * hidden, hidden)}) {
       SCOPED_TRACE(std::to_string(depth) + " x " + std::to_string(columns));
-      DeviceLinearFacts facts = makeFacts(depth, columns);
-      facts.residual = residual;
-      facts.outputBytes = residual ? 4 : 2;
+      DeviceLinearFacts facts = makeLayer(depth, columns);
       DeviceLinearReport many = reportDeviceLinear(
           h100, facts, planDeviceLinear(hopper, facts, 4096), 4096);
-      EXPECT_GE(many.fraction(), 0.75) << many.seconds;
-      DeviceLinearReport few = reportDeviceLinear(
-          h100, facts, planDeviceLinear(hopper, facts, 128), 128);
-      EXPECT_GE(few.waves, 1);
+      EXPECT_GE(many.fraction(), columns >= 3072 ? 0.75 : 0.6) << many.seconds;
     }
 }
 

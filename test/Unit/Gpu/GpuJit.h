@@ -136,11 +136,13 @@ private:
     return value;
   }
   void compile(mlir::ModuleOp module, const Change &change);
-  void compileForDevice(mlir::ModuleOp module, TestDevice &device);
+  void emitForDevice(mlir::ModuleOp module, const TestDevice &device);
 
   std::unique_ptr<llvm::orc::LLJIT> jit;
   emulator::KernelTable kernels;
-  /// Null without a GPU that runs them.
+  /// Empty without a GPU that runs them.
+  std::string ptx;
+  /// Of it, once the emulator found no fault: assemblers refuse some.
   std::unique_ptr<TestDevice::Code> deviceCode;
 };
 

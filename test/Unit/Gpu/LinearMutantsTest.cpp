@@ -207,6 +207,25 @@ std::vector<Mutant> hopperMutants() {
   };
 }
 
+/// Of warp groups that take turns.
+std::vector<Mutant> pingPongMutants() {
+  return {
+      {"groups do not wait for their turn",
+       [](ModuleOp m) { return drop<NVVM::MBarrierTryWaitParityOp>(m, 1); }},
+      {"turns are not given on",
+       [](ModuleOp m) { return drop<NVVM::MBarrierArriveOp>(m, 1); }},
+      {"the other half of the rows again",
+       [](ModuleOp m) {
+         // Products of the lower rows read what those of the upper do.
+         auto upper = find<NVVM::WgmmaMmaAsyncOp>(m, 0);
+         auto lower = find<NVVM::WgmmaMmaAsyncOp>(m, 1);
+         if (lower)
+           lower.getDescriptorAMutable().assign(upper.getDescriptorA());
+         return bool(lower);
+       }},
+  };
+}
+
 /// Of blocks in clusters.
 std::vector<Mutant> clusterMutants() {
   using Arrive = NVVM::ClusterArriveOp;
@@ -272,14 +291,17 @@ const DeviceLinearShape usualShape = makeShape(304, 80);
 
 void expectSeen(const std::vector<Mutant> &mutants,
                 const DeviceLinearPlan &plan,
-                const DeviceLinearShape &shape = usualShape) {
-  LinearData data(shape, 70);
+                const DeviceLinearShape &shape = usualShape,
+                int64_t rows = 70) {
+  LinearData data(shape, rows);
   for (const Mutant &mutant : mutants) {
     SCOPED_TRACE(mutant.name);
     bool changed = false;
     LinearProgram program(
         shape, plan, [&](ModuleOp module) { changed = mutant.change(module); });
     EXPECT_TRUE(changed);
+    // A block of groups that take turns has a tile for each.
+    program.rowBlocks = plan.pingPong ? 1 : 0;
     LinearResult result = program.run(data);
     bool wrong = worstError(result.f32, data.expected, data.scale) > 1e-4;
     bool tickets = llvm::any_of(result.tickets, [](int t) { return t != 0; });
@@ -348,6 +370,12 @@ TEST(DeviceLinearMutants, OfWarpGroupsAreSeen) {
   DeviceLinearPlan plan = makePlan(64, 64, 64, 1, 1, 2);
   plan.wgmma = true;
   expectSeen(hopperMutants(), plan);
+}
+
+TEST(DeviceLinearMutants, OfPingPongAreSeen) {
+  DeviceLinearPlan plan = makePlan(128, 64, 64, 2, 1, 2);
+  plan.wgmma = plan.pingPong = true;
+  expectSeen(pingPongMutants(), plan, usualShape, /*rows=*/520);
 }
 
 TEST(DeviceLinearMutants, OfClustersAreSeen) {

@@ -122,8 +122,10 @@ class GpuTrainingPtx : public testing::TestWithParam<PtxCase> {};
 TEST_P(GpuTrainingPtx, IsAssembledWithoutSpills) {
   std::string ptx = ptxOf(GetParam().emit);
   EXPECT_EQ(count(ptx, ".entry"), 1);
-  // What is rounded in one operation on the device is so in the emulator.
-  EXPECT_EQ(count(ptx, "approx"), 0);
+  // What is rounded in one operation on the device is so in the emulator, but
+  // for activations.
+  EXPECT_EQ(count(ptx, "approx"),
+            count(ptx, "rcp.approx.ftz.f32") + count(ptx, "tanh.approx.f32"));
   if (auto assembled = assemble(ptx)) {
     EXPECT_EQ(assembled->spillBytes, 0);
     EXPECT_EQ(assembled->stackBytes, 0);
