@@ -7,16 +7,16 @@
 //===----------------------------------------------------------------------===//
 //
 // Activation functions of a thread: those of processors, but that quotients are
-// within 2 units in the last place (div.approx) rather than rounded. Rounded
-// ones are a function call with a branch, five times the rest.
+// within 2 units in the last place rather than rounded. Rounded ones are a
+// function call with a branch, five times the rest.
 //
-// Where all that is kept of y is a bfloat16, x sigmoid(2 p) = x / 2 (1 + tanh
-// p) for a polynomial p of x is one instruction for the tanh and seven more, a
-// third of what the others are. tanh.approx is within 2^-11 of its result, the
-// rounding to bfloat16 within 2^-9. An epilogue has to be short, or tensor
-// cores wait for it.
+// Where all that is kept of y is a bfloat16, y = x / 2 (1 + tanh p) with a
+// polynomial p of x: one instruction for the tanh and seven more, a third of
+// what the others are. tanh.approx is within 2^-11 of its result, the rounding
+// to bfloat16 within 2^-8. An epilogue has to be short, or tensor cores wait
+// for it.
 //
-////===----------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #ifndef BERTC_COMPILER_KERNELS_GPU_DEVICEACTIVATION_H
 #define BERTC_COMPILER_KERNELS_GPU_DEVICEACTIVATION_H
 

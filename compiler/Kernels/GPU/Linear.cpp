@@ -267,6 +267,7 @@ void Epilogue::emitColumns(size_t group, size_t count) {
       biases.push_back(
           loadNeighbours(k, exact ? k.at(biasStart, sums.columns[i], k.f32())
                                   : k.at(arguments.bias, known(i), k.f32())));
+  assert((!shape.int8 || count == 1) && "scales are those of one group");
   if (shape.int8)
     int8.setColumn(known(group));
   for (size_t row = 0; row < sums.rows.size(); ++row) {

@@ -211,6 +211,51 @@ TEST(GpuRows, SumAndActivation) {
                   x[r * stride + c], std::fabs(x[r * stride + c]) * 0x1p-17);
 }
 
+// Where a bfloat16 is all that is kept they have a form of their own.
+TEST(GpuRows, ActivationsOfBfloat16) {
+  const std::pair<ActivationFunction, double (*)(double)> functions[] = {
+      {ActivationFunction::Gelu,
+       [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; }},
+      {ActivationFunction::GeluTanh,
+       [](double x) {
+         double p = std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+         return x / (1 + std::exp(-2 * p));
+       }},
+      {ActivationFunction::Silu,
+       [](double x) { return x / (1 + std::exp(-x)); }}};
+  const int64_t width = 4096;
+  DeviceArray<float> x(width);
+  for (int64_t i = 0; i < width; ++i)
+    x[i] = float(i - width / 2) / 150; // to 13.6, where all are 0 or x
+  x[0] = -1e30f;
+  x[1] = 1e30f;
+  x[2] = NAN;
+  // Of the rounding; of the fit; a GPU's tanh, which x / 2 multiplies.
+  const double ofTanh = TestDevice::fromEnvironment() ? 0x1p-12 : 0;
+  for (auto [activation, exact] : functions) {
+    SCOPED_TRACE(activationFunctionName(activation).str());
+    DeviceKernel kernel;
+    GpuProgram program([&, activation = activation](mlir::ModuleOp module) {
+      GpuBuilder k(module);
+      kernel = activationKernel(k, activation, {width, width}, forms(false, 1),
+                                width);
+    });
+    DeviceArray<uint16_t> y(width, 0);
+    Grid grid = {1, uint32_t(blocksOfColumns(width))};
+    ASSERT_TRUE(isClean(program.launch(kernel.name, grid, 0, x, y, width)));
+    for (int64_t i = 0; i < width; ++i) {
+      double got = sumOfPlanes(y, 1, width, i), want = exact(x[i]);
+      if (std::isnan(x[i]))
+        EXPECT_TRUE(std::isnan(got));
+      else
+        EXPECT_NEAR(got, want,
+                    std::fabs(want) * 0x1.01p-8 + 2.6e-5 +
+                        (std::fabs(x[i]) < 1e3 ? ofTanh * std::fabs(x[i]) : 0))
+            << x[i];
+    }
+  }
+}
+
 class GpuPool : public testing::TestWithParam<Pooling> {};
 
 TEST_P(GpuPool, OverTheTokensOfASequence) {
