@@ -51,18 +51,13 @@ std::string AttentionEmitter::name() const {
 
 // Of weights that are rounded to 16 bits the instruction is exact enough, and
 // takes a tenth of the issue slots of a polynomial.
-Value AttentionEmitter::scaled(Value maximum) {
-  if (shape.planes > 1)
-    return Value();
-  return k.mulf(maximum, k.scalar(-shape.scale * llvm::numbers::log2e));
-}
-Value AttentionEmitter::weight(Value score, Value scaledMaximum,
-                               Value maximum) {
+Value AttentionEmitter::weight(Value score, Value maximum) {
   if (shape.planes > 1)
     return emitSoftmaxExp(k.b, k.loc, k.subf(score, maximum), shape.scale,
                           /*rough=*/false);
-  return k.exp2(k.fma(score, k.scalar(shape.scale * llvm::numbers::log2e),
-                      scaledMaximum));
+  double slope = shape.scale * llvm::numbers::log2e;
+  return k.exp2(
+      k.fma(score, k.scalar(slope), k.mulf(maximum, k.scalar(-slope))));
 }
 
 DeviceKernel AttentionEmitter::kernel() {
@@ -332,13 +327,10 @@ SmallVector<SmallVector<Values>> AttentionEmitter::weigh(Value number,
                                                          ArrayRef<Value> maxima,
                                                          Values &sums) {
   int64_t perRow = keyTiles() * tileValues;
-  Values scaledMaxima;
-  for (Value maximum : maxima)
-    scaledMaxima.push_back(scaled(maximum));
   for (auto [i, value] : llvm::enumerate(scores)) {
     auto place = static_cast<int64_t>(i);
     int64_t row = place / perRow * 2 + place % tileValues / 2;
-    value = weight(value, scaledMaxima[row], maxima[row]);
+    value = weight(value, maxima[row]);
   }
   sums.assign(rowTiles() * 2, zero());
   SmallVector<SmallVector<Values>> operands;

@@ -84,7 +84,7 @@ private:
   /// The maximum of `above` and the scores of each row: [row tile][2].
   Values maxima(llvm::ArrayRef<Value> scores, llvm::ArrayRef<Value> above);
   /// What sums below a maximum are multiplied with when it rises.
-  Value factor(Value from, Value to) { return weight(from, scaled(to), to); }
+  Value factor(Value from, Value to) { return weight(from, to); }
   /// Weights of a step as left operands, [row tile * 16 keys]: a plane each.
   /// `sums` are those of this lane's columns, [row tile][2].
   llvm::SmallVector<llvm::SmallVector<Values>>
@@ -149,9 +149,8 @@ private:
   Value bytes(Value pointer, int64_t offset) {
     return k.at(pointer, offset, k.b.getI8Type());
   }
-  /// e^(scale (score - maximum)); `scaledMaximum` is scaled() of it.
-  Value weight(Value score, Value scaledMaximum, Value maximum);
-  Value scaled(Value maximum);
+  /// e^(scale (score - maximum)).
+  Value weight(Value score, Value maximum);
   Value zero() { return k.scalar(0); }
 
   GpuBuilder &k;

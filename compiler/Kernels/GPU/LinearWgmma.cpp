@@ -37,7 +37,6 @@ namespace {
 constexpr int64_t tileDepth = 16;
 constexpr int64_t productRows = 64;
 constexpr int64_t warpsOfGroup = warpGroup / warpSize;
-constexpr int64_t barrierBytes = 8;
 
 class WgmmaLinear {
 public:
@@ -54,10 +53,11 @@ private:
   void consume();
   /// The tiles of this block, or every `takers`-th of them from `taker` on.
   SmallVector<Value>
-  forTiles(Value taker, int64_t takers, ValueRange init,
+  forTiles(ValueRange init,
            llvm::function_ref<SmallVector<Value>(Value row, Value column,
                                                  ValueRange)>
-               body);
+               body,
+           Value taker = {}, int64_t takers = 1);
   /// The sums of this thread, of the products below each other; goes on to the
   /// stage behind them.
   SmallVector<SmallVector<Value>> multiplyTile(Value &number, Value &parity);
@@ -135,8 +135,9 @@ void WgmmaLinear::prepare() {
 }
 
 SmallVector<Value> WgmmaLinear::forTiles(
-    Value taker, int64_t takers, ValueRange init,
-    llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+    ValueRange init,
+    llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)> body,
+    Value taker, int64_t takers) {
   auto blocks = [&](gpu::Dimension axis) -> Value {
     return arith::IndexCastOp::create(k.b, k.loc, k.i32(),
                                       gpu::GridDimOp::create(k.b, k.loc, axis));
@@ -149,8 +150,9 @@ SmallVector<Value> WgmmaLinear::forTiles(
   Value rowBlocks =
       k.div(k.add(arguments.rows, rowsOfCluster - 1), rowsOfCluster);
   return k.forLoop(
-      k.add(mine, k.mul(taker, all)), k.mul(rowBlocks, columnBlocks()),
-      k.mul(all, takers), init, [&](Value tile, ValueRange carried) {
+      taker ? k.add(mine, k.mul(taker, all)) : mine,
+      k.mul(rowBlocks, columnBlocks()), k.mul(all, takers), init,
+      [&](Value tile, ValueRange carried) {
         Value row = k.add(k.mul(k.div(tile, columnBlocks()), rowsOfCluster),
                           k.mul(rank, plan.blockRows));
         Value column = k.mul(k.rem(tile, columnBlocks()), plan.blockColumns);
@@ -165,32 +167,30 @@ void WgmmaLinear::produce() {
       k.b, k.loc, k.i32(),
       arith::DivUIOp::create(k.b, k.loc, arguments.xPlane, inputStride));
   SmallVector<Value> start = {k.index(0), k.index(1)};
-  forTiles(
-      k.index(0), 1, start, [&](Value row, Value column, ValueRange outer) {
-        return k.forLoop(
-            k.index(0), k.index(steps), k.index(1), outer,
-            [&](Value step, ValueRange carried) {
-              Value number = carried[0], parity = carried[1];
-              LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
-              hopper.wait(empty(number), parity);
-              hopper.arriveExpecting(full(number), plan.stageBytes());
-              Value to = stage(number);
-              hopper.copyBox(to, arguments.x, planes.depth,
-                             k.add(k.mul(planes.x, planeRows), row),
-                             full(number));
-              int64_t share = plan.blockColumns / plan.cluster;
-              int64_t rowBytes = plan.blockDepth * 2;
-              Value first = k.add(column, k.mul(rank, share));
-              Value there =
-                  k.at(k.at(to, plan.blockRows * rowBytes, k.b.getI8Type()),
-                       k.mul(rank, share * rowBytes), k.b.getI8Type());
-              hopper.copyBox(there, arguments.weights, planes.depth,
-                             k.add(k.mul(planes.weights, shape.columns), first),
-                             full(number),
-                             plan.cluster > 1 ? (1 << plan.cluster) - 1 : 0);
-              return next(number, parity);
-            });
-      });
+  forTiles(start, [&](Value row, Value column, ValueRange outer) {
+    return k.forLoop(
+        k.index(0), k.index(steps), k.index(1), outer,
+        [&](Value step, ValueRange carried) {
+          Value number = carried[0], parity = carried[1];
+          LinearPlanes planes = emitLinearPlanes(k, shape, plan, step);
+          hopper.wait(empty(number), parity);
+          hopper.arriveExpecting(full(number), plan.stageBytes());
+          Value to = stage(number);
+          hopper.copyBox(to, arguments.x, planes.depth,
+                         k.add(k.mul(planes.x, planeRows), row), full(number));
+          int64_t share = plan.blockColumns / plan.cluster;
+          int64_t rowBytes = plan.blockDepth * 2;
+          Value first = k.add(column, k.mul(rank, share));
+          Value there =
+              k.at(k.at(to, plan.blockRows * rowBytes, k.b.getI8Type()),
+                   k.mul(rank, share * rowBytes), k.b.getI8Type());
+          hopper.copyBox(there, arguments.weights, planes.depth,
+                         k.add(k.mul(planes.weights, shape.columns), first),
+                         full(number),
+                         plan.cluster > 1 ? (1 << plan.cluster) - 1 : 0);
+          return next(number, parity);
+        });
+  });
 }
 
 // A thread has columns 2 q and 2 q + 1 of every 8, q = lane % 4. Of 16, even q
@@ -304,33 +304,28 @@ void WgmmaLinear::consume() {
   Value rowOn = k.mul(warp, 16);
   if (!plan.pingPong)
     rowOn = k.add(rowOn, k.mul(group, plan.groupRows()));
-  auto emitTile = [&](Value row, Value column, Value &number, Value &parity) {
+  SmallVector<Value> start = {k.index(0), k.index(0)};
+  // Group 1 begins behind the stages of group 0, which has the first turn.
+  if (plan.pingPong)
+    start = {k.mul(group, steps % plan.stages),
+             k.mul(group, steps / plan.stages % 2), k.sub(k.index(1), group)};
+  auto body = [&](Value row, Value column, ValueRange carried) {
+    Value number = carried[0], parity = carried[1];
+    if (plan.pingPong)
+      hopper.wait(turn(group), carried[2]);
     SmallVector<SmallVector<Value>> sums = multiplyTile(number, parity);
     emitLinearEpilogue(k, shape, plan, arguments,
                        place(k.add(row, rowOn), column, sums));
+    if (!plan.pingPong)
+      return SmallVector<Value>{number, parity};
+    SmallVector<Value> following = nextTile(number, parity);
+    following.push_back(k.bitXor(carried[2], k.index(1)));
+    return following;
   };
-  if (!plan.pingPong) {
-    forTiles(k.index(0), 1, {k.index(0), k.index(0)},
-             [&](Value row, Value column, ValueRange carried) {
-               Value number = carried[0], parity = carried[1];
-               emitTile(row, column, number, parity);
-               return SmallVector<Value>{number, parity};
-             });
-    return;
-  }
-  // The first turn is that of group 0.
-  SmallVector<Value> start = {k.mul(group, steps % plan.stages),
-                              k.mul(group, steps / plan.stages % 2),
-                              k.sub(k.index(1), group)};
-  forTiles(group, groups, start,
-           [&](Value row, Value column, ValueRange carried) {
-             Value number = carried[0], parity = carried[1];
-             hopper.wait(turn(group), carried[2]);
-             emitTile(row, column, number, parity);
-             SmallVector<Value> following = nextTile(number, parity);
-             following.push_back(k.bitXor(carried[2], k.index(1)));
-             return following;
-           });
+  if (plan.pingPong)
+    forTiles(start, body, group, groups);
+  else
+    forTiles(start, body);
 }
 
 void WgmmaLinear::emit() {
