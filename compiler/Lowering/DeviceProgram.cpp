@@ -22,7 +22,6 @@
 #include "compiler/Kernels/GPU/Rows.h"
 #include "compiler/Lowering/ProgramEmission.h"
 #include "compiler/Plan/DevicePlanAttributes.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -44,23 +43,6 @@ LogicalResult DeviceProgram::emit(KernelBuilder &host, DeviceFrame &hostFrame,
   work.clear();
   watchLaunches();
   return emitBlock(forward.getBody().front());
-}
-
-void DeviceProgram::describe(std::vector<LoweredKernel> &kernels) const {
-  for (LoweredKernel &kernel : kernels) {
-    auto known = work.find(kernel.name);
-    if (known == work.end())
-      continue;
-    kernel.flopsPerToken = known->second.perToken;
-    kernel.flopsPerSequence = known->second.perSequence;
-    kernel.flopsPerPair = known->second.perPair;
-    kernel.weightBytes = known->second.weightBytes;
-    kernel.models = known->second.models;
-    if (kernel.models.empty())
-      kernel.models = modelsOf(kernel, known->second);
-    kernel.cluster = known->second.cluster;
-    kernel.sharesWork = known->second.sharesWork;
-  }
 }
 
 LogicalResult DeviceProgram::emitBlock(Block &block) {

@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What each kernel of a device moves, for its model. Addresses are remembered
-// with what lies there, so that a launch is described by its arguments alone.
+// What each kernel of a device computes and moves, for its model. Addresses are
+// remembered with what lies there, so that a launch is described by its
+// arguments alone.
 //
 //===----------------------------------------------------------------------===//
 
@@ -90,4 +91,21 @@ std::vector<KernelModel> DeviceProgram::modelsOf(const LoweredKernel &kernel,
     model.rooflineSeconds = e.report.rooflineSeconds();
   }
   return models;
+}
+
+void DeviceProgram::describe(std::vector<LoweredKernel> &kernels) const {
+  for (LoweredKernel &kernel : kernels) {
+    auto known = work.find(kernel.name);
+    if (known == work.end())
+      continue;
+    kernel.flopsPerToken = known->second.perToken;
+    kernel.flopsPerSequence = known->second.perSequence;
+    kernel.flopsPerPair = known->second.perPair;
+    kernel.weightBytes = known->second.weightBytes;
+    kernel.models = known->second.models;
+    if (kernel.models.empty())
+      kernel.models = modelsOf(kernel, known->second);
+    kernel.cluster = known->second.cluster;
+    kernel.sharesWork = known->second.sharesWork;
+  }
 }
