@@ -114,9 +114,9 @@ class Hopper(unittest.TestCase):
         return {"input_ids": ids.astype(np.int64),
                 "attention_mask": mask.astype(np.int64)}
 
-    def check(self, name, precision, counts):
-        """Returns the linear kernels that none of the batches used, as far as
-        the emulator tells."""
+    def check(self, name, precision, counts, kind="_wgmma"):
+        """Some batch uses a kernel of that kind. Returns the linear kernels
+        that none used, as far as the emulator tells."""
         output = "last_hidden_state"
         library, environment = compiled(name, precision, "cuda:sm_90a", output)
         reference = harness.compiled(name, f"--outputs={output}")
@@ -137,12 +137,12 @@ class Hopper(unittest.TestCase):
                                  library.with_suffix(".mlir").read_text()))
         print(f"{len(launched)} of {len(kernels)} kernels", end=" ... ")
         self.assertLessEqual(launched, kernels)
-        self.assertTrue(any("_wgmma" in kernel for kernel in launched))
+        self.assertTrue(any(kind in kernel for kernel in launched))
         return kernels - launched
 
     def test_base_every_plan(self):
         counts = (1, 20, 70, 130, 260, 520, 1030, 4100)
-        self.assertEqual(self.check("wide", "bf16", counts), set())
+        self.assertEqual(self.check("wide", "bf16", counts, "_pingpong"), set())
 
     def test_many_tokens_f16(self):
         self.check("head128-tanh", "f16", (20, 300, 4200))

@@ -10,7 +10,7 @@
 of letters; the values come from a fixed generator. Python alone, because tests
 of IR and files need nothing more.
 
-usage: tiny-model.py FOLDER [LAYERS [HIDDEN]]
+usage: tiny-model.py FOLDER [LAYERS [HIDDEN [INNER]]]
 """
 import array
 import json
@@ -22,7 +22,8 @@ import sys
 folder = pathlib.Path(sys.argv[1])
 layers = int(sys.argv[2]) if len(sys.argv) > 2 else 2
 hidden = int(sys.argv[3]) if len(sys.argv) > 3 else 32
-inner, heads, positions = 2 * hidden, 2, 24
+inner = int(sys.argv[4]) if len(sys.argv) > 4 else 2 * hidden
+heads, positions = max(2, hidden // 128), 24
 tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 letters = "abcdefghijklmnopqrstuvwxyz"
 vocabulary = tokens + list(letters) + ["##" + c for c in letters]
