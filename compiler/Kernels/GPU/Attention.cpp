@@ -19,7 +19,6 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
-#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -39,9 +38,7 @@ std::string AttentionEmitter::name() const {
     text += "_split";
   if (plan.sharedPlanes)
     text += llvm::formatv("p{0}", plan.sharedPlanes);
-  if (shape.scale != 1 / std::sqrt(static_cast<double>(shape.headSize)))
-    text +=
-        llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
+  text += nameOfScale(shape.scale, shape.headSize);
   if (shape.logSumExp)
     text += "_lse";
   if (shape.dropout)
@@ -194,7 +191,6 @@ Value AttentionEmitter::firstRow() {
 
 // Straight from memory: each is read once, or by each warp that has the row.
 void AttentionEmitter::loadQueries() {
-  Type element = k.half(shape.type);
   Value last = k.sub(length, k.index(1));
   for (int64_t r = 0; r < rowTiles(); ++r) {
     Value rows[2];
@@ -202,17 +198,9 @@ void AttentionEmitter::loadQueries() {
       Value row = k.add(firstRow(), k.add(laneRow, r * tileRows + 8 * i));
       rows[i] = input(0, k.min(row, last), laneColumn);
     }
-    for (int64_t d = 0; d < shape.headStride; d += tileDepth) {
-      queries.emplace_back(keptPlanes());
-      for (auto [plane, registers] : llvm::enumerate(queries.back()))
-        for (int64_t i = 0; i < 4; ++i) {
-          Value start = rows[i % 2];
-          for (size_t n = 0; n < plane; ++n)
-            start = k.at(start, planeStride, element);
-          registers.push_back(
-              k.load(k.at(start, d + i / 2 * 8, element), k.i32()));
-        }
-    }
+    queries.append(loadLeftOperands(k, shape.type, rows, planeStride,
+                                    keptPlanes(),
+                                    shape.headStride / tileDepth));
   }
 }
 

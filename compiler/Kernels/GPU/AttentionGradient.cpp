@@ -22,7 +22,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -87,9 +86,6 @@ private:
   Value rowOf(const Operand &operand, Value row, Value column) {
     return elementAt(k, operand.data, k.add(first, row), operand.stride, column,
                      k.half(shape.type));
-  }
-  Value nextPlane(const Operand &operand, Value place) {
-    return k.at(place, operand.planeStride, k.half(shape.type));
   }
   /// An argument with a float for each head of a query.
   Value floatOf(Value argument, Value query) {
@@ -175,9 +171,7 @@ std::string GradientEmitter::name() const {
       plan.warps, plan.stages);
   if (!plan.resident)
     text += "_shared";
-  if (shape.scale != 1 / std::sqrt(static_cast<double>(shape.headSize)))
-    text +=
-        llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(shape.scale));
+  text += nameOfScale(shape.scale, shape.headSize);
   if (shape.dropout)
     text += "_dropout";
   return text;
@@ -303,26 +297,14 @@ void GradientEmitter::copyStep(Value step) {
 // Straight from memory: each is read once. Rows behind the sequence are the
 // last one, and not written.
 void GradientEmitter::loadOwn() {
-  Type element = k.half(shape.type);
   Value last = k.sub(length, k.index(1));
   for (const Operand &operand : own)
     for (int64_t r = 0; r < rowTiles(); ++r) {
       Value rows[2];
       for (int64_t half = 0; half < 2; ++half)
         rows[half] = rowOf(operand, k.min(ownRow(r, half), last), laneColumn);
-      for (int64_t d = 0; d < shape.headStride; d += tileDepth) {
-        Value starts[2] = {rows[0], rows[1]};
-        resident.emplace_back();
-        for (int64_t plane = 0; plane < shape.planes; ++plane) {
-          Values &registers = resident.back().emplace_back();
-          for (int64_t i = 0; i < 4; ++i)
-            registers.push_back(
-                k.load(k.at(starts[i % 2], d + i / 2 * tileColumns, element),
-                       k.i32()));
-          for (Value &start : starts)
-            start = nextPlane(operand, start);
-        }
-      }
+      resident.append(loadLeftOperands(k, shape.type, rows, operand.planeStride,
+                                       shape.planes, depthTiles()));
     }
 }
 

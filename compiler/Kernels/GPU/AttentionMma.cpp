@@ -9,6 +9,8 @@
 #include "compiler/Kernels/GPU/AttentionMma.h"
 #include "compiler/Kernels/GPU/DeviceRows.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -54,6 +56,29 @@ SmallVector<Value> bertc::emitBlockProduct(GpuBuilder &k,
   return sums;
 }
 
+SmallVector<BlockProduct::Planes>
+bertc::loadLeftOperands(GpuBuilder &k, HalfType type, ArrayRef<Value> rows,
+                        Value planeStride, int64_t planes, int64_t steps) {
+  Type element = k.half(type);
+  SmallVector<BlockProduct::Planes> result;
+  for (int64_t step = 0; step < steps; ++step) {
+    Value starts[2] = {rows[0], rows[1]};
+    result.emplace_back();
+    for (int64_t plane = 0; plane < planes; ++plane) {
+      if (plane)
+        for (Value &start : starts)
+          start = k.at(start, planeStride, element);
+      SmallVector<Value> &registers = result.back().emplace_back();
+      for (int64_t i = 0; i < 4; ++i)
+        registers.push_back(
+            k.load(k.at(starts[i % 2], step * tileDepth + i / 2 * tileColumns,
+                        element),
+                   k.i32()));
+    }
+  }
+  return result;
+}
+
 SmallVector<Value> bertc::emitMaskedScores(GpuBuilder &k, ValueRange scores,
                                            int64_t columnTiles, Value firstKey,
                                            Value laneColumn, Value length) {
@@ -72,4 +97,10 @@ SmallVector<Value> bertc::emitMaskedScores(GpuBuilder &k, ValueRange scores,
         return result;
       },
       [&] { return SmallVector<Value>(scores); });
+}
+
+std::string bertc::nameOfScale(double scale, int64_t headSize) {
+  if (scale == 1 / std::sqrt(static_cast<double>(headSize)))
+    return "";
+  return llvm::formatv("_scale{0:x-}", llvm::bit_cast<uint64_t>(scale));
 }

@@ -18,6 +18,7 @@
 #define BERTC_COMPILER_KERNELS_GPU_ATTENTIONMMA_H
 
 #include "compiler/Kernels/GPU/GpuBuilder.h"
+#include <string>
 
 namespace bertc {
 
@@ -52,6 +53,12 @@ struct BlockProduct {
 llvm::SmallVector<mlir::Value> emitBlockProduct(GpuBuilder &k,
                                                 const BlockProduct &product);
 
+/// The planes of a row tile's A straight from memory, for each of `steps`.
+/// `rows` are the upper and the lower one of this lane, from its column on.
+llvm::SmallVector<BlockProduct::Planes>
+loadLeftOperands(GpuBuilder &k, HalfType type, llvm::ArrayRef<mlir::Value> rows,
+                 mlir::Value planeStride, int64_t planes, int64_t steps);
+
 /// Scores [row tile][column tile][4] of a lane, of keys from `firstKey` on;
 /// those of keys behind `length`, which only the last step has, become
 /// -infinity.
@@ -59,6 +66,9 @@ llvm::SmallVector<mlir::Value>
 emitMaskedScores(GpuBuilder &k, mlir::ValueRange scores, int64_t columnTiles,
                  mlir::Value firstKey, mlir::Value laneColumn,
                  mlir::Value length);
+
+/// What the name of a kernel ends in if `scale` is not 1 / sqrt(headSize).
+std::string nameOfScale(double scale, int64_t headSize);
 
 } // namespace bertc
 

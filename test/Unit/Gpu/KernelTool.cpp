@@ -12,13 +12,15 @@
 // are chosen for `tokens` (default 4096) if `block` is not given. With `heads`
 // and `head-size` it is attention, by the plan of `tokens`, or by `rows`,
 // `keys`, `stages` and `shared-planes`; with gradient=queries|keys its
-// gradient; dropout=1 drops weights.
+// gradient; dropout=1 drops weights. With probabilities=1 it is what writes the
+// weights.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Emit/Ptx.h"
 #include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/AttentionGradient.h"
+#include "compiler/Kernels/GPU/AttentionProbabilities.h"
 #include "compiler/Kernels/GPU/Linear.h"
 #include "compiler/Lowering/LowerToNVVM.h"
 #include "compiler/Plan/DeviceReport.h"
@@ -94,13 +96,27 @@ static DeviceKernel attentionGradient(GpuBuilder &k, const DeviceTarget &target,
   return attentionQueryGradientKernel(k, shape, plans.queries);
 }
 
+static DeviceKernel attentionProbabilities(GpuBuilder &k, int64_t heads,
+                                           int64_t headSize,
+                                           const DeviceLinearShape &forms) {
+  DeviceAttentionProbabilitiesShape shape;
+  shape.heads = heads;
+  shape.headSize = headSize;
+  shape.headStride = (headSize + 15) / 16 * 16;
+  shape.inputStride = 3 * heads * shape.headStride;
+  shape.planes = forms.planes;
+  shape.type = forms.type;
+  shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
+  return attentionProbabilitiesKernel(k, shape);
+}
+
 int main(int argc, char **argv) {
   llvm::StringMap<int64_t *> fields;
   DeviceLinearShape shape;
   DeviceLinearPlan plan;
   DeviceAttentionPlan attentionPlan;
   attentionPlan.warps = 4;
-  int64_t heads = 0, headSize = 0, dropout = 0;
+  int64_t heads = 0, headSize = 0, dropout = 0, probabilities = 0;
   int64_t tokens = 4096, bias = 1, residual = 0, f32 = 0, half = 0, wgmma = 0;
   int64_t pingPong = 0;
   int64_t int8 = 0;
@@ -115,6 +131,7 @@ int main(int argc, char **argv) {
   fields["heads"] = &heads;
   fields["head-size"] = &headSize;
   fields["dropout"] = &dropout;
+  fields["probabilities"] = &probabilities;
   fields["tokens"] = &tokens;
   fields["rows"] = &plan.blockRows;
   fields["block-columns"] = &plan.blockColumns;
@@ -178,6 +195,8 @@ int main(int argc, char **argv) {
   DeviceKernel kernel;
   if (!heads)
     kernel = linearKernel(k, shape, plan);
+  else if (probabilities)
+    kernel = attentionProbabilities(k, heads, headSize, shape);
   else if (gradient.empty())
     kernel = attention(k, *row, heads, headSize, shape, dropout, tokens,
                        attentionPlan);
