@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a struct below. */
-#define BERTC_ABI_VERSION 7
+#define BERTC_ABI_VERSION 8
 
 /* Upper bound of requested outputs of one compiled model. */
 #define BERTC_MAX_OUTPUTS 128
@@ -56,6 +56,8 @@ typedef struct bertc_call {
   int64_t tokens;                /* T >= 1 */
   int64_t sequences;             /* B >= 1 */
   int64_t longest;               /* longest sequence, >= 1 */
+  int64_t pair_length;           /* rows and columns of a matrix of a per-pair
+                                    output, >= longest */
   int64_t threads;               /* threads that enter the generated function */
   /* Meets all threads of the call; called by each thread. */
   void (*barrier)(const struct bertc_call *call, int64_t tid);
@@ -66,7 +68,12 @@ typedef struct bertc_call {
    */
   void (*phase)(const struct bertc_call *call, int64_t tid, int64_t phase,
                 int64_t layer);
-  /* outputs[i] for bertc_model_desc.outputs[i]; NULL: not wanted. */
+  /* outputs[i] for bertc_model_desc.outputs[i]; NULL: not wanted. Of a per-pair
+   * output the code writes, for sequence b of n tokens,
+   *   out[((b * width + h) * pair_length + i) * pair_length + j], i and j < n,
+   * where i and j count the tokens of the sequence, and nothing else: the
+   * runtime has zeroed the rest, and moves what the caller wants at other
+   * places when the code is done. */
   float *outputs[BERTC_MAX_OUTPUTS];
 } bertc_call;
 
@@ -105,12 +112,16 @@ typedef struct bertc_variant {
   uint64_t phase_count;
 } bertc_variant;
 
-enum { BERTC_PER_TOKEN = 0, BERTC_PER_SEQUENCE = 1 };
+enum {
+  BERTC_PER_TOKEN = 0,
+  BERTC_PER_SEQUENCE = 1,
+  BERTC_PER_PAIR = 2 /* a value for each query, key token and head */
+};
 
 typedef struct bertc_output_desc {
   const char *name; /* Hugging Face name: "last_hidden_state", ... */
-  uint32_t kind;    /* BERTC_PER_TOKEN or BERTC_PER_SEQUENCE */
-  uint32_t width;   /* columns; rows are dense, float32 */
+  uint32_t kind;    /* BERTC_PER_*; of a program for training, not _PAIR */
+  uint32_t width;   /* columns; rows are dense, float32; _PAIR: heads */
 } bertc_output_desc;
 
 /*===--- Devices ----------------------------------------------------------===*/
@@ -167,7 +178,9 @@ typedef struct bertc_device_call {
    * -1, as before the first call. */
   void (*enter_layer)(const struct bertc_device_call *call, int64_t layer);
   void *launch_state;
-  /* Float rows of bertc_model_desc.outputs[i], dense; 0: not wanted. */
+  /* Float rows of bertc_model_desc.outputs[i], dense; 0: not wanted. A per-pair
+   * output is [sequences][width][longest][longest], of which every float is
+   * written: zero behind a sequence's end. */
   uint64_t outputs[BERTC_MAX_OUTPUTS];
 } bertc_device_call;
 

@@ -59,6 +59,17 @@ static bertc_code checkIndex(uint32_t index, uint32_t count,
               index, count - 1);
 }
 
+static uint32_t kindOf(const bertc_output_desc &output) {
+  switch (output.kind) {
+  case BERTC_PER_TOKEN:
+    return BERTC_KIND_TOKEN;
+  case BERTC_PER_PAIR:
+    return BERTC_KIND_PAIR;
+  default:
+    return BERTC_KIND_SEQUENCE;
+  }
+}
+
 bertc_code outputInfo(const bertc_model *model, uint32_t index,
                       bertc_output_info *info, bertc_status *status) {
   bertc_code code = checkModel(model, status);
@@ -69,8 +80,7 @@ bertc_code outputInfo(const bertc_model *model, uint32_t index,
   const bertc_output_desc &desc = model->desc->outputs[index];
   bertc_output_info known = {};
   known.name = desc.name;
-  known.kind =
-      desc.kind == BERTC_PER_TOKEN ? BERTC_KIND_TOKEN : BERTC_KIND_SEQUENCE;
+  known.kind = kindOf(desc);
   known.width = desc.width;
   return fillStruct(known, info, "bertc_output_info", status);
 }
@@ -202,7 +212,7 @@ bertc_code workspaceSize(const bertc_model *model, uint32_t threads,
   const bertc_workspace &formula =
       model->device ? model->device->variant->workspace
                     : model->desc->variants[model->variant].workspace;
-  Shape shape = {tokens, sequences, longest, tokens};
+  Shape shape = {tokens, sequences, longest, tokens, longest};
   WorkspaceLayout layout;
   if (!layoutWorkspace(formula, model->device ? 1 : threads, shape, layout))
     return fail(status, BERTC_OUT_OF_MEMORY,

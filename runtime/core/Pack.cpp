@@ -77,7 +77,7 @@ bertc_code measure(const bertc_padded_inputs &inputs,
                 "batch * seq is %lld * %lld, expected less than 2^31",
                 static_cast<long long>(inputs.batch),
                 static_cast<long long>(inputs.seq));
-  shape = {0, inputs.batch, 0, inputs.batch * inputs.seq};
+  shape = {0, inputs.batch, 0, inputs.batch * inputs.seq, inputs.seq};
   for (int64_t row = 0; row < inputs.batch; ++row) {
     int64_t length = inputs.seq;
     if (inputs.attention_mask) {
@@ -133,7 +133,7 @@ bertc_code measure(const bertc_packed_inputs &inputs,
                 "number of tokens, %lld",
                 static_cast<long long>(inputs.sequences),
                 static_cast<long long>(inputs.tokens));
-  shape = {inputs.tokens, inputs.sequences, 0, inputs.tokens};
+  shape = {inputs.tokens, inputs.sequences, 0, inputs.tokens, 0};
   int64_t begin = readElement(inputs.cu_seqlens, inputs.dtype, 0);
   if (begin != 0)
     return fail(status, BERTC_BAD_INPUT, "cu_seqlens[0] is %lld, expected 0",
@@ -159,6 +159,7 @@ bertc_code measure(const bertc_packed_inputs &inputs,
                 static_cast<long long>(inputs.sequences),
                 static_cast<long long>(begin),
                 static_cast<long long>(inputs.tokens));
+  shape.pairLength = shape.longest;
   return ok(status);
 }
 

@@ -25,7 +25,8 @@ struct Shape {
   int64_t tokens;
   int64_t sequences;
   int64_t longest;
-  int64_t rows; // of a per-token output in the caller's layout
+  int64_t rows;       // of a per-token output in the caller's layout
+  int64_t pairLength; // rows and columns of a matrix of a per-pair output there
 };
 
 /// Arrays for shape.tokens entries; offsets for shape.sequences + 1.

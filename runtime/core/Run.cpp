@@ -132,6 +132,7 @@ bertc_code prepareRun(bertc_session &session, const Program &program,
   call.tokens = shape.tokens;
   call.sequences = shape.sequences;
   call.longest = shape.longest;
+  call.pair_length = shape.pairLength;
   call.threads = threads;
   call.barrier = meet;
   call.barrier_state = &session;

@@ -103,8 +103,8 @@ static bertc_code runLocked(bertc_session &session,
   if (current.result())
     return failCuda(status, driver, current.result(), "cannot use device %s",
                     device.facts.label);
-  Shape shape = {inputs.tokens, inputs.sequences, inputs.longest,
-                 inputs.tokens};
+  Shape shape = {inputs.tokens, inputs.sequences, inputs.longest, inputs.tokens,
+                 inputs.longest};
   float *bound[BERTC_MAX_OUTPUTS] = {};
   code = checkArrays(inputs, device, status);
   if (!code)

@@ -137,15 +137,17 @@ typedef struct bertc_model_info {
 
 /* What the rows of an output stand for. */
 typedef enum bertc_kind {
-  BERTC_KIND_TOKEN = 0,   /* a row per token: last_hidden_state */
-  BERTC_KIND_SEQUENCE = 1 /* a row per sequence: pooler_output */
+  BERTC_KIND_TOKEN = 0,    /* a row per token: last_hidden_state */
+  BERTC_KIND_SEQUENCE = 1, /* a row per sequence: pooler_output */
+  /* matrices of a row per query and a column per key token: attentions */
+  BERTC_KIND_PAIR = 2
 } bertc_kind;
 
 typedef struct bertc_output_info {
   size_t struct_size;
   const char *name; /* as in Hugging Face transformers */
   uint32_t kind;    /* bertc_kind */
-  uint32_t width;   /* columns, in floats */
+  uint32_t width; /* columns, in floats; of BERTC_KIND_PAIR, matrices: heads */
 } bertc_output_info;
 
 typedef struct bertc_variant_info {
@@ -266,10 +268,14 @@ typedef struct bertc_packed_inputs {
 } bertc_packed_inputs;
 
 /* A wanted output, and where it goes. Shapes:
- *                        padded                packed
- *   BERTC_KIND_TOKEN     [batch, seq, width]   [tokens, width]
- *   BERTC_KIND_SEQUENCE  [batch, width]        [sequences, width]
- * Rows of masked positions are set to zero. */
+ *                        padded                    packed
+ *   BERTC_KIND_TOKEN     [batch, seq, width]       [tokens, width]
+ *   BERTC_KIND_SEQUENCE  [batch, width]            [sequences, width]
+ *   BERTC_KIND_PAIR      [batch, width, seq, seq]  [sequences, width, longest,
+ *                                                   longest]
+ * where `longest` is the length of the longest sequence. Rows of masked
+ * positions are set to zero, and so are, of BERTC_KIND_PAIR, their columns,
+ * and rows and columns behind the end of a shorter sequence. */
 typedef struct bertc_output {
   const char *name;
   float *data;
@@ -425,13 +431,13 @@ typedef struct bertc_api {
 
   /* A run of a model that is open on a CUDA device, with inputs and outputs in
    * its memory: data of an output is an address of the device, 16-byte aligned,
-   * for rows as of run_packed. `stream` is a CUstream (or cudaStream_t) of the
-   * device's primary context; NULL: the default one. The call returns when the
-   * work is in the stream; arrays and session must live until it is done. Runs
-   * of one session come one after another, on whatever streams. A stream that
-   * is being captured gets the kernels themselves, if a run of this size was
-   * made before and the session keeps no profile; then the order of runs is the
-   * caller's affair. */
+   * for what run_packed gives; every float of it is written. `stream` is a
+   * CUstream (or cudaStream_t) of the device's primary context; NULL: the
+   * default one. The call returns when the work is in the stream; arrays and
+   * session must live until it is done. Runs of one session come one after
+   * another, on whatever streams. A stream that is being captured gets the
+   * kernels themselves, if a run of this size was made before and the session
+   * keeps no profile; then the order of runs is the caller's affair. */
   bertc_code (*run_device)(bertc_session *session,
                            const bertc_device_inputs *inputs,
                            const bertc_output *outputs, size_t output_count,

@@ -167,7 +167,7 @@ static Mirrors mirrors(const DeviceTrainer &t, const TrainMemory &host) {
 /// A call without a batch.
 static bertc_device_train_call emptyCall(const DeviceTrainer &trainer) {
   bertc_device_train_call call = {};
-  Shape shape = {1, 1, 1, 1};
+  Shape shape = {1, 1, 1, 1, 1};
   call.call = makeCall(*trainer.session, shape);
   call.parameters = trainer.parameters;
   call.gradients = trainer.gradients;
