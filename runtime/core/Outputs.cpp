@@ -40,6 +40,44 @@ bertc_code checkWanted(const bertc_output *outputs, size_t count,
               "outputs is empty, expected at least one wanted output");
 }
 
+bool countFloats(const bertc_output_desc &output, const Shape &shape,
+                 uint64_t &floats) {
+  uint64_t length = static_cast<uint64_t>(shape.pairLength);
+  switch (output.kind) {
+  case BERTC_PER_TOKEN:
+    floats = static_cast<uint64_t>(shape.rows);
+    break;
+  case BERTC_PER_PAIR:
+    if (__builtin_mul_overflow(static_cast<uint64_t>(shape.sequences), length,
+                               &floats) ||
+        __builtin_mul_overflow(floats, length, &floats))
+      return false;
+    break;
+  default:
+    floats = static_cast<uint64_t>(shape.sequences);
+  }
+  return !__builtin_mul_overflow(floats, output.width, &floats);
+}
+
+static bertc_code failTooSmall(size_t index, const bertc_output &output,
+                               const bertc_output_desc &known,
+                               const Shape &shape, bertc_status *status) {
+  if (known.kind == BERTC_PER_PAIR)
+    return fail(status, BERTC_INVALID_ARGUMENT,
+                "outputs[%zu].size (%s) is %zu floats, expected at least "
+                "%lld x %u x %lld x %lld",
+                index, output.name, output.size,
+                static_cast<long long>(shape.sequences), known.width,
+                static_cast<long long>(shape.pairLength),
+                static_cast<long long>(shape.pairLength));
+  int64_t rows = known.kind == BERTC_PER_TOKEN ? shape.rows : shape.sequences;
+  return fail(status, BERTC_INVALID_ARGUMENT,
+              "outputs[%zu].size (%s) is %zu floats, expected at least %lld "
+              "rows of %u",
+              index, output.name, output.size, static_cast<long long>(rows),
+              known.width);
+}
+
 bertc_code bindOutputs(const bertc_output_desc *known, uint32_t knownCount,
                        const bertc_output *outputs, size_t count,
                        const Shape &shape, float *bound[BERTC_MAX_OUTPUTS],
@@ -61,15 +99,9 @@ bertc_code bindOutputs(const bertc_output_desc *known, uint32_t knownCount,
       return fail(status, BERTC_INVALID_ARGUMENT,
                   "outputs[%zu] is %s again, expected each name once", i,
                   output.name);
-    uint32_t width = known[index].width;
-    int64_t rows =
-        known[index].kind == BERTC_PER_TOKEN ? shape.rows : shape.sequences;
-    if (output.size / width < static_cast<uint64_t>(rows))
-      return fail(status, BERTC_INVALID_ARGUMENT,
-                  "outputs[%zu].size (%s) is %zu floats, expected at least "
-                  "%lld rows of %u",
-                  i, output.name, output.size, static_cast<long long>(rows),
-                  width);
+    uint64_t needed;
+    if (!countFloats(known[index], shape, needed) || output.size < needed)
+      return failTooSmall(i, output, known[index], shape, status);
     bound[index] = output.data;
   }
   return ok(status);

@@ -20,6 +20,11 @@ namespace bertc::rt {
 bertc_code checkWanted(const bertc_output *outputs, size_t count,
                        bertc_status *status);
 
+/// The floats of an output in the layout of `shape`; false if they do not fit
+/// into 64 bits.
+bool countFloats(const bertc_output_desc &output, const Shape &shape,
+                 uint64_t &floats);
+
 /// Puts the caller's buffers where their outputs are among the `knownCount`
 /// ones at `known`; `bound` has been zeroed.
 bertc_code bindOutputs(const bertc_output_desc *known, uint32_t knownCount,

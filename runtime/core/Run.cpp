@@ -54,14 +54,35 @@ static void zeroGaps(const Run &run, int64_t tid) {
   }
 }
 
+/// This thread's share of the matrices of all wanted per-pair outputs.
+static void eachPairs(const Run &run, int64_t tid,
+                      void (*change)(const PairLayout &, float *, int64_t,
+                                     int64_t, int64_t)) {
+  for (uint32_t i = 0; i < run.outputCount; ++i) {
+    float *output = run.call->outputs[i];
+    if (!output || run.outputs[i].kind != BERTC_PER_PAIR)
+      continue;
+    int64_t heads = run.outputs[i].width, threads = run.call->threads;
+    int64_t matrices = run.call->sequences * heads;
+    change(run.pairs, output, heads, matrices * tid / threads,
+           matrices * (tid + 1) / threads);
+  }
+}
+
 static void enter(void *argument, int64_t tid) {
   const Run &run = *static_cast<const Run *>(argument);
   FloatMode mode;
   if (run.paddedCount)
     zeroGaps(run, tid);
+  if (run.fillsPairs)
+    eachPairs(run, tid, zeroPairs);
   run.enter(run.call, tid);
+  if (run.movesPairs)
+    run.call->barrier(run.call, tid);
   if (run.call->phase)
     run.call->phase(run.call, tid, Profile::end, -1);
+  if (run.movesPairs)
+    eachPairs(run, tid, movePairs);
 }
 
 /// Notes which outputs have rows that no token is written to.
@@ -72,6 +93,23 @@ static void listPadded(const Program &program, Run &run) {
         run.shape.rows != run.shape.tokens)
       run.padded[run.paddedCount++] = {run.call->outputs[i], known.width};
   }
+}
+
+/// Notes what is to be done for wanted per-pair outputs; the inputs are packed.
+static void planPairs(const Program &program, const PackedArrays &arrays,
+                      Run &run) {
+  run.outputs = program.outputs;
+  run.outputCount = program.outputCount;
+  const Shape &shape = run.shape;
+  bool wanted = false;
+  for (uint32_t i = 0; i < program.outputCount; ++i)
+    wanted |= run.call->outputs[i] && program.outputs[i].kind == BERTC_PER_PAIR;
+  if (!wanted)
+    return;
+  run.pairs = layoutPairs(shape, arrays);
+  run.fillsPairs = shape.tokens != shape.sequences * shape.pairLength;
+  for (int64_t i = 0; run.fillsPairs && i < shape.sequences; ++i)
+    run.movesPairs |= !run.pairs.isCompact(i);
 }
 
 Program forwardProgram(const bertc_model &model) {
@@ -122,6 +160,7 @@ bertc_code prepareRun(bertc_session &session, const Program &program,
   if (code)
     return code;
 
+  planPairs(program, arrays, run);
   call.weights = program.weights;
   call.workspace = base;
   call.input_ids = arrays.ids;

@@ -13,6 +13,7 @@
 #ifndef BERTC_RUNTIME_CORE_RUN_H
 #define BERTC_RUNTIME_CORE_RUN_H
 
+#include "runtime/core/Pairs.h"
 #include "runtime/core/Session.h"
 
 namespace bertc::rt {
@@ -43,6 +44,12 @@ struct Run {
   int64_t begun; // nanoseconds, if the run is logged
   uint32_t paddedCount;
   Padded padded[BERTC_MAX_OUTPUTS];
+  /// The program's outputs, some of them wanted.
+  const bertc_output_desc *outputs;
+  uint32_t outputCount;
+  PairLayout pairs;
+  bool fillsPairs; // wanted matrices have floats that no code writes
+  bool movesPairs; // or that it writes at other places
 };
 
 /// Checks inputs (bertc_padded_inputs or bertc_packed_inputs) and outputs,

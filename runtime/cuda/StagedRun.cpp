@@ -6,11 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// On the device rows are always dense: results are spread over a padded batch
-// while they are copied to the caller, so padding is neither computed nor sent.
+// On the device rows are always dense, and matrices as small as the longest
+// sequence allows: results are spread over a padded batch while they are copied
+// to the caller, so its padding is neither computed nor sent.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Outputs.h"
+#include "runtime/core/Pairs.h"
 #include "runtime/core/Structs.h"
 #include "runtime/cuda/DeviceRun.h"
 #include "runtime/cuda/Enqueue.h"
@@ -28,6 +30,7 @@ struct Places {
   size_t stagedTotal;
   size_t outputs[BERTC_MAX_OUTPUTS];       // in device memory
   size_t stagedOutputs[BERTC_MAX_OUTPUTS]; // in staging
+  size_t outputBytes[BERTC_MAX_OUTPUTS];
 };
 
 } // namespace
@@ -38,10 +41,14 @@ static bool append(size_t &total, size_t bytes) {
          !__builtin_add_overflow(total, (0 - total) & mask, &total);
 }
 
-static size_t outputBytes(const bertc_output_desc &output, const Shape &shape) {
-  int64_t rows =
-      output.kind == BERTC_PER_TOKEN ? shape.tokens : shape.sequences;
-  return size_t(rows) * output.width * sizeof(float);
+/// Of an output on the device; false if they do not fit into 64 bits.
+static bool outputBytes(const bertc_output_desc &output, Shape shape,
+                        size_t &bytes) {
+  shape.rows = shape.tokens;
+  shape.pairLength = shape.longest;
+  uint64_t floats;
+  return countFloats(output, shape, floats) &&
+         !__builtin_mul_overflow(floats, sizeof(float), &bytes);
 }
 
 /// False if the sizes do not fit into 64 bits.
@@ -60,10 +67,11 @@ static bool place(const bertc_model_desc &desc,
   for (uint32_t i = 0; i < desc.output_count; ++i) {
     if (!bound[i])
       continue;
-    size_t bytes = outputBytes(desc.outputs[i], shape);
+    size_t &bytes = places.outputBytes[i];
     places.outputs[i] = places.deviceTotal;
     places.stagedOutputs[i] = places.stagedTotal;
-    if (!append(places.deviceTotal, bytes) ||
+    if (!outputBytes(desc.outputs[i], shape, bytes) ||
+        !append(places.deviceTotal, bytes) ||
         !append(places.stagedTotal, bytes))
       return false;
   }
@@ -174,7 +182,7 @@ bertc_code runOnDevice(bertc_session &session, const Inputs &inputs,
     call.outputs[i] = own.memory + places.outputs[i];
     copies.outputs[copies.outputCount++] = {
         call.outputs[i], own.staging + places.stagedOutputs[i],
-        outputBytes(desc.outputs[i], shape), /*zeroed=*/false};
+        places.outputBytes[i], /*zeroed=*/false};
   }
   code = enqueue(own, call, forwardCode(own), &copies, own.stream,
                  /*mayUseGraph=*/true, status);
@@ -194,12 +202,15 @@ bertc_code runOnDevice(bertc_session &session, const Inputs &inputs,
       continue;
     auto *from =
         reinterpret_cast<const float *>(own.staging + places.stagedOutputs[i]);
-    bool padded =
-        desc.outputs[i].kind == BERTC_PER_TOKEN && shape.rows != shape.tokens;
-    if (padded)
-      spread(from, desc.outputs[i].width, arrays.rows, shape, bound[i]);
+    const bertc_output_desc &output = desc.outputs[i];
+    bool padded = shape.rows != shape.tokens;
+    if (padded && output.kind == BERTC_PER_TOKEN)
+      spread(from, output.width, arrays.rows, shape, bound[i]);
+    else if (padded && output.kind == BERTC_PER_PAIR)
+      copyPairs(layoutPairs(shape, arrays), from, shape.longest, output.width,
+                bound[i]);
     else
-      memcpy(bound[i], from, outputBytes(desc.outputs[i], shape));
+      memcpy(bound[i], from, places.outputBytes[i]);
   }
   logRun(session, shape, begun);
   return ok(status);

@@ -45,7 +45,7 @@ TEST(Api, ModelInfo) {
   EXPECT_EQ(info.num_hidden_layers, 2u);
   EXPECT_EQ(info.vocab_size, 100u);
   EXPECT_EQ(info.max_position_embeddings, 16u);
-  EXPECT_EQ(info.output_count, 3u);
+  EXPECT_EQ(info.output_count, 4u);
   EXPECT_EQ(info.variant_count, 3u);
   EXPECT_EQ(info.variant, 1u);
   EXPECT_EQ(info.has_tokenizer, 0u);
@@ -65,6 +65,10 @@ TEST(Api, OutputsAndVariants) {
   ASSERT_EQ(api().output_info(opened.model, 1, &output, nullptr), BERTC_OK);
   EXPECT_STREQ(output.name, "pooler_output");
   EXPECT_EQ(output.kind, BERTC_KIND_SEQUENCE);
+  ASSERT_EQ(api().output_info(opened.model, 3, &output, nullptr), BERTC_OK);
+  EXPECT_STREQ(output.name, "attentions.0");
+  EXPECT_EQ(output.kind, BERTC_KIND_PAIR);
+  EXPECT_EQ(output.width, unsigned(headCount));
 
   bertc_variant_info variant = BERTC_INIT(bertc_variant_info);
   ASSERT_EQ(api().variant_info(opened.model, 0, &variant, nullptr), BERTC_OK);
@@ -167,8 +171,8 @@ TEST(Api, BadCalls) {
   refused(api().model_info(opened.model, &info, &status),
           "bertc_model_info has struct_size 1, expected its size in bytes\n"
           "help: initialise it with BERTC_INIT(bertc_model_info)");
-  refused(api().output_info(opened.model, 3, &output, &status),
-          "index is 3, expected 0 to 2");
+  refused(api().output_info(opened.model, 4, &output, &status),
+          "index is 4, expected 0 to 3");
   refused(api().output_info(nullptr, 0, &output, &status),
           "model is null, expected a handle from model_open");
   refused(api().variant_info(opened.model, ~0u, &variant, &status),

@@ -210,7 +210,8 @@ TEST(BadRun, Padded) {
       {"unknown output", [](R &r) { r.outputs[0].name = "logits"; },
        BERTC_NOT_IN_MODEL,
        "this model has no output 'logits', expected one of last_hidden_state, "
-       "pooler_output, sentence_embedding\nhelp: compile with --outputs"},
+       "pooler_output, sentence_embedding, attentions.0\n"
+       "help: compile with --outputs"},
       {"output without buffer", [](R &r) { r.outputs[0].data = nullptr; },
        BERTC_INVALID_ARGUMENT,
        "outputs[0].data (last_hidden_state) is null, expected a buffer"},

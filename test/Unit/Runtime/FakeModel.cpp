@@ -48,6 +48,7 @@ static void checkPromises(const bertc_call *call, int64_t tid) {
     longest = length > longest ? length : longest;
   }
   check(longest == call->longest);
+  check(call->pair_length >= longest);
   for (int64_t t = 0; t < call->tokens; ++t) {
     check(call->input_ids[t] >= 0 && call->input_ids[t] < vocabSize);
     check(call->position_ids[t] >= 0 && call->position_ids[t] < maxPositions);
@@ -84,6 +85,25 @@ static void meetOften(const bertc_call *call, int64_t tid) {
     call->barrier(call, tid);
     for (int64_t other = 0; other < call->threads; ++other)
       check(set[other] == phase * 1000 + other);
+  }
+}
+
+/// This thread's rows of the matrices, as the ABI says.
+static void writePairs(const bertc_call *call, int64_t tid) {
+  int64_t length = call->pair_length;
+  for (int64_t b = 0; b < call->sequences && call->outputs[3]; ++b) {
+    int64_t first = call->offsets[b], count = call->offsets[b + 1] - first;
+    for (int64_t h = 0; h < headCount; ++h)
+      for (int64_t i = 0; i < count; ++i) {
+        if (first + i < begin(call->tokens, call, tid) ||
+            first + i >= begin(call->tokens, call, tid + 1))
+          continue;
+        float *row =
+            call->outputs[3] + ((b * headCount + h) * length + i) * length;
+        for (int64_t j = 0; j < count; ++j)
+          row[j] = pairValue(h, call->input_ids[first + i],
+                             call->input_ids[first + j]);
+      }
   }
 }
 
@@ -142,6 +162,7 @@ static void forward(const bertc_call *call, int64_t tid, const char *variant) {
   call->barrier(call, tid);
   checkPromises(call, tid);
   meetOften(call, tid);
+  writePairs(call, tid);
   writeOutputs(call, tid);
 }
 
@@ -165,6 +186,7 @@ static const bertc_output_desc outputs[] = {
     {"last_hidden_state", BERTC_PER_TOKEN, hiddenWidth},
     {"pooler_output", BERTC_PER_SEQUENCE, poolerWidth},
     {"sentence_embedding", BERTC_PER_SEQUENCE, embeddingWidth},
+    {"attentions.0", BERTC_PER_PAIR, headCount},
 };
 
 alignas(4096) static const uint8_t weights[4096] = {42};
@@ -239,7 +261,7 @@ const bertc_model_desc bertc_model_description = {
     /*weights_file=*/nullptr,
     bertc::test::variants,
     /*variant_count=*/3,
-    /*output_count=*/3,
+    /*output_count=*/4,
     bertc::test::outputs,
     /*tokenizer=*/nullptr,
     /*tokenizer_size=*/0,

@@ -30,11 +30,19 @@ namespace bertc::test {
 ///   last_hidden_state   per token: id, type, position, sequence
 ///   pooler_output       per sequence: length, sum of ids, first id
 ///   sentence_embedding  per sequence: length, last id
+///   attentions.0        per pair: see pairValue
 constexpr int hiddenWidth = 4;
 constexpr int poolerWidth = 3;
 constexpr int embeddingWidth = 2;
+constexpr int headCount = 3;
 constexpr int vocabSize = 100;
 constexpr int maxPositions = 16;
+
+/// Of a query and a key token with these ids; never 0.
+inline float pairValue(int64_t head, int64_t query, int64_t key) {
+  return static_cast<float>(1 + head * vocabSize * vocabSize +
+                            query * vocabSize + key);
+}
 
 /// What the forward function saw during the last run; of runs at the same time,
 /// only the counters are meaningful.

@@ -144,7 +144,7 @@ TEST(Variant, BadDescription) {
   refused(desc, "the model has 129 outputs, expected 1 to 128");
   desc = realModel();
   desc.outputs = nullptr;
-  refused(desc, "the model has 3 outputs, expected 1 to 128");
+  refused(desc, "the model has 4 outputs, expected 1 to 128");
 }
 
 TEST(Variant, UnknownFlag) {
