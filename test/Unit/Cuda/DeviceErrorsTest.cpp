@@ -129,7 +129,7 @@ TEST(DeviceErrors, HostCodeIsWrong) {
     return first;
   };
   EXPECT_EQ(message(Fault::NoSuchKernel),
-            "the code of cuda:sm_80 launches kernel 7, expected 0 to 6");
+            "the code of cuda:sm_80 launches kernel 8, expected 0 to 7");
   EXPECT_EQ(message(Fault::EmptyGrid),
             "kernel 'embed' failed on cuda:0 with a grid of 0 x 1 x 1 blocks: "
             "CUDA_ERROR_INVALID_VALUE (invalid argument)");

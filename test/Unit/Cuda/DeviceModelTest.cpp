@@ -179,7 +179,7 @@ TEST(DeviceModel, TellsAboutItself) {
   EXPECT_STREQ(info.device_name, "Emulated GPU sm_86");
   EXPECT_EQ(info.variant_count, 5u);
   EXPECT_EQ(info.variant, 3u);
-  EXPECT_EQ(info.phase_count, 7u); // its kernels
+  EXPECT_EQ(info.phase_count, 8u); // its kernels
   bertc_variant_info variant = BERTC_INIT(bertc_variant_info);
   ASSERT_EQ(api().variant_info(model, 3, &variant, &status), BERTC_OK);
   EXPECT_STREQ(variant.name, "cuda:sm_80");

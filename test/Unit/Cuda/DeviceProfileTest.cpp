@@ -101,7 +101,7 @@ TEST(DeviceProfile, PhasesAreKernels) {
   DeviceOpened opened;
   bertc_model_info model = BERTC_INIT(bertc_model_info);
   ASSERT_EQ(api().model_info(opened.model, &model, nullptr), BERTC_OK);
-  EXPECT_EQ(model.phase_count, 7u);
+  EXPECT_EQ(model.phase_count, 8u);
   auto phase = [&](uint32_t index) {
     bertc_phase_info info = BERTC_INIT(bertc_phase_info);
     EXPECT_EQ(api().phase_info(opened.model, index, &info, nullptr), BERTC_OK);
@@ -117,9 +117,9 @@ TEST(DeviceProfile, PhasesAreKernels) {
   EXPECT_EQ(phase(poolKernel).flops_per_pair, 4u);
   bertc_phase_info info = BERTC_INIT(bertc_phase_info);
   bertc_status status;
-  EXPECT_EQ(api().phase_info(opened.model, 7, &info, &status),
+  EXPECT_EQ(api().phase_info(opened.model, 8, &info, &status),
             BERTC_INVALID_ARGUMENT);
-  EXPECT_STREQ(status.message, "index is 7, expected 0 to 6");
+  EXPECT_STREQ(status.message, "index is 8, expected 0 to 7");
 }
 
 TEST(DeviceProfile, NotOfOtherSessions) {

@@ -42,7 +42,7 @@ static const bertc_kernel_desc kernels[] = {
     {"embed", 32, 0, 1, 0, 0},   {"rows", 64, 64 << 10, 2, 0, 0, 0, 0, 48},
     {"pool", 32, 0, 0, 3, 4},    {"gradient", 32, 0, 0, 0, 0},
     {"refresh", 32, 0, 0, 0, 0}, {"squares", 1, 0, 0, 0, 0},
-    {"update", 1, 0, 0, 0, 0}};
+    {"update", 1, 0, 0, 0, 0},   {"matrices", 32, 0, 0, 0, 0}};
 static constexpr uint64_t kernelCount = std::size(kernels);
 
 static void forward(const bertc_device_call *call, const char *variant) {
@@ -84,6 +84,10 @@ static void forward(const bertc_device_call *call, const char *variant) {
   if (call->outputs[1])
     launch(2, (call->sequences + 31) / 32, call->workspace, call->offsets,
            call->outputs[1], uint64_t(call->sequences));
+  if (call->outputs[2])
+    launch(7, (call->sequences + 31) / 32, call->workspace, call->offsets,
+           call->outputs[2], uint64_t(call->sequences), uint64_t(deviceHeads),
+           uint64_t(call->longest));
 }
 
 static void forward80(const bertc_device_call *call) {
@@ -116,7 +120,10 @@ static void forward90(const bertc_device_call *call) {
   ".visible .entry update(.param .u64 p0, .param .u64 p1, .param .u64 p2, "    \
   ".param .u64 p3, .param .u64 p4, .param .f32 p5, .param .f32 p6, "           \
   ".param .f32 p7, .param .f32 p8, .param .f32 p9, .param .f32 p10, "          \
-  ".param .f32 p11, .param .f32 p12, .param .f32 p13)\n.reqntid 1\n{ ret; }\n"
+  ".param .f32 p11, .param .f32 p12, .param .f32 p13)\n.reqntid 1\n{ ret; "    \
+  "}\n.visible .entry matrices(.param .u64 p0, .param .u64 p1, "               \
+  ".param .u64 p2, .param .u64 p3, .param .u64 p4, .param .u64 p5)\n"          \
+  ".reqntid 32\n{ ret; }\n"
 
 static const char ptx80[] = BERTC_TEST_PTX("sm_80");
 static const char ptx90[] = BERTC_TEST_PTX("sm_90a");
@@ -139,6 +146,7 @@ bertc_device_variant deviceVariant(int index) {
 static const bertc_output_desc outputs[] = {
     {"last_hidden_state", BERTC_PER_TOKEN, deviceWidth},
     {"pooler_output", BERTC_PER_SEQUENCE, devicePoolerWidth},
+    {"attentions.1", BERTC_PER_PAIR, deviceHeads},
 };
 
 bertc_model_desc bothModel() {
@@ -146,7 +154,7 @@ bertc_model_desc bothModel() {
                                                   deviceVariant(1)};
   bertc_model_desc desc = fakeDescription();
   desc.outputs = outputs;
-  desc.output_count = 2;
+  desc.output_count = 3;
   desc.weights = weights();
   desc.weights_size = weightsSize;
   desc.device_variants = variants;

@@ -24,7 +24,8 @@ namespace bertc::test {
 /// Outputs of the device model:
 ///   last_hidden_state  per token, 4 wide: see deviceRow
 ///   pooler_output      per sequence: length, sum of ids
-constexpr int deviceWidth = 4, devicePoolerWidth = 2;
+///   attentions.1       per pair, 2 heads: pairValue
+constexpr int deviceWidth = 4, devicePoolerWidth = 2, deviceHeads = 2;
 float deviceRow(int64_t id, int64_t type, int64_t position, int64_t column);
 
 /// What the host code does wrong.

@@ -288,7 +288,7 @@ TEST(DeviceTrainer, TellsAboutItself) {
   t.step(1);
   bertc_trainer_info info = BERTC_INIT(bertc_trainer_info);
   EXPECT_EQ(t.api->trainer_info(t.trainer, &info, &t.status), BERTC_OK);
-  EXPECT_EQ(info.phase_count, 7u);
+  EXPECT_EQ(info.phase_count, 8u);
   EXPECT_EQ(info.parameter_bytes, 4096u);
   EXPECT_EQ(info.gradient_bytes, size * sizeof(float));
   EXPECT_GT(info.activation_bytes, 0u);
@@ -322,9 +322,9 @@ TEST(DeviceTrainer, Profile) {
   EXPECT_EQ(kernels(), Names({"gradient"}));
   EXPECT_EQ(t.code, BERTC_OK) << t.message;
   bertc_phase_info info = BERTC_INIT(bertc_phase_info);
-  EXPECT_EQ(t.api->phase_info(t.trainer, 7, &info, &t.status),
+  EXPECT_EQ(t.api->phase_info(t.trainer, 8, &info, &t.status),
             BERTC_INVALID_ARGUMENT);
-  EXPECT_STREQ(t.status.message, "index is 7, expected 0 to 6");
+  EXPECT_STREQ(t.status.message, "index is 8, expected 0 to 7");
 }
 
 TEST(DeviceTrainer, NoMemory) {

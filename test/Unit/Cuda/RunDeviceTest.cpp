@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "DeviceTestModel.h"
 
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -222,6 +223,40 @@ TEST(RunDevice, WithoutTypes) {
   for (size_t t = 0; t < batch.ids.size(); ++t)
     EXPECT_EQ(values[t * deviceWidth],
               deviceRow(batch.ids[t], 0, batch.positions[t], 0));
+}
+
+// Matrices are written by the kernels, every float of them.
+TEST(RunDevice, Pairs) {
+  StandIn standIn;
+  DeviceOpened opened;
+  Caller caller;
+  Batch batch({3, 1, 5});
+  OnDevice on(caller, batch);
+  std::vector<float> expected;
+  for (size_t b = 0; b < 3; ++b)
+    for (int64_t head = 0; head < deviceHeads; ++head)
+      for (int32_t i = batch.offsets[b]; i < batch.offsets[b] + 5; ++i)
+        for (int32_t j = batch.offsets[b]; j < batch.offsets[b] + 5; ++j)
+          expected.push_back(
+              i < batch.offsets[b + 1] && j < batch.offsets[b + 1]
+                  ? pairValue(head, batch.ids[size_t(i)], batch.ids[size_t(j)])
+                  : 0.0f);
+  std::vector<float> before(expected.size(), NAN);
+  bertc_output output = {"attentions.1", caller.upload(before),
+                         expected.size() - 1};
+  cuda::Stream stream = caller.stream();
+  bertc_status status;
+  EXPECT_EQ(
+      api().run_device(opened.session, &on.inputs, &output, 1, stream, &status),
+      BERTC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message, "outputs[0].size (attentions.1) is 149 floats, "
+                               "expected at least 3 x 2 x 5 x 5");
+  ++output.size;
+  EXPECT_EQ(
+      api().run_device(opened.session, &on.inputs, &output, 1, stream, &status),
+      BERTC_OK)
+      << status.message;
+  EXPECT_EQ(caller.download(output.data, output.size, stream), expected);
 }
 
 // The caller's own graph gets the kernels, if memory was there before.

@@ -97,6 +97,33 @@ void pool(void **params) {
   store(thread, out + 4, sum);
 }
 
+/// matrices(workspace, offsets, out, sequences, heads, longest):
+/// out[b][h][i][j] = 1 + 10000 * h + 100 * id i + id j, zero behind the tokens.
+void matrices(void **params) {
+  Thread *thread = bertc_gpu_emulator_thread();
+  uint64_t heads = argument<uint64_t>(params, 4);
+  uint64_t longest = argument<uint64_t>(params, 5);
+  uint64_t sequence = number(thread);
+  if (sequence >= argument<uint64_t>(params, 3))
+    return;
+  uint64_t offsets = argument<uint64_t>(params, 1) + sequence * 4;
+  uint64_t begin = uint64_t(load<int32_t>(thread, offsets));
+  uint64_t length = uint64_t(load<int32_t>(thread, offsets + 4)) - begin;
+  auto id = [&](uint64_t i) {
+    return float(
+        load<int32_t>(thread, argument<uint64_t>(params, 0) + (begin + i) * 4));
+  };
+  uint64_t to =
+      argument<uint64_t>(params, 2) + sequence * heads * longest * longest * 4;
+  for (uint64_t h = 0; h < heads; ++h)
+    for (uint64_t i = 0; i < longest; ++i)
+      for (uint64_t j = 0; j < longest; ++j, to += 4)
+        store(thread, to,
+              i < length && j < length
+                  ? 1 + 10000 * float(h) + 100 * id(i) + id(j)
+                  : 0.0f);
+}
+
 Site loadWide = {"load", 3, 8, 8, {uint32_t(AccessKind::Load)}, 0, 0, 0};
 Site storeWide = {"store", 4, 8, 8, {uint32_t(AccessKind::Store)}, 0, 0, 0};
 
@@ -189,6 +216,7 @@ const uint32_t updateBytes[] = {8, 8, 8, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4};
 const uint32_t embedBytes[] = {8, 8, 4};
 const uint32_t rowsBytes[] = {8, 8, 8, 8, 8, 8, 4};
 const uint32_t poolBytes[] = {8, 8, 8, 8};
+const uint32_t matricesBytes[] = {8, 8, 8, 8, 8, 8};
 
 } // namespace
 
@@ -202,7 +230,8 @@ __attribute__((visibility(
     {"refresh", refresh, 32, 2, refreshBytes},
     {"squares", squares, 1, 3, squaresBytes},
     {"update", update, 1, 14, updateBytes},
-    {"pair", embed, 32, 3, embedBytes, {1, 2, 1}}};
+    {"pair", embed, 32, 3, embedBytes, {1, 2, 1}},
+    {"matrices", matrices, 32, 6, matricesBytes}};
 __attribute__((visibility(
-    "default"))) extern const uint64_t bertc_emulated_kernel_count = 8;
+    "default"))) extern const uint64_t bertc_emulated_kernel_count = 9;
 }
