@@ -68,6 +68,20 @@ static std::string constantName(llvm::StringRef text) {
   return llvm::StringRef(identifier(text)).upper();
 }
 
+/// In a padded and in a packed run.
+static std::string outputShape(const OutputInfo &output) {
+  std::string width = std::to_string(output.width);
+  switch (output.kind) {
+  case BERTC_PER_TOKEN:
+    return "[batch, seq, " + width + "]; packed: [tokens, " + width + "]";
+  case BERTC_PER_PAIR:
+    return "[batch, " + width + ", seq, seq]; packed: [sequences, " + width +
+           ", longest, longest]";
+  default:
+    return "[batch, " + width + "]; packed: [sequences, " + width + "]";
+  }
+}
+
 static void writeOutputs(const LibraryInputs &inputs, llvm::StringRef prefix,
                          llvm::raw_ostream &os) {
   std::string upper = constantName(prefix);
@@ -76,13 +90,9 @@ static void writeOutputs(const LibraryInputs &inputs, llvm::StringRef prefix,
        << output.width << "\n";
   os << "\n/* Where results go; NULL for those not wanted. Rows are dense. */\n"
      << "typedef struct " << prefix << "_outputs {\n";
-  for (const OutputInfo &output : inputs.outputs) {
-    bool tokens = output.kind == BERTC_PER_TOKEN;
+  for (const OutputInfo &output : inputs.outputs)
     os << "  float *" << identifier(output.name) << "; /* "
-       << (tokens ? "[batch, seq, " : "[batch, ") << output.width << "]; "
-       << (tokens ? "packed: [tokens, " : "packed: [sequences, ")
-       << output.width << "] */\n";
-  }
+       << outputShape(output) << " */\n";
   os << "} " << prefix << "_outputs;\n";
 }
 

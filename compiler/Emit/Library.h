@@ -34,8 +34,8 @@ using Calibration =
 
 struct OutputInfo {
   std::string name;   ///< Hugging Face name.
-  uint32_t kind = 0;  ///< BERTC_PER_TOKEN or BERTC_PER_SEQUENCE.
-  uint32_t width = 0; ///< Columns.
+  uint32_t kind = 0;  ///< BERTC_PER_TOKEN, _SEQUENCE or _PAIR.
+  uint32_t width = 0; ///< Columns; heads of a per-pair output.
 };
 
 /// The training function of a variant; no entry: there is none.

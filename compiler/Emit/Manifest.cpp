@@ -174,6 +174,17 @@ static void writeWeights(llvm::json::OStream &json, const LibraryInputs &inputs,
   });
 }
 
+static llvm::StringRef rowsOf(const OutputInfo &output) {
+  switch (output.kind) {
+  case BERTC_PER_TOKEN:
+    return "tokens";
+  case BERTC_PER_PAIR:
+    return "pairs";
+  default:
+    return "sequences";
+  }
+}
+
 llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
                                                  const WeightsPlace &place) {
   std::string text;
@@ -203,8 +214,7 @@ llvm::Expected<std::string> bertc::writeManifest(const LibraryInputs &inputs,
       for (const OutputInfo &output : inputs.outputs)
         json.object([&] {
           json.attribute("name", output.name);
-          json.attribute("rows", output.kind == BERTC_PER_TOKEN ? "tokens"
-                                                                : "sequences");
+          json.attribute("rows", rowsOf(output));
           json.attribute("width", output.width);
         });
     });

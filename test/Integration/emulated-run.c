@@ -72,6 +72,10 @@ static int run(const char *path, const int32_t *offsets, int sequences) {
 
   static int32_t ids[MaxTokens];
   int32_t tokens = offsets[sequences];
+  int32_t longest = 0;
+  for (int i = 0; i < sequences; ++i)
+    if (offsets[i + 1] - offsets[i] > longest)
+      longest = offsets[i + 1] - offsets[i];
   for (int32_t i = 0; i < tokens; ++i)
     ids[i] = tokenId((uint32_t)i, info.vocab_size);
   bertc_packed_inputs inputs = BERTC_INIT(bertc_packed_inputs);
@@ -83,8 +87,11 @@ static int run(const char *path, const int32_t *offsets, int sequences) {
   for (uint32_t i = 0; i < info.output_count; ++i) {
     bertc_output_info about = BERTC_INIT(bertc_output_info);
     api->output_info(model, i, &about, NULL);
-    size_t rows =
-        about.kind == BERTC_KIND_TOKEN ? (size_t)tokens : (size_t)sequences;
+    size_t rows = (size_t)sequences;
+    if (about.kind == BERTC_KIND_TOKEN)
+      rows = (size_t)tokens;
+    else if (about.kind == BERTC_KIND_PAIR)
+      rows *= (size_t)longest * (size_t)longest;
     bertc_output output = {about.name, NULL, rows * about.width};
     output.data = malloc(output.size * sizeof(float));
     if (!output.data ||

@@ -8,9 +8,10 @@
 //
 // `bertc check`: a model against stored tensors, or against its own directory
 // as the reference interpreter runs it. The reference holds inputs and outputs
-// under their Hugging Face names; rows of padding are not compared, and a
-// tensor `rows` says that outputs hold only those rows of [batch * seq]. What
-// is allowed depends on the precision of the model, unless limits are given.
+// under their Hugging Face names; rows of padding are not compared, nor are
+// columns that stand for it, and a tensor `rows` says that outputs with a row
+// for each token hold only those of [batch * seq]. What is allowed depends on
+// the precision of the model, unless limits are given.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Import/Safetensors.h"
@@ -91,19 +92,58 @@ static Limits limitsOf(const Flags &flags, llvm::StringRef precision) {
 static std::pair<int, int64_t> computeOrder(llvm::StringRef name) {
   int64_t layer = 0;
   if (name.consume_front("hidden_states.") && !name.getAsInteger(10, layer))
-    return {0, layer};
+    return {0, 2 * layer};
+  // Of layer n, which reads hidden_states.n.
+  if (name.consume_front("attentions.") && !name.getAsInteger(10, layer))
+    return {0, 2 * layer + 1};
   return {name == "last_hidden_state" ? 1 : 2, 0};
 }
 
-/// The row of the model's output that row `i` of the reference stands for, or
-/// -1 for padding.
-static int64_t sourceRow(const Inputs &inputs, const IntTensor *rows,
-                         bool tokens, int64_t i) {
-  if (!tokens)
-    return i;
-  int64_t row = rows ? rows->data[i] : i;
-  return inputs.mask && inputs.mask->data[row] == 0 ? -1 : row;
+static bool isPadding(const Inputs &inputs, int64_t position) {
+  return inputs.mask && inputs.mask->data[position] == 0;
 }
+
+namespace {
+
+/// How the rows of an output of some shape lie, and which are padding.
+class Rows {
+public:
+  /// `rows` may be null.
+  Rows(const Inputs &inputs, const IntTensor *rows, const FloatTensor &output)
+      : inputs(inputs), rows(rows), rank(output.shape.size()),
+        heads(isOfPairs() ? output.shape[1] : 1) {}
+
+  bool isOfTokens() const { return rank == 3; }
+  bool isOfPairs() const { return rank == 4; }
+  bool isOfSequences() const { return rank == 2; }
+
+  /// The row of the model's output that row `i` of the reference stands for, or
+  /// -1 for padding.
+  int64_t source(int64_t i) const {
+    if (isOfSequences())
+      return i;
+    if (isOfPairs())
+      return isPadding(inputs, first(i) + i % inputs.seq) ? -1 : i;
+    int64_t row = rows ? rows->data[i] : i;
+    return isPadding(inputs, row) ? -1 : row;
+  }
+  bool isColumn(int64_t i, int64_t column) const {
+    return !isOfPairs() || !isPadding(inputs, first(i) + column);
+  }
+
+private:
+  /// The first position of the sequence that a row of pairs is of.
+  int64_t first(int64_t i) const {
+    return i / (heads * inputs.seq) * inputs.seq;
+  }
+
+  const Inputs &inputs;
+  const IntTensor *rows;
+  size_t rank;
+  int64_t heads;
+};
+
+} // namespace
 
 static llvm::Error checkShape(const TensorFile &file, const FloatTensor &want,
                               const FloatTensor &got, const IntTensor *rows) {
@@ -122,16 +162,18 @@ static Comparison compare(const Limits &limits, const Inputs &inputs,
                           const IntTensor *rows, const FloatTensor &want,
                           const FloatTensor &got) {
   Comparison result{want.name};
-  bool tokens = got.shape.size() == 3;
+  Rows layout(inputs, rows, got);
   int64_t width = got.shape.back();
   double difference = 0, norm = 0;
   int64_t count = width ? int64_t(want.data.size()) / width : 0;
   for (int64_t i = 0; i < count; ++i) {
-    int64_t row = sourceRow(inputs, tokens ? rows : nullptr, tokens, i);
+    int64_t row = layout.source(i);
     if (row < 0)
       continue;
     double products = 0, wantNorm = 0, gotNorm = 0;
     for (int64_t j = 0; j < width; ++j) {
+      if (!layout.isColumn(i, j))
+        continue;
       double a = want.data[i * width + j], b = got.data[row * width + j];
       double error = std::fabs(a - b);
       // A NaN fails every comparison, so it is asked for what must hold.
@@ -145,7 +187,8 @@ static Comparison compare(const Limits &limits, const Inputs &inputs,
     norm += wantNorm;
     double cosine = products / std::sqrt(wantNorm * gotNorm);
     // As above, so that a NaN is kept.
-    if (!tokens && (!result.cosine || !(*result.cosine <= cosine)))
+    if (layout.isOfSequences() &&
+        (!result.cosine || !(*result.cosine <= cosine)))
       result.cosine = cosine;
   }
   result.relative =

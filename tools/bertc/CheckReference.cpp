@@ -72,7 +72,8 @@ static std::vector<IntTensor> padded(llvm::ArrayRef<Tokens> sequences) {
   return result;
 }
 
-/// "hidden_states.3" is asked for as "hidden_states[3]".
+/// "hidden_states.3" is asked for as "hidden_states[3]", "attentions.3" as
+/// "attentions[3]".
 static std::string selector(llvm::StringRef output) {
   auto [name, index] = output.split('.');
   return index.empty() ? name.str() : (name + "[" + index + "]").str();

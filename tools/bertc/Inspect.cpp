@@ -245,6 +245,15 @@ static void printPacked(const Object *weights) {
                  << sizes.first << " bytes in " << sizes.second << " tensors\n";
 }
 
+/// Of a run of packed inputs.
+static std::string outputShape(const Object &output) {
+  llvm::StringRef rows = output.getString("rows").value_or("?");
+  std::string width = std::to_string(number(output, "width"));
+  if (rows == "pairs")
+    return "[sequences, " + width + ", longest, longest]";
+  return "[" + rows.str() + ", " + width + "]";
+}
+
 static void printText(const LibraryFile &library, const Object &root,
                       bool kernels) {
   llvm::raw_ostream &os = llvm::outs();
@@ -262,8 +271,7 @@ static void printText(const LibraryFile &library, const Object &root,
       if (const Object *output = value.getAsObject())
         os << "  "
            << llvm::left_justify(output->getString("name").value_or("?"), 26)
-           << "[" << output->getString("rows").value_or("?") << ", "
-           << output->getInteger("width").value_or(0) << "]\n";
+           << outputShape(*output) << "\n";
   const Object *config = root.getObject("config");
   int64_t mostPositions =
       config ? number(*config, "max_position_embeddings") : 0;

@@ -71,6 +71,29 @@ pack(const Inputs &inputs, const ModelConfig &config, llvm::StringRef subject) {
   return result;
 }
 
+/// Ragged matrices back to [batch, heads, seq, seq].
+static FloatTensor unpackPairs(const reference::NamedTensor &result,
+                               const Packed &packed, const Inputs &inputs) {
+  int64_t heads = result.tensor.shape.front(), seq = inputs.seq;
+  FloatTensor out{result.name, {inputs.batch, heads, seq, seq}, {}};
+  out.data.resize(reference::Tensor::elements(out.shape), 0.0f);
+  const double *from = result.tensor.data.data();
+  for (auto [sequence, length] : llvm::enumerate(result.tensor.lengths)) {
+    auto column = [&, sequence = int64_t(sequence)](int64_t token) {
+      int64_t first = packed.inputs.offsets[sequence];
+      return packed.rows[first + token] - sequence * seq;
+    };
+    for (int64_t head = 0; head < heads; ++head) {
+      float *matrix =
+          out.data.data() + (int64_t(sequence) * heads + head) * seq * seq;
+      for (int64_t i = 0; i < length; ++i)
+        for (int64_t j = 0; j < length; ++j)
+          matrix[column(i) * seq + column(j)] = float(*from++);
+    }
+  }
+  return out;
+}
+
 /// Rows of tokens back to [batch, seq, width], rows of sequences as they are.
 static FloatTensor unpack(const reference::NamedTensor &result, bool tokens,
                           const Packed &packed, const Inputs &inputs) {
@@ -100,7 +123,10 @@ tool::interpretModel(llvm::StringRef directory, llvm::StringRef outputs,
   std::vector<FloatTensor> tensors;
   for (auto [result, type] :
        llvm::zip(*results, (*model)->forward().getResultTypes()))
-    tensors.push_back(unpack(result, llvm::isa<mlir::enc::TokensType>(type),
-                             *packed, inputs));
+    tensors.push_back(llvm::isa<mlir::enc::ScoresType>(type)
+                          ? unpackPairs(result, *packed, inputs)
+                          : unpack(result,
+                                   llvm::isa<mlir::enc::TokensType>(type),
+                                   *packed, inputs));
   return tensors;
 }

@@ -17,6 +17,18 @@
 using namespace bertc;
 using namespace bertc::tool;
 
+static llvm::SmallVector<int64_t, 4> shapeOf(const bertc_output_info &output,
+                                             const Inputs &inputs) {
+  switch (output.kind) {
+  case BERTC_KIND_TOKEN:
+    return {inputs.batch, inputs.seq, output.width};
+  case BERTC_KIND_PAIR:
+    return {inputs.batch, output.width, inputs.seq, inputs.seq};
+  default:
+    return {inputs.batch, output.width};
+  }
+}
+
 llvm::Expected<std::vector<FloatTensor>>
 tool::runModel(const Model &model, const Session &session, const Inputs &inputs,
                llvm::ArrayRef<std::string> names, llvm::StringRef subject) {
@@ -39,10 +51,7 @@ tool::runModel(const Model &model, const Session &session, const Inputs &inputs,
 
   std::vector<FloatTensor> results;
   for (const bertc_output_info *output : wanted) {
-    FloatTensor tensor{output->name, {inputs.batch}, {}};
-    if (output->kind == BERTC_KIND_TOKEN)
-      tensor.shape.push_back(inputs.seq);
-    tensor.shape.push_back(output->width);
+    FloatTensor tensor{output->name, shapeOf(*output, inputs), {}};
     size_t count = 1;
     for (int64_t extent : tensor.shape)
       count *= size_t(extent);

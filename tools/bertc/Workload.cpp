@@ -58,7 +58,9 @@ llvm::Expected<Workload> Workload::create(const Model &model,
   std::uniform_int_distribution<int32_t> anyId(
       0, int32_t(model.info().vocab_size) - 1);
   result.offsets.push_back(0);
+  int64_t longest = 0;
   for (int64_t length : lengths) {
+    longest = std::max(longest, length);
     if (length < 1 || length > most)
       return bertc::makeError(ExitCode::BadInput, model.path(),
                               "a sequence has " + llvm::Twine(length) +
@@ -69,9 +71,12 @@ llvm::Expected<Workload> Workload::create(const Model &model,
     result.offsets.push_back(int32_t(result.ids.size()));
   }
   result.output = info->name;
-  result.result.resize(size_t(info->width) * (info->kind == BERTC_KIND_TOKEN
-                                                  ? result.tokens()
-                                                  : result.sequences()));
+  size_t rows = size_t(result.sequences());
+  if (info->kind == BERTC_KIND_TOKEN)
+    rows = size_t(result.tokens());
+  else if (info->kind == BERTC_KIND_PAIR)
+    rows *= size_t(longest) * size_t(longest);
+  result.result.resize(rows * info->width);
   return result;
 }
 

@@ -38,19 +38,17 @@ void TYPED(session_destroy)(bertc_session *session) {
   TYPED(api)()->session_destroy(session);
 }
 
-/* The wanted ones of `outputs`, with their names and sizes. */
-static size_t collect(float *const *outputs, int64_t tokens, int64_t sequences,
-                      bertc_output *list) {
+/* The wanted ones of `outputs`, with their names. A typed struct says what must
+ * be there, not what is, so every size is enough. */
+static size_t collect(float *const *outputs, bertc_output *list) {
   const bertc_model_desc *model = &bertc_model_description;
   size_t count = 0;
   for (uint32_t i = 0; outputs && i < model->output_count; ++i) {
-    const bertc_output_desc *output = &model->outputs[i];
-    int64_t rows = output->kind == BERTC_PER_TOKEN ? tokens : sequences;
     if (!outputs[i])
       continue;
-    list[count].name = output->name;
+    list[count].name = model->outputs[i].name;
     list[count].data = outputs[i];
-    list[count].size = (size_t)rows * output->width;
+    list[count].size = SIZE_MAX;
     ++count;
   }
   return count;
@@ -68,8 +66,7 @@ bertc_code TYPED(run)(bertc_session *session, int64_t batch, int64_t seq,
   inputs.input_ids = input_ids;
   inputs.attention_mask = attention_mask;
   inputs.token_type_ids = token_type_ids;
-  size_t tokens = (size_t)batch * (size_t)seq;
-  size_t count = collect(outputs, (int64_t)tokens, batch, list);
+  size_t count = collect(outputs, list);
   return TYPED(api)()->run_padded(session, &inputs, list, count, status);
 }
 
@@ -86,7 +83,7 @@ bertc_code TYPED(run_packed)(bertc_session *session, int64_t tokens,
   inputs.input_ids = input_ids;
   inputs.cu_seqlens = cu_seqlens;
   inputs.token_type_ids = token_type_ids;
-  size_t count = collect(outputs, tokens, sequences, list);
+  size_t count = collect(outputs, list);
   return TYPED(api)()->run_packed(session, &inputs, list, count, status);
 }
 

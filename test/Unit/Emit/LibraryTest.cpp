@@ -208,6 +208,68 @@ TEST(Library, ManifestSaysWhatIsInside) {
   (void)files;
 }
 
+// The forward function does not write the matrices, so what changes is what the
+// runtime does, which is told by the typed functions where they are.
+TEST(Library, OutputsOfPairs) {
+  TestLibrary test;
+  test.inputs.outputs.push_back({"attentions.0", BERTC_PER_PAIR, 2});
+  std::string path = test.folder.path("model.so");
+  writeOrFail(test, path);
+  EXPECT_THAT(contents(test.folder.path("model.h")),
+              HasSubstr("float *attentions_0; /* [batch, 2, seq, seq]; packed: "
+                        "[sequences, 2, longest, longest] */\n"));
+  auto file = readLibraryFile(path);
+  ASSERT_TRUE(bool(file)) << llvm::toString(file.takeError());
+  auto parsed = llvm::json::parse(file->manifest);
+  ASSERT_TRUE(bool(parsed)) << llvm::toString(parsed.takeError());
+  const llvm::json::Object &output =
+      *(*parsed->getAsObject()->getArray("outputs"))[1].getAsObject();
+  EXPECT_EQ(output.getString("rows"), "pairs");
+  EXPECT_EQ(output.getInteger("width"), 2);
+
+  OpenLibrary library(path);
+  ASSERT_NE(library.model, nullptr) << library.status.message;
+  bertc_output_info info = BERTC_INIT(bertc_output_info);
+  library.api->output_info(library.model, 1, &info, nullptr);
+  EXPECT_EQ(info.kind, uint32_t(BERTC_KIND_PAIR));
+  bertc_session *session = nullptr;
+  bertc_status status;
+  ASSERT_EQ(
+      library.api->session_create(library.model, nullptr, &session, &status),
+      BERTC_OK)
+      << status.message;
+  std::vector<float> hidden(6 * 16);
+  // [sequences, heads, 3, 3] of lengths 2 and 3, or a mask that says so.
+  std::vector<float> expected(4 * 9, -1);
+  for (int i : {2, 5, 6, 7, 8, 11, 14, 15, 16, 17})
+    expected[i] = 0;
+  {
+    auto run = reinterpret_cast<bertc_code (*)(
+        bertc_session *, int64_t, int64_t, const int64_t *, const int64_t *,
+        const int64_t *, float *const *, bertc_status *)>(
+        library.symbol("model_run"));
+    const int64_t ids[] = {3, 1, 4, 1, 5, 9}, mask[] = {1, 1, 0, 1, 1, 1};
+    std::vector<float> pairs(4 * 9, -1);
+    float *outputs[] = {hidden.data(), pairs.data()};
+    ASSERT_EQ(run(session, 2, 3, ids, mask, nullptr, outputs, &status),
+              BERTC_OK)
+        << status.message;
+    EXPECT_EQ(pairs, expected);
+  }
+  auto runPacked = reinterpret_cast<bertc_code (*)(
+      bertc_session *, int64_t, int64_t, const int32_t *, const int32_t *,
+      const int32_t *, float *const *, bertc_status *)>(
+      library.symbol("model_run_packed"));
+  const int32_t ids[] = {3, 1, 1, 5, 9}, offsets[] = {0, 2, 5};
+  std::vector<float> pairs(4 * 9, -1);
+  float *outputs[] = {hidden.data(), pairs.data()};
+  ASSERT_EQ(runPacked(session, 5, 2, ids, offsets, nullptr, outputs, &status),
+            BERTC_OK)
+      << status.message;
+  EXPECT_EQ(pairs, expected);
+  library.api->session_destroy(session);
+}
+
 TEST(Library, UnresolvedSymbolShowsTheCommand) {
   TestLibrary test;
   test.inputs.variants[0].object = compileForward(
