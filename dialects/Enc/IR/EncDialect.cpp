@@ -154,22 +154,24 @@ Type StackType::parse(AsmParser &parser) {
   SMLoc loc = parser.getCurrentLocation();
   if (failed(parseShaped(parser, shape, elementType)))
     return {};
-  auto rows = dyn_cast<TokensType>(elementType);
-  if (shape.size() != 1 || !rows) {
-    parser.emitError(loc, "expected a number of trips and tokens");
+  if (shape.size() != 1) {
+    parser.emitError(loc, "expected a number of trips and a type");
     return {};
   }
-  return parser.getChecked<StackType>(parser.getContext(), shape[0], rows);
+  return parser.getChecked<StackType>(parser.getContext(), shape[0],
+                                      elementType);
 }
 void StackType::print(AsmPrinter &printer) const {
   printShaped(printer, {getCount()}, getRows());
 }
 LogicalResult
 StackType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
-                  int64_t count, TokensType) {
-  if (count >= 1)
-    return success();
-  return emitError() << "expected at least 1 trip, got " << count;
+                  int64_t count, Type rows) {
+  if (count < 1)
+    return emitError() << "expected at least 1 trip, got " << count;
+  if (!isa<TokensType, ScoresType>(rows))
+    return emitError() << "expected a stack of tokens or scores, got " << rows;
+  return success();
 }
 
 ArrayRef<int64_t> enc::getRowShape(Type type) {

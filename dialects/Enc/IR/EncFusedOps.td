@@ -85,7 +85,8 @@ def Enc_FusedQKVOp : Enc_WeightedOp<"fused_qkv"> {
   let hasVerifier = 1;
 }
 
-def Enc_FusedAttentionOp : Enc_InferredOp<"fused_attention"> {
+def Enc_FusedAttentionOp
+    : Enc_Op<"fused_attention", [Pure, AttrSizedResultSegments]> {
   let summary = "softmax(scale q k^T) v, heads merged";
   let description = [{
     `enc.scores`, `enc.softmax`, `enc.context` and `enc.merge_heads` on the
@@ -98,6 +99,8 @@ def Enc_FusedAttentionOp : Enc_InferredOp<"fused_attention"> {
       denominator is a result of type `!enc.tokens<Nxf>`.
     * (fused_attention_c5) with `dropout`, the probabilities pass `enc.dropout`
       of that site and rate, of at most 4096 heads.
+    * (fused_attention_c6) with `probabilities`, what `enc.softmax` computes is a
+      result of type `!enc.scores<Nxf>`; not with `dropout`.
 
     ```mlir
     %y = enc.fused_attention %qkv, %offsets scale 0.125
@@ -107,18 +110,19 @@ def Enc_FusedAttentionOp : Enc_InferredOp<"fused_attention"> {
   let arguments = Enc_WithDropout<
       (ins Enc_TokensType:$qkv, Enc_OffsetsType:$offsets),
       (ins F64Attr:$scale)>.arguments;
-  let results = (outs Enc_TokensType:$result, Optional<Enc_TokensType>:$logSumExp);
+  let results = (outs Enc_TokensType:$result,
+                      Optional<Enc_TokensType>:$logSumExp,
+                      Optional<Enc_ScoresType>:$probabilities);
   let assemblyFormat = [{
     $qkv `,` $offsets `scale` $scale
     (`dropout` `(` $random^ `,` `site` $site `,` `rate` $rate `)`)?
     attr-dict `:` qualified(type($qkv)) `->` qualified(type($result))
     (`log_sum_exp` qualified(type($logSumExp))^)?
+    (`probabilities` qualified(type($probabilities))^)?
   }];
   let builders = [OpBuilder<(ins "Value":$qkv, "Value":$offsets,
-                                 "FloatAttr":$scale, "Attribute":$plan), [{
-    build($_builder, $_state, qkv, offsets, Value(), scale, IntegerAttr(),
-          FloatAttr(), plan);
-  }]>];
+                                 "FloatAttr":$scale, "bool":$probabilities,
+                                 "Attribute":$plan)>];
   let extraClassDeclaration = [{
     /// Of the first result.
     Type getType() { return getResult().getType(); }

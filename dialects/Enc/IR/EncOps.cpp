@@ -359,6 +359,10 @@ INFER_RESULT(PartOp) {
                          getRowElementType(in));
 }
 
+INFER_RESULT(EntryOp) {
+  return cast<StackType>(adaptor.getStack().getType()).getRows();
+}
+
 INFER_RESULT(ScoresOp) {
   Type query = adaptor.getQuery().getType();
   ArrayRef<int64_t> shape = getRowShape(query);
@@ -373,11 +377,16 @@ INFER_RESULT(PoolOp) {
   return SequencesType::get({product(getRowShape(in))}, getRowElementType(in));
 }
 
-INFER_RESULT(FusedAttentionOp) {
-  Type in = adaptor.getQkv().getType();
-  ArrayRef<int64_t> shape = getRowShape(in);
-  return TokensType::get({product(shape.drop_front(!shape.empty()))},
-                         getRowElementType(in));
+void FusedAttentionOp::build(OpBuilder &b, OperationState &state, Value qkv,
+                             Value offsets, FloatAttr scale, bool probabilities,
+                             Attribute plan) {
+  ArrayRef<int64_t> shape = getRowShape(qkv.getType());
+  Type element = getRowElementType(qkv.getType());
+  build(b, state, TokensType::get({shape[1] * shape[2]}, element),
+        /*logSumExp=*/Type(),
+        probabilities ? ScoresType::get(shape[1], element) : Type(), qkv,
+        offsets, /*random=*/Value(), scale, /*site=*/IntegerAttr(),
+        /*rate=*/FloatAttr(), plan);
 }
 
 INFER_RESULT(CrossEntropyOp) {

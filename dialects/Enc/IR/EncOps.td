@@ -130,8 +130,8 @@ def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike,
                                    ParentOneOf<["LayersOp", "LayersBackwardOp"]>]> {
   let summary = "the carried value of the next layer";
   let description = [{
-    With `saving`, also what the loop's backward pass will read; only in
-    `enc.layers`.
+    With `saving`, also what the loop's backward pass or `enc.entry` will read;
+    only in `enc.layers`.
 
     ```mlir
     enc.yield %next : !enc.tokens<768xf32>
@@ -139,7 +139,8 @@ def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike,
         : !enc.tokens<768xf32>, !enc.tokens<768xf32>, !enc.tokens<3x12x64xf32>
     ```
   }];
-  let arguments = (ins Enc_TokensType:$value, Variadic<Enc_TokensType>:$saved);
+  let arguments = (ins Enc_TokensType:$value,
+                       Variadic<AnyTypeOf<[Enc_TokensType, Enc_ScoresType]>>:$saved);
   let assemblyFormat = [{
     $value (`saving` $saved^)? attr-dict `:` qualified(type($value))
     (`,` qualified(type($saved))^)?
@@ -147,6 +148,28 @@ def Enc_YieldOp : Enc_Op<"yield", [Pure, Terminator, ReturnLike,
   let builders = [OpBuilder<(ins "Value":$value), [{
     build($_builder, $_state, value, ValueRange());
   }]>];
+}
+
+def Enc_EntryOp : Enc_InferredOp<"entry"> {
+  let summary = "one value of a stack";
+  let description = [{
+    What trip `index` of the loop saved, counted from the first trip that ran.
+
+    * (entry_c1) index is less than the count of the stack.
+    * (entry_c2) the result has the type of what is stacked.
+
+    ```mlir
+    %p = enc.entry 3 of %stack : !enc.stack<12x!enc.scores<12xf32>> -> !enc.scores<12xf32>
+    ```
+  }];
+  let arguments = (ins Enc_StackType:$stack,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$index);
+  let results = (outs AnyTypeOf<[Enc_TokensType, Enc_ScoresType]>:$result);
+  let assemblyFormat = [{
+    $index `of` $stack attr-dict `:` qualified(type($stack)) `->`
+    qualified(type($result))
+  }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

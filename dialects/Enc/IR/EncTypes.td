@@ -78,16 +78,17 @@ def Enc_ScalarType : Enc_Type<"Scalar", "scalar"> {
 }
 
 def Enc_StackType : Enc_Type<"Stack", "stack"> {
-  let summary = "rows of tokens, once for each trip of a loop";
+  let summary = "a value of each trip of a loop";
   let description = [{
-    `!enc.stack<6x!enc.tokens<768xf32>>` is what six trips of `enc.layers` saved
-    for `enc.layers_backward`.
+    `!enc.stack<6x!enc.tokens<768xf32>>` is what six trips of `enc.layers` saved,
+    rows of tokens or attention matrices (`!enc.scores`), for
+    `enc.layers_backward` or `enc.entry`.
   }];
-  let parameters = (ins "int64_t":$count, "::mlir::enc::TokensType":$rows);
+  let parameters = (ins "int64_t":$count, "Type":$rows);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [TypeBuilderWithInferredContext<
-      (ins "int64_t":$count, "::mlir::enc::TokensType":$rows), [{
+      (ins "int64_t":$count, "Type":$rows), [{
     return $_get(rows.getContext(), count, rows);
   }]>];
 }

@@ -122,6 +122,17 @@ LogicalResult LayersOp::verifyRegions() {
   return success();
 }
 
+LogicalResult EntryOp::verify() {
+  StackType stack = getStack().getType();
+  if (getIndex() >= uint64_t(stack.getCount()))
+    return emitOpError("entry_c1: expected an index below ")
+           << stack.getCount() << ", got " << getIndex();
+  if (getResult().getType() != stack.getRows())
+    return emitOpError("entry_c2: expected a result of type ")
+           << stack.getRows() << ", got " << getResult().getType();
+  return success();
+}
+
 LogicalResult LayersBackwardOp::verify() {
   int64_t from = getFirstTrip(), to = getEndTrip();
   if (failed(verifyTrips(*this, "layers_backward_c1", "layers_backward_c1",
@@ -380,6 +391,15 @@ LogicalResult FusedAttentionOp::verify() {
     return emitOpError("fused_attention_c5: expected at most 4096 heads with "
                        "dropout, got ")
            << shape[1];
+  if (Value probabilities = getProbabilities()) {
+    Type expected = ScoresType::get(shape[1], element);
+    if (probabilities.getType() != expected)
+      return emitOpError("fused_attention_c6: expected probabilities of type ")
+             << expected << ", got " << probabilities.getType();
+    if (getRandom())
+      return emitOpError("fused_attention_c6: expected no dropout with "
+                         "probabilities");
+  }
   return verifyPositive(*this, "fused_attention_c3", "scale", getScale());
 }
 

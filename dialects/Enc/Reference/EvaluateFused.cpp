@@ -90,11 +90,16 @@ FailureOr<Tensors> Evaluator::evaluateFused(Operation *op) {
         const Tensor &qkv = get(op.getQkv());
         Tensor s = scores(part(qkv, 0), part(qkv, 1), get(op.getOffsets()),
                           op.getScale().convertToDouble());
-        Tensor p = drop(softmax(s), dropoutOf(op));
+        Tensor p = softmax(s), probabilities;
+        if (op.getProbabilities())
+          probabilities = p;
+        p = drop(std::move(p), dropoutOf(op));
         Tensors results{reshapeRows(context(p, part(qkv, 2)),
                                     getRowShape(op.getResult().getType()))};
         if (op.getLogSumExp())
           results.push_back(logSumExp(s));
+        if (op.getProbabilities())
+          results.push_back(std::move(probabilities));
         return results;
       })
       .Case([&](FusedLinearAddNormOp op) -> Result {

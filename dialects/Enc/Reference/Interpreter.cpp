@@ -84,6 +84,7 @@ LogicalResult Evaluator::runLayers(LayersOp op) {
        llvm::zip_equal(op.getStacks(), yield.getSaved(), stacks)) {
     stack.shape = {end - op.getFirstTrip()};
     llvm::append_range(stack.shape, get(saved).shape);
+    stack.lengths = get(saved).lengths;
     set(value, std::move(stack));
   }
   set(op.getResult(0), std::move(carried));
@@ -92,9 +93,12 @@ LogicalResult Evaluator::runLayers(LayersOp op) {
 
 /// Entry `index` of a stack.
 static Tensor entry(const Tensor &stack, int64_t index) {
-  Tensor rows(ArrayRef(stack.shape).drop_front());
-  std::copy_n(stack.data.begin() + index * rows.data.size(), rows.data.size(),
-              rows.data.begin());
+  Tensor rows;
+  rows.shape.assign(ArrayRef(stack.shape).drop_front());
+  rows.lengths = stack.lengths;
+  size_t size = stack.data.size() / stack.rows();
+  auto begin = stack.data.begin() + index * size;
+  rows.data.assign(begin, begin + size);
   return rows;
 }
 
@@ -219,6 +223,9 @@ FailureOr<Tensors> Evaluator::evaluate(Operation *op) {
       })
       .Case([&](SoftmaxOp op) -> Result {
         return Tensors{softmax(get(op.getInput()))};
+      })
+      .Case([&](EntryOp op) -> Result {
+        return Tensors{entry(get(op.getStack()), op.getIndex())};
       })
       .Case([&](ContextOp op) -> Result {
         return Tensors{context(get(op.getProbabilities()), get(op.getValue()))};

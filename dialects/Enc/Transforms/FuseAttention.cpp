@@ -14,6 +14,7 @@
 #include "dialects/Enc/IR/EncOps.h"
 #include "dialects/Enc/Transforms/FusionReport.h"
 #include "dialects/Enc/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::enc {
 #define GEN_PASS_DEF_FUSEATTENTIONPASS
@@ -36,16 +37,31 @@ template <typename Op> static Op onlyUser(Value value) {
   return value.hasOneUse() ? dyn_cast<Op>(*value.getUsers().begin()) : Op();
 }
 
+/// The context made of `probabilities` if it is the only one and all else that
+/// is done with them is to hand them out.
+static ContextOp readerOf(Value probabilities) {
+  ContextOp reader;
+  for (Operation *user : probabilities.getUsers()) {
+    if (isa<YieldOp, func::ReturnOp>(user))
+      continue;
+    auto context = dyn_cast<ContextOp>(user);
+    if (!context || reader)
+      return {};
+    reader = context;
+  }
+  return reader;
+}
+
 static void fuse(ScoresOp scores, FusionReport &report) {
   auto softmax = onlyUser<SoftmaxOp>(scores.getResult());
   if (!softmax)
     return report.missed(scores, "the scores have other uses than a softmax");
   auto dropout = onlyUser<DropoutOp>(softmax.getResult());
-  Value probabilities = dropout ? dropout.getResult() : softmax.getResult();
-  auto context = onlyUser<ContextOp>(probabilities);
+  auto context = dropout ? onlyUser<ContextOp>(dropout.getResult())
+                         : readerOf(softmax.getResult());
   if (!context)
-    return report.missed(scores,
-                         "the probabilities have other uses than a context");
+    return report.missed(scores, "the probabilities have other uses than one "
+                                 "context and being handed out");
   auto merge = onlyUser<MergeHeadsOp>(context.getResult());
   if (!merge)
     return report.missed(scores,
@@ -60,12 +76,17 @@ static void fuse(ScoresOp scores, FusionReport &report) {
                          "enc.fused_qkv");
 
   OpBuilder b(merge);
+  bool handedOut = !dropout && !softmax.getResult().hasOneUse();
   auto fused = FusedAttentionOp::create(
       b, scores.getLoc(), qkv.getResult(), scores.getOffsets(),
-      scores.getScaleAttr(), /*plan=*/Attribute());
+      scores.getScaleAttr(), handedOut, /*plan=*/Attribute());
   if (dropout)
     takeDropout(fused, dropout);
   merge.getResult().replaceAllUsesWith(fused.getResult());
+  if (handedOut)
+    softmax.getResult().replaceUsesWithIf(
+        fused.getProbabilities(),
+        [&](OpOperand &use) { return use.getOwner() != context; });
   Operation *parts[] = {scores.getQuery().getDefiningOp(),
                         scores.getKey().getDefiningOp(),
                         context.getValue().getDefiningOp()};

@@ -274,10 +274,10 @@ static FailureOr<Operation *> findLoss(func::FuncOp function) {
   return error;
 }
 
-/// Bytes of one row.
-static int64_t rowBytes(TokensType type) {
-  int64_t bits = type.getElementType().getIntOrFloatBitWidth();
-  for (int64_t size : type.getShape())
+/// Bytes of one row of tokens.
+static int64_t rowBytes(Type type) {
+  int64_t bits = getRowElementType(type).getIntOrFloatBitWidth();
+  for (int64_t size : getRowShape(type))
     bits *= size;
   return bits / 8;
 }
@@ -307,9 +307,8 @@ static void report(func::FuncOp function, Recompute level) {
       llvm::raw_string_ostream(text)
           << "saves " << value.getType() << " of "
           << (producer ? producer->getName().getStringRef() : "the layer input")
-          << ", " << rowBytes(cast<TokensType>(value.getType()))
-          << " bytes a token in each of " << op.getEndTrip() - op.getFirstTrip()
-          << " layers";
+          << ", " << rowBytes(value.getType()) << " bytes a token in each of "
+          << op.getEndTrip() - op.getFirstTrip() << " layers";
       remark::analysis(value.getLoc(), options) << remark::add("{0}", text);
     }
   });

@@ -42,9 +42,9 @@ StringRef enc::describe(Recompute level) {
 static void replace(FusedAttentionOp op, Type logSumExp) {
   OpBuilder b(op);
   auto made = FusedAttentionOp::create(
-      b, op.getLoc(), op.getResult().getType(), logSumExp, op.getQkv(),
-      op.getOffsets(), op.getRandom(), op.getScaleAttr(), op.getSiteAttr(),
-      op.getRateAttr(), op.getPlanAttr());
+      b, op.getLoc(), op.getResult().getType(), logSumExp,
+      /*probabilities=*/Type(), op.getQkv(), op.getOffsets(), op.getRandom(),
+      op.getScaleAttr(), op.getSiteAttr(), op.getRateAttr(), op.getPlanAttr());
   op.getResult().replaceAllUsesWith(made.getResult());
   op.erase();
 }

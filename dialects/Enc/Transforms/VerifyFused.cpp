@@ -32,7 +32,7 @@ static bool isPartOfAttention(Operation *op) {
 static bool mayRemain(Operation *op) {
   return isa<func::FuncOp, func::ReturnOp, LayersOp, YieldOp, EmbedOp, LinearOp,
              LayerNormOp, AddOp, GeluOp, GeluTanhOp, ReluOp, SiluOp, TanhOp,
-             PoolOp, NormalizeOp, FusedEmbedNormOp, FusedQKVOp,
+             PoolOp, NormalizeOp, EntryOp, FusedEmbedNormOp, FusedQKVOp,
              FusedAttentionOp, FusedLinearAddNormOp, FusedFeedForwardOp>(op);
 }
 
@@ -68,16 +68,27 @@ static bool hasDropout(Operation *op) {
       .Default([](Operation *) { return false; });
 }
 
+/// Probabilities that the function hands out.
+static bool isStackOfScores(Type type) {
+  auto stack = dyn_cast<StackType>(type);
+  return stack && isa<ScoresType>(stack.getRows());
+}
+
 /// What only the backward pass makes of a fused function.
 static LogicalResult verifyNotBackward(Operation *op) {
   if (auto layers = dyn_cast<LayersOp>(op)) {
-    if (layers.getFrom() || layers.getTo() || !layers.getStacks().empty())
+    bool saves = llvm::any_of(layers.getStacks(), [](Value stack) {
+      return !isStackOfScores(stack.getType());
+    });
+    if (layers.getFrom() || layers.getTo() || saves)
       return op->emitOpError("has no kernel for some of the layers, or for "
                              "saved values, before the backward pass");
     return success();
   }
-  if (isa<FusedAttentionOp, FusedLinearAddNormOp, FusedFeedForwardOp>(op) &&
-      op->getNumResults() > 1)
+  auto attention = dyn_cast<FusedAttentionOp>(op);
+  if ((attention && attention.getLogSumExp()) ||
+      (isa<FusedLinearAddNormOp, FusedFeedForwardOp>(op) &&
+       op->getNumResults() > 1))
     return op->emitOpError("has results for the backward pass, which has not "
                            "been made yet");
   return success();
@@ -88,6 +99,10 @@ static LogicalResult verifyFused(Operation *op, bool training) {
     return failure();
   if (training && isForTraining(op))
     return success();
+  if (auto attention = dyn_cast<FusedAttentionOp>(op);
+      training && attention && attention.getProbabilities())
+    return op->emitOpError("hands out its probabilities, which training has "
+                           "no kernel for");
   if (!training && (isForTraining(op) || hasDropout(op))) {
     op->emitOpError("belongs to training, so it may not remain in inference")
             .attachNote()
@@ -105,7 +120,8 @@ static LogicalResult verifyFused(Operation *op, bool training) {
   // Ids and offsets come from arguments only, query, key and value side by side
   // from their projection.
   for (Type type : op->getResultTypes())
-    if (!isRow(type) && !isa<FusedQKVOp>(op))
+    if (!isRow(type) && !isa<FusedQKVOp>(op) && !isStackOfScores(type) &&
+        !(isa<FusedAttentionOp, EntryOp>(op) && isa<ScoresType>(type)))
       return op->emitOpError("has no kernel for results of type ")
              << type << ", expected f32 rows";
   return success();

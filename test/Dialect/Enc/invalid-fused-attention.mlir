@@ -55,3 +55,19 @@ func.func @fused_attention_c3(%x: !enc.tokens<3x2x4xf32>, %o: !enc.offsets) {
   %0 = enc.fused_attention %x, %o scale 0.0 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32>
   return
 }
+
+// -----
+
+func.func @fused_attention_c6(%x: !enc.tokens<3x2x4xf32>, %o: !enc.offsets) {
+  // expected-error @below {{fused_attention_c6: expected probabilities of type '!enc.scores<2xf32>', got '!enc.scores<3xf32>'}}
+  %0:2 = enc.fused_attention %x, %o scale 1.0 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<3xf32>
+  return
+}
+
+// -----
+
+func.func @fused_attention_c6(%x: !enc.tokens<3x2x4xf32>, %o: !enc.offsets, %r: !enc.random) {
+  // expected-error @below {{fused_attention_c6: expected no dropout with probabilities}}
+  %0:2 = enc.fused_attention %x, %o scale 1.0 dropout(%r, site 3, rate 0.1) : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<2xf32>
+  return
+}

@@ -228,7 +228,7 @@ func.func @fused_attention_c5(%x: !enc.tokens<3x2x4xf32>, %o: !enc.offsets, %r: 
 
 func.func @fused_attention_c5(%x: !enc.tokens<3x2x4xf32>, %o: !enc.offsets) {
   // expected-error @below {{fused_attention_c5: expected random, site and rate of the dropout together}}
-  %0 = "enc.fused_attention"(%x, %o) {scale = 1.0 : f64, rate = 0.5 : f64} : (!enc.tokens<3x2x4xf32>, !enc.offsets) -> !enc.tokens<8xf32>
+  %0 = "enc.fused_attention"(%x, %o) {scale = 1.0 : f64, rate = 0.5 : f64, resultSegmentSizes = array<i32: 1, 0, 0>} : (!enc.tokens<3x2x4xf32>, !enc.offsets) -> !enc.tokens<8xf32>
   return
 }
 

@@ -129,6 +129,15 @@ func.func @fused(%ids: !enc.tokens<i32>, %offsets: !enc.offsets) -> !enc.tokens<
   %qkv = enc.fused_qkv %x query(@square, @bias) key(@square, @bias) value(@square, @bias) : !enc.tokens<8xf32> -> !enc.tokens<3x2x4xf32>
   // CHECK: enc.part 1 of %[[QKV]] : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %key = enc.part 1 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+  // CHECK: %{{.*}}, %{{.*}} = enc.fused_attention %[[QKV]], %[[OFFSETS]] scale 5.000000e-01 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<2xf32>
+  %ap, %probabilities = enc.fused_attention %qkv, %offsets scale 0.5 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<2xf32>
+  // CHECK: %[[STACK:.*]]:2 = enc.layers 2 (%{{.*}} = %[[X]]) : !enc.tokens<8xf32>, !enc.stack<2x!enc.scores<2xf32>> {
+  // CHECK-NEXT: enc.yield %{{.*}} saving %{{.*}} : !enc.tokens<8xf32>, !enc.scores<2xf32>
+  %same, %stack = enc.layers 2 (%h = %x) : !enc.tokens<8xf32>, !enc.stack<2x!enc.scores<2xf32>> {
+    enc.yield %h saving %probabilities : !enc.tokens<8xf32>, !enc.scores<2xf32>
+  }
+  // CHECK: enc.entry 1 of %[[STACK]]#1 : !enc.stack<2x!enc.scores<2xf32>> -> !enc.scores<2xf32>
+  %second = enc.entry 1 of %stack : !enc.stack<2x!enc.scores<2xf32>> -> !enc.scores<2xf32>
   // CHECK: %[[A:.*]] = enc.fused_attention %[[QKV]], %[[OFFSETS]] scale 5.000000e-01 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32>
   %a = enc.fused_attention %qkv, %offsets scale 0.5 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32>
   // CHECK: %[[Y:.*]] = enc.fused_linear_add_norm %[[A]], %[[X]] weight(@square) bias(@bias) gain(@gain) norm_bias(@norm_bias) epsilon 1.000000e+00 : !enc.tokens<8xf32>, !enc.tokens<8xf32> -> !enc.tokens<8xf32>

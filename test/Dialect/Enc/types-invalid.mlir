@@ -67,12 +67,12 @@ func.func private @f(!enc.matrix<8xf32>)
 
 // -----
 
-// expected-error @below {{expected a number of trips and tokens}}
+// expected-error @below {{expected a stack of tokens or scores, got 'f32'}}
 func.func private @f(!enc.stack<3xf32>)
 
 // -----
 
-// expected-error @below {{expected a number of trips and tokens}}
+// expected-error @below {{expected a number of trips and a type}}
 func.func private @f(!enc.stack<!enc.tokens<8xf32>>)
 
 // -----

@@ -78,10 +78,16 @@ TEST_F(EncBuilders, InferAttention) {
   EXPECT_EQ(context.getType(), tokens({5, 7}));
   Value merged = enc::MergeHeadsOp::create(b, loc(), context);
   EXPECT_EQ(merged.getType(), tokens({35}));
-  auto fused = enc::FusedAttentionOp::create(
-      b, loc(), qkv, o, b.getF64FloatAttr(0.5), Attribute());
+  auto fused =
+      enc::FusedAttentionOp::create(b, loc(), qkv, o, b.getF64FloatAttr(0.5),
+                                    /*probabilities=*/false, Attribute());
   EXPECT_EQ(fused->getNumResults(), 1u);
   EXPECT_EQ(fused.getType(), tokens({35}));
+  auto handsOut =
+      enc::FusedAttentionOp::create(b, loc(), qkv, o, b.getF64FloatAttr(0.5),
+                                    /*probabilities=*/true, Attribute());
+  ASSERT_TRUE(handsOut.getProbabilities());
+  EXPECT_EQ(handsOut.getProbabilities().getType(), scores.getType());
   EXPECT_TRUE(verifies());
 }
 

@@ -42,7 +42,8 @@
 // FEEDFORWARD-NEXT: 1 enc.fused_linear_add_norm
 // FEEDFORWARD-NOT: enc.gelu
 
-// ALL: 1 enc.fused_attention
+// ALL: 1 enc.entry
+// ALL-NEXT: 1 enc.fused_attention
 // ALL-NEXT: 1 enc.fused_embed_norm
 // ALL-NEXT: 1 enc.fused_feed_forward
 // ALL-NEXT: 1 enc.fused_linear_add_norm
@@ -55,6 +56,7 @@
 // SAME: last_hidden_state: [9, 32], largest difference 0.0E+00
 // SAME: hidden_states.1: [9, 32], largest difference 0.0E+00
 // SAME: sentence_embedding: [3, 32], largest difference 0.0E+00
+// SAME: attentions.2: [4], largest difference 0.0E+00
 
 // ONE: last_hidden_state: [1, 32], largest difference 0.0E+00
 
@@ -89,14 +91,15 @@ func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>,
                    %positions: !enc.tokens<i32>, %offsets: !enc.offsets)
     -> (!enc.tokens<32xf32> {enc.name = "last_hidden_state"},
         !enc.tokens<32xf32> {enc.name = "hidden_states.1"},
-        !enc.sequences<32xf32> {enc.name = "sentence_embedding"}) {
+        !enc.sequences<32xf32> {enc.name = "sentence_embedding"},
+        !enc.scores<4xf32> {enc.name = "attentions.2"}) {
   %word = enc.embed %ids table(@word) : !enc.tokens<i32> -> !enc.tokens<32xf32>
   %type = enc.embed %types table(@type) : !enc.tokens<i32> -> !enc.tokens<32xf32>
   %sum = enc.add %word, %type : !enc.tokens<32xf32>
   %position = enc.embed %positions table(@position) : !enc.tokens<i32> -> !enc.tokens<32xf32>
   %all = enc.add %sum, %position : !enc.tokens<32xf32>
   %embedded = enc.layer_norm %all gain(@eg) bias(@eb) epsilon 1.0e-12 : !enc.tokens<32xf32>
-  %last, %one = enc.layers 3 (%h = %embedded) collect [1] : !enc.tokens<32xf32> {
+  %last, %one, %maps = enc.layers 3 (%h = %embedded) collect [1] : !enc.tokens<32xf32>, !enc.stack<3x!enc.scores<4xf32>> {
     %q0 = enc.linear %h weight(@q) bias(@qb) : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
     %q1 = enc.split_heads %q0 : !enc.tokens<32xf32> -> !enc.tokens<4x8xf32>
     %k0 = enc.linear %h weight(@k) bias(@kb) : !enc.tokens<32xf32> -> !enc.tokens<32xf32>
@@ -115,9 +118,10 @@ func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>,
     %d = enc.linear %g weight(@d) bias(@db) : !enc.tokens<48xf32> -> !enc.tokens<32xf32>
     %da = enc.add %d, %a : !enc.tokens<32xf32>
     %n = enc.layer_norm %da gain(@og) bias(@onb) epsilon 1.0e-12 : !enc.tokens<32xf32>
-    enc.yield %n : !enc.tokens<32xf32>
+    enc.yield %n saving %p : !enc.tokens<32xf32>, !enc.scores<4xf32>
   }
+  %map = enc.entry 2 of %maps : !enc.stack<3x!enc.scores<4xf32>> -> !enc.scores<4xf32>
   %mean = enc.pool mean %last, %offsets : !enc.tokens<32xf32> -> !enc.sequences<32xf32>
   %unit = enc.normalize %mean : !enc.sequences<32xf32>
-  return %last, %one, %unit : !enc.tokens<32xf32>, !enc.tokens<32xf32>, !enc.sequences<32xf32>
+  return %last, %one, %unit, %map : !enc.tokens<32xf32>, !enc.tokens<32xf32>, !enc.sequences<32xf32>, !enc.scores<4xf32>
 }

@@ -133,22 +133,70 @@ func.func @scores_returned(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> (!
 enc.weight @w = "w" : tensor<8x8xf32>
 enc.weight @b = "b" : tensor<8xf32>
 
-// Attention maps as an output have to be in memory.
+// Attention maps that are handed out are a result of the fused op.
 // CHECK-LABEL: func.func @probabilities_returned(
-// CHECK-NOT: enc.fused_attention
-// CHECK: enc.scores
+// CHECK: %[[M:.*]], %[[P:.*]] = enc.fused_attention %{{.*}}, %{{.*}} scale 5.000000e-01 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<2xf32>
+// CHECK-NEXT: return %[[M]], %[[P]]
 func.func @probabilities_returned(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> (!enc.tokens<8xf32>, !enc.scores<2xf32>) {
   %qkv = enc.fused_qkv %x query(@w, @b) key(@w, @b) value(@w, @b) : !enc.tokens<8xf32> -> !enc.tokens<3x2x4xf32>
   %q = enc.part 0 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %k = enc.part 1 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
   %v = enc.part 2 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
-  // REQUIRE: error: required fusion 'attention' missed: the probabilities have other uses than a context
-  // expected-remark @below {{the probabilities have other uses than a context}}
+  // expected-remark-re @below {{[Passed] attention {{.*}}made enc.fused_attention}}
   %s = enc.scores %q, %k, %offsets scale 0.5 : !enc.tokens<2x4xf32>, !enc.tokens<2x4xf32> -> !enc.scores<2xf32>
   %p = enc.softmax %s : !enc.scores<2xf32>
   %c = enc.context %p, %v, %offsets : !enc.scores<2xf32>, !enc.tokens<2x4xf32> -> !enc.tokens<2x4xf32>
   %m = enc.merge_heads %c : !enc.tokens<2x4xf32> -> !enc.tokens<8xf32>
   return %m, %p : !enc.tokens<8xf32>, !enc.scores<2xf32>
+}
+
+// -----
+
+enc.weight @w = "w" : tensor<8x8xf32>
+enc.weight @b = "b" : tensor<8xf32>
+
+// CHECK-LABEL: func.func @probabilities_of_each_layer(
+// CHECK: %[[LAST:.*]]:2 = enc.layers 3
+// CHECK: %[[M:.*]], %[[P:.*]] = enc.fused_attention
+// CHECK-NEXT: enc.yield %[[M]] saving %[[P]]
+func.func @probabilities_of_each_layer(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> (!enc.tokens<8xf32>, !enc.scores<2xf32>) {
+  %last, %stack = enc.layers 3 (%h = %x) : !enc.tokens<8xf32>, !enc.stack<3x!enc.scores<2xf32>> {
+    %qkv = enc.fused_qkv %h query(@w, @b) key(@w, @b) value(@w, @b) : !enc.tokens<8xf32> -> !enc.tokens<3x2x4xf32>
+    %q = enc.part 0 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+    %k = enc.part 1 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+    %v = enc.part 2 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+    // expected-remark-re @below {{[Passed] attention {{.*}}made enc.fused_attention}}
+    %s = enc.scores %q, %k, %offsets scale 0.5 : !enc.tokens<2x4xf32>, !enc.tokens<2x4xf32> -> !enc.scores<2xf32>
+    %p = enc.softmax %s : !enc.scores<2xf32>
+    %c = enc.context %p, %v, %offsets : !enc.scores<2xf32>, !enc.tokens<2x4xf32> -> !enc.tokens<2x4xf32>
+    %m = enc.merge_heads %c : !enc.tokens<2x4xf32> -> !enc.tokens<8xf32>
+    enc.yield %m saving %p : !enc.tokens<8xf32>, !enc.scores<2xf32>
+  }
+  %second = enc.entry 1 of %stack : !enc.stack<3x!enc.scores<2xf32>> -> !enc.scores<2xf32>
+  return %last, %second : !enc.tokens<8xf32>, !enc.scores<2xf32>
+}
+
+// -----
+
+enc.weight @w = "w" : tensor<8x8xf32>
+enc.weight @b = "b" : tensor<8xf32>
+
+// CHECK-LABEL: func.func @probabilities_used_twice(
+// CHECK-NOT: enc.fused_attention
+// CHECK: enc.scores
+func.func @probabilities_used_twice(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) -> (!enc.tokens<8xf32>, !enc.tokens<2x4xf32>) {
+  %qkv = enc.fused_qkv %x query(@w, @b) key(@w, @b) value(@w, @b) : !enc.tokens<8xf32> -> !enc.tokens<3x2x4xf32>
+  %q = enc.part 0 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+  %k = enc.part 1 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+  %v = enc.part 2 of %qkv : !enc.tokens<3x2x4xf32> -> !enc.tokens<2x4xf32>
+  // REQUIRE: error: required fusion 'attention' missed: the probabilities have other uses than one context and being handed out
+  // expected-remark @below {{the probabilities have other uses than one context and being handed out}}
+  %s = enc.scores %q, %k, %offsets scale 0.5 : !enc.tokens<2x4xf32>, !enc.tokens<2x4xf32> -> !enc.scores<2xf32>
+  %p = enc.softmax %s : !enc.scores<2xf32>
+  %c = enc.context %p, %v, %offsets : !enc.scores<2xf32>, !enc.tokens<2x4xf32> -> !enc.tokens<2x4xf32>
+  %d = enc.context %p, %v, %offsets : !enc.scores<2xf32>, !enc.tokens<2x4xf32> -> !enc.tokens<2x4xf32>
+  %m = enc.merge_heads %c : !enc.tokens<2x4xf32> -> !enc.tokens<8xf32>
+  return %m, %d : !enc.tokens<8xf32>, !enc.tokens<2x4xf32>
 }
 
 // -----

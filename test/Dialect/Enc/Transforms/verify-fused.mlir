@@ -93,3 +93,20 @@ func.func @ids(%ids: !enc.tokens<i32>) {
   }
   return
 }
+
+// -----
+
+enc.weight @w = "w" : tensor<8x8xf32>
+enc.weight @b = "b" : tensor<8xf32>
+
+// Probabilities of each layer are handed out entry by entry; rows are not.
+func.func @attentions(%x: !enc.tokens<8xf32>, %offsets: !enc.offsets) {
+  // expected-error @below {{'enc.layers' op has no kernel for some of the layers, or for saved values, before the backward pass}}
+  %last, %stack, %rows = enc.layers 3 (%h = %x) : !enc.tokens<8xf32>, !enc.stack<3x!enc.scores<2xf32>>, !enc.stack<3x!enc.tokens<8xf32>> {
+    %0 = enc.fused_qkv %h query(@w, @b) key(@w, @b) value(@w, @b) : !enc.tokens<8xf32> -> !enc.tokens<3x2x4xf32>
+    %m, %p = enc.fused_attention %0, %offsets scale 0.5 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<2xf32>
+    enc.yield %m saving %p, %m : !enc.tokens<8xf32>, !enc.scores<2xf32>, !enc.tokens<8xf32>
+  }
+  %second = enc.entry 1 of %stack : !enc.stack<3x!enc.scores<2xf32>> -> !enc.scores<2xf32>
+  return
+}
