@@ -39,6 +39,8 @@ void bertc::replaceForward(mlir::ModuleOp training,
 static std::string textOf(const OutputSpec &output) {
   if (output.kind == OutputSpec::HiddenState)
     return "hidden_states[" + std::to_string(output.index) + "]";
+  if (output.kind == OutputSpec::Attentions)
+    return "attentions[" + std::to_string(output.index) + "]";
   return output.name();
 }
 

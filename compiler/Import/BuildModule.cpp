@@ -66,8 +66,9 @@ private:
   Value norm(Value x, const std::string &name);
   Value activate(Location loc, Value x);
   Value embeddings(Value ids, Value types, Value positions);
-  Value attention(Value x, Value offsets);
-  Value layer(Value x, Value offsets);
+  /// `probabilities` are those of the layer, for outputs.
+  Value attention(Value x, Value offsets, Value &probabilities);
+  Value layer(Value x, Value offsets, Value &probabilities);
   enc::LayersOp layers(Value x, Value offsets);
   /// Where random bits are drawn, one number for each place in the model.
   enum Site { Embeddings, Probabilities, AttentionOutput, LayerOutput, Head };
@@ -155,7 +156,7 @@ Value ModuleBuilder::embeddings(Value ids, Value types, Value positions) {
                  config.hiddenDropout);
 }
 
-Value ModuleBuilder::attention(Value x, Value offsets) {
+Value ModuleBuilder::attention(Value x, Value offsets, Value &probabilities) {
   Location loc = at("encoder.layer.{layer}.attention.self");
   int64_t heads = config.numAttentionHeads;
   Type perHead = enc::TokensType::get({heads, config.headSize()}, f32);
@@ -168,16 +169,17 @@ Value ModuleBuilder::attention(Value x, Value offsets) {
   Value scores =
       enc::ScoresOp::create(b, loc, enc::ScoresType::get(heads, f32), query,
                             key, offsets, b.getF64FloatAttr(scale));
-  Value probabilities = enc::SoftmaxOp::create(b, loc, scores);
-  probabilities =
+  probabilities = enc::SoftmaxOp::create(b, loc, scores);
+  Value weights =
       dropout(loc, probabilities, Probabilities, config.attentionDropout);
   Value context =
-      enc::ContextOp::create(b, loc, perHead, probabilities, value, offsets);
+      enc::ContextOp::create(b, loc, perHead, weights, value, offsets);
   return enc::MergeHeadsOp::create(b, loc, tokens, context);
 }
 
-Value ModuleBuilder::layer(Value x, Value offsets) {
-  Value attended = linear(attention(x, offsets), "attention_output");
+Value ModuleBuilder::layer(Value x, Value offsets, Value &probabilities) {
+  Value attended =
+      linear(attention(x, offsets, probabilities), "attention_output");
   Location output = at("encoder.layer.{layer}.attention.output");
   attended = dropout(output, attended, AttentionOutput, config.hiddenDropout);
   attended = enc::AddOp::create(b, output, attended, x);
@@ -193,16 +195,26 @@ Value ModuleBuilder::layer(Value x, Value offsets) {
 
 enc::LayersOp ModuleBuilder::layers(Value x, Value offsets) {
   llvm::SmallVector<int64_t> collect;
-  for (const OutputSpec &output : outputs)
+  llvm::SmallVector<Type> stacks;
+  int64_t trips = config.numHiddenLayers;
+  for (const OutputSpec &output : outputs) {
     if (output.kind == OutputSpec::HiddenState)
       collect.push_back(output.index);
+    if (output.kind == OutputSpec::Attentions && stacks.empty())
+      stacks.push_back(enc::StackType::get(
+          trips, enc::ScoresType::get(config.numAttentionHeads, f32)));
+  }
   llvm::sort(collect);
-  auto op = enc::LayersOp::create(b, at("encoder"), x, config.numHiddenLayers,
-                                  collect);
+  auto op = enc::LayersOp::create(b, at("encoder"), x, trips, collect,
+                                  /*from=*/{}, /*to=*/{}, stacks);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&op.getBody().front());
-  Value next = layer(op.getBody().getArgument(0), offsets);
-  enc::YieldOp::create(b, at("encoder.layer.{layer}"), next);
+  Value probabilities;
+  Value next = layer(op.getBody().getArgument(0), offsets, probabilities);
+  llvm::SmallVector<Value> saved;
+  if (!stacks.empty())
+    saved.push_back(probabilities);
+  enc::YieldOp::create(b, at("encoder.layer.{layer}"), next, saved);
   return op;
 }
 
@@ -296,6 +308,10 @@ llvm::SmallVector<Value> ModuleBuilder::results(enc::LayersOp layers,
       values.push_back(layers.getResult(1 + at));
       break;
     }
+    case OutputSpec::Attentions:
+      values.push_back(enc::EntryOp::create(
+          b, at("encoder"), layers.getStacks().front(), output.index));
+      break;
     case OutputSpec::SentenceEmbedding:
       values.push_back(sentenceEmbedding(last, offsets));
       break;

@@ -27,6 +27,8 @@ std::string OutputSpec::name() const {
     return "pooler_output";
   case HiddenState:
     return "hidden_states." + std::to_string(index);
+  case Attentions:
+    return "attentions." + std::to_string(index);
   case SentenceEmbedding:
     return "sentence_embedding";
   case Logits:
@@ -66,7 +68,9 @@ private:
         message.str(), help.str()));
   }
   llvm::Error item(llvm::StringRef piece);
-  llvm::Error hiddenStates(llvm::StringRef piece, llvm::StringRef list);
+  /// Numbers of `kind`, 0 to `last`.
+  llvm::Error numbered(llvm::StringRef piece, llvm::StringRef list,
+                       OutputSpec::Kind kind, int64_t last);
   llvm::Error sentenceEmbedding(llvm::StringRef piece);
   llvm::Error add(llvm::StringRef piece, OutputSpec output);
 
@@ -86,28 +90,30 @@ llvm::Error OutputParser::add(llvm::StringRef piece, OutputSpec output) {
   return llvm::Error::success();
 }
 
-llvm::Error OutputParser::hiddenStates(llvm::StringRef piece,
-                                       llvm::StringRef list) {
-  int64_t layers = model.config.numHiddenLayers;
+llvm::Error OutputParser::numbered(llvm::StringRef piece, llvm::StringRef list,
+                                   OutputSpec::Kind kind, int64_t last) {
   if (list.trim() == "all") {
-    for (int64_t i = 0; i <= layers; ++i)
-      if (llvm::Error error = add(piece, {OutputSpec::HiddenState, i}))
+    for (int64_t i = 0; i <= last; ++i)
+      if (llvm::Error error = add(piece, {kind, i}))
         return error;
     return llvm::Error::success();
   }
+  bool ofStates = kind == OutputSpec::HiddenState;
   llvm::SmallVector<llvm::StringRef> numbers;
   list.split(numbers, ',');
   for (llvm::StringRef number : numbers) {
     number = number.trim();
     int64_t index = 0;
     if (number.empty() || number.getAsInteger(10, index) || index < 0 ||
-        index > layers)
+        index > last)
       return fail(number,
-                  "expected 'all' or a hidden state from 0 to " +
-                      llvm::Twine(layers) + ", got " + quoted(number),
-                  "0 is the embeddings, " + llvm::Twine(layers) +
-                      " the output of the last layer");
-    if (llvm::Error error = add(number, {OutputSpec::HiddenState, index}))
+                  llvm::Twine("expected 'all' or a ") +
+                      (ofStates ? "hidden state" : "layer") + " from 0 to " +
+                      llvm::Twine(last) + ", got " + quoted(number),
+                  ofStates ? "0 is the embeddings, " + llvm::Twine(last) +
+                                 " the output of the last layer"
+                           : llvm::Twine("0 is the first layer"));
+    if (llvm::Error error = add(number, {kind, index}))
       return error;
   }
   return llvm::Error::success();
@@ -137,27 +143,31 @@ llvm::Error OutputParser::item(llvm::StringRef piece) {
     return fail(piece, "expected ']' at the end of " + quoted(piece));
   name = name.rtrim();
 
-  if (name == "hidden_states") {
+  bool states = name == "hidden_states";
+  if (states || name == "attentions") {
     if (!bracketed)
-      return fail(piece, "expected the numbers of the hidden states",
-                  "write hidden_states[all] or, for example, "
-                  "hidden_states[0,6]");
-    return hiddenStates(piece, list);
+      return fail(piece,
+                  llvm::Twine("expected the numbers of the ") +
+                      (states ? "hidden states" : "layers"),
+                  "write " + name + "[all] or, for example, " + name + "[0,6]");
+    int64_t layers = model.config.numHiddenLayers;
+    return numbered(piece, list,
+                    states ? OutputSpec::HiddenState : OutputSpec::Attentions,
+                    states ? layers : layers - 1);
   }
-  static constexpr llvm::StringLiteral later[] = {"attentions", "loss"};
-  if (llvm::is_contained(later, name))
-    return fail(piece, "output " + quoted(name) + " is not supported yet",
-                "supported are last_hidden_state, pooler_output, "
-                "hidden_states[...], sentence_embedding and logits");
-  static constexpr llvm::StringRef known[] = {"last_hidden_state",
-                                              "pooler_output", "hidden_states",
-                                              "sentence_embedding", "logits"};
+  if (name == "loss")
+    return fail(piece, "output 'loss' is of training only",
+                "compile with --train");
+  static constexpr llvm::StringRef known[] = {
+      "last_hidden_state", "pooler_output",      "hidden_states",
+      "attentions",        "sentence_embedding", "logits"};
   if (!llvm::is_contained(known, name)) {
     std::string help = suggestion(name, known);
     return fail(piece,
                 "unknown output " + quoted(name) +
                     ", expected last_hidden_state, pooler_output, "
-                    "hidden_states[...], sentence_embedding or logits",
+                    "hidden_states[...], attentions[...], sentence_embedding "
+                    "or logits",
                 help);
   }
   if (bracketed)

@@ -22,11 +22,13 @@ struct OutputSpec {
     LastHiddenState,
     PoolerOutput,
     HiddenState,
+    Attentions,
     SentenceEmbedding,
     Logits
   };
   Kind kind = LastHiddenState;
-  int64_t index = 0; ///< Of a hidden state: 0 before the first layer.
+  /// Of a hidden state: 0 before the first layer; of attentions: the layer.
+  int64_t index = 0;
 
   /// "last_hidden_state", "hidden_states.3", ...
   std::string name() const;
@@ -41,8 +43,8 @@ std::vector<OutputSpec>
 defaultOutputs(const ModelDirectory &model,
                const std::optional<HeadSpec> &head = std::nullopt);
 
-/// Parses `last_hidden_state,hidden_states[0,6],hidden_states[all],...`; an
-/// empty text means the default outputs. `head` is what makes logits.
+/// Parses `last_hidden_state,hidden_states[0,6],attentions[all],...`; an empty
+/// text means the default outputs. `head` is what makes logits.
 llvm::Expected<std::vector<OutputSpec>>
 parseOutputs(llvm::StringRef text, const ModelDirectory &model,
              const std::optional<HeadSpec> &head = std::nullopt);

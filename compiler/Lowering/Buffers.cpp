@@ -305,7 +305,9 @@ Buffer BufferAssignment::describe(Value value) const {
 static bool hasBuffer(Value value) {
   if (auto tokens = dyn_cast<enc::TokensType>(value.getType()))
     return isa<FloatType>(tokens.getElementType());
-  return isa<enc::SequencesType, enc::StackType>(value.getType());
+  if (auto stack = dyn_cast<enc::StackType>(value.getType()))
+    return isa<enc::TokensType>(stack.getRows());
+  return isa<enc::SequencesType>(value.getType());
 }
 
 void BufferAssignment::assignResult(Value value) {
@@ -395,6 +397,8 @@ void BufferAssignment::assignStacks(Operation *op) {
   auto yield = cast<enc::YieldOp>(layers.getBody().front().getTerminator());
   for (auto [value, stack] :
        llvm::zip_equal(yield.getSaved(), layers.getStacks())) {
+    if (!hasBuffer(stack))
+      continue;
     Buffer buffer = describe(value);
     int64_t count = cast<enc::StackType>(stack.getType()).getCount();
     acquire(buffer, count);

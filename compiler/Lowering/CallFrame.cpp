@@ -27,6 +27,7 @@ CallFrame::CallFrame(KernelBuilder &k, Value call, Value tid)
   tokens = size(offsetof(bertc_call, tokens));
   sequences = size(offsetof(bertc_call, sequences));
   longest = size(offsetof(bertc_call, longest));
+  pairLength = size(offsetof(bertc_call, pair_length));
   auto floats = [&](int64_t at) { return buffer(pointer(at), k.bufferType()); };
   auto ints = [&](int64_t at) {
     return buffer(pointer(at), k.intBufferType());
@@ -152,10 +153,35 @@ void CallFrame::beginPhase(int64_t number, Value layer) {
          {call, tid, k.index(number), layer ? layer : k.index(-1)});
 }
 
+static int64_t outputPlace(int64_t number) {
+  return offsetof(bertc_call, outputs) + number * sizeof(void *);
+}
+
+void CallFrame::withAttentions(Value layer, ArrayRef<AttentionsOutput> outputs,
+                               llvm::function_ref<void(Value)> body,
+                               llvm::function_ref<void()> otherwise) {
+  if (outputs.empty())
+    return otherwise();
+  Value null = LLVM::ZeroOp::create(
+      k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
+  Value output = null;
+  for (const AttentionsOutput &known : outputs) {
+    Value own = pointer(outputPlace(known.number));
+    output = known.layer
+                 ? arith::SelectOp::create(
+                       k.b, k.loc, k.equal(layer, k.index(*known.layer)), own,
+                       output)
+                       .getResult()
+                 : own;
+  }
+  Value wanted =
+      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, output, null);
+  k.ifThen(wanted, [&] { body(buffer(output, k.bufferType())); }, otherwise);
+}
+
 void CallFrame::withOutput(int64_t number,
                            llvm::function_ref<void(Value)> body) {
-  int64_t at = offsetof(bertc_call, outputs) + number * sizeof(void *);
-  Value output = pointer(at);
+  Value output = pointer(outputPlace(number));
   Value null = LLVM::ZeroOp::create(
       k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
   Value wanted =

@@ -14,6 +14,7 @@
 #define BERTC_COMPILER_LOWERING_CALLFRAME_H
 
 #include "compiler/Kernels/CPU/KernelBuilder.h"
+#include "compiler/Lowering/Attentions.h"
 
 namespace bertc {
 
@@ -30,10 +31,18 @@ public:
   /// Runs `body` with the caller's buffer of output `number` if there is one.
   void withOutput(int64_t number,
                   llvm::function_ref<void(mlir::Value buffer)> body);
+  /// Runs `body` with the caller's buffer of the one of `outputs` that is of
+  /// this layer (index, or null outside of layers), or `otherwise` if there is
+  /// none or it is not wanted.
+  void withAttentions(mlir::Value layer,
+                      llvm::ArrayRef<AttentionsOutput> outputs,
+                      llvm::function_ref<void(mlir::Value buffer)> body,
+                      llvm::function_ref<void()> otherwise);
 
   mlir::Value tid;
   mlir::Value threads, tokens, sequences, longest;
-  mlir::Value weights, workspace;                  // memref<?xf32>
+  mlir::Value pairLength;         // of a matrix of a per-pair output
+  mlir::Value weights, workspace; // memref<?xf32>
   mlir::Value inputIds, tokenTypeIds, positionIds; // memref<?xi32>
   mlir::Value offsets, outputRows;                 // memref<?xi32>
 

@@ -15,7 +15,6 @@
 
 #include "compiler/Lowering/DeviceProgram.h"
 #include "compiler/Kernels/CPU/Rotate.h"
-#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/Dropout.h"
 #include "compiler/Kernels/GPU/Norm.h"
 #include "compiler/Kernels/GPU/Quantize.h"
@@ -68,7 +67,7 @@ LogicalResult DeviceProgram::emitOp(Operation *op) {
       .Case([&](enc::NormalizeOp o) { return emitNormalize(o); })
       .Case<enc::AddOp, enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp,
             enc::TanhOp>([&](Operation *o) { return emitElementwise(o); })
-      .Case([](enc::YieldOp) { return success(); })
+      .Case<enc::YieldOp, enc::EntryOp>([](Operation *) { return success(); })
       .Default([](Operation *o) {
         return o->emitOpError("has no kernel for a GPU; run the fusion passes "
                               "first");
@@ -373,6 +372,10 @@ LogicalResult DeviceProgram::emitReturn(Operation *op) {
   for (Value value : op->getOperands()) {
     if (isa<enc::ScalarType>(value.getType()))
       continue; // a loss, which has a place of its own
+    if (isa<enc::ScoresType>(value.getType())) {
+      ++number; // attention writes them
+      continue;
+    }
     const Buffer &buffer = bufferOf(value);
     bool mapped = buffer.extent == Extent::PerToken;
     frame->withOutput(number++, [&](Value address) {
@@ -427,50 +430,6 @@ LogicalResult DeviceProgram::emitQKV(enc::FusedQKVOp op) {
          {symbolOf(op.getQueryBiasAttr()), symbolOf(op.getKeyBiasAttr()),
           symbolOf(op.getValueBiasAttr())},
          ActivationFunction::None);
-  return success();
-}
-
-LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
-  const Buffer &in = bufferOf(op.getQkv()), &out = bufferOf(op.getResult());
-  DeviceAttentionShape shape;
-  shape.heads = out.columns.count;
-  shape.headSize = out.columns.size;
-  shape.headStride = out.columns.stride;
-  shape.inputStride = in.stride;
-  shape.planes = planes;
-  shape.type = type;
-  shape.scale = op.getScale().convertToDouble();
-  shape.outputStride = out.stride;
-  shape.logSumExp = bool(op.getLogSumExp());
-  shape.dropout = bool(op.getRandom());
-  Values more;
-  if (shape.logSumExp)
-    more.push_back(f32Of(bufferOf(op.getLogSumExp())));
-  if (shape.dropout)
-    more.append(dropoutArguments(op.getSiteAttr(), op.getRateAttr()));
-  auto launch = [&](const DeviceAttentionPlan &plan, const Buffer &direct) {
-    shape.outputs = formsOf(direct);
-    DeviceKernel kernel = attentionKernel(*device, shape, plan);
-    Values arguments = {planesOf(in), planeStride(in), frame->offsets};
-    appendOutputs(direct, arguments);
-    arguments.append(more);
-    arguments.push_back(frame->toInt(frame->longest));
-    frame->launch(kernel,
-                  {k->ceilDiv(frame->longest, plan.rows), k->index(shape.heads),
-                   frame->sequences},
-                  arguments);
-    Work &done = work[kernel.name];
-    done.perPair = 4 * uint64_t(shape.heads) * uint64_t(shape.headStride);
-    done.registers = plan.registers(shape.headStride, planes);
-  };
-  DeviceAttentionPlans plans = planDeviceAttention(
-      target, shape.heads, shape.headStride, planes, shape.dropout);
-  writePlan(op, toAttribute(op.getContext(), plans));
-  withInt8(op, out, [&](const Buffer &direct) {
-    chooseByRows<DeviceAttentionPlan>(
-        *k, plans, frame->tokens,
-        [&](const DeviceAttentionPlan &plan) { launch(plan, direct); });
-  });
   return success();
 }
 

@@ -23,6 +23,8 @@
 
 namespace bertc {
 
+struct DeviceAttentionShape;
+
 class DeviceProgram {
 public:
   /// `parameters`, which may be null, learns of all weights as a trainer keeps
@@ -91,6 +93,9 @@ protected:
   /// y = dropout(x), or dropout(x) + plus, of float32 rows.
   void dropout(const Buffer &x, const Buffer *plus, const Buffer &y,
                mlir::IntegerAttr site, mlir::FloatAttr rate);
+  /// Writes the probabilities of attention, which left its log-sum-exp.
+  void probabilities(const DeviceAttentionShape &attention, const Buffer &qkv,
+                     const Buffer &logSumExp, mlir::Value address);
   /// Arguments of a kernel, DeviceDropout, of an op of a training function in
   /// the layer at hand.
   virtual Values dropoutArguments(mlir::IntegerAttr site, mlir::FloatAttr rate);

@@ -41,6 +41,10 @@ static FailureOr<std::vector<LoweredOutput>> outputsOf(func::FuncOp forward) {
     if (isa<enc::ScalarType>(type))
       continue; // the loss
     auto name = forward.getResultAttrOfType<StringAttr>(i, "enc.name");
+    if (auto scores = dyn_cast<enc::ScoresType>(type); scores && name) {
+      outputs.push_back({name.str(), BERTC_PER_PAIR, scores.getHeads()});
+      continue;
+    }
     ArrayRef<int64_t> shape = enc::getRowShape(type);
     if (!name || shape.size() != 1)
       return forward.emitOpError("result ")
@@ -72,7 +76,8 @@ static LogicalResult verifyArguments(func::FuncOp forward, bool training) {
 
 FailureOr<std::vector<LoweredOutput>>
 bertc::verifyForward(func::FuncOp forward) {
-  if (failed(verifyArguments(forward, false)))
+  if (failed(verifyArguments(forward, false)) ||
+      failed(verifyAttentions(forward)))
     return failure();
   return outputsOf(forward);
 }

@@ -97,7 +97,7 @@ void Program::emitOp(Operation *op) {
       .Case([&](enc::NormalizeOp o) { emitNormalize(o); })
       .Case<enc::AddOp, enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp,
             enc::TanhOp>([&](Operation *o) { emitElementwise(o); })
-      .Default([](Operation *) {}); // yield
+      .Default([](Operation *) {}); // yield, entry
 }
 
 void bertc::forCollected(KernelBuilder &k, enc::LayersOp op, Value reached,
@@ -155,7 +155,8 @@ void Program::copyRows(Value from, Value to) {
 
 void Program::emitReturn(Operation *op) {
   for (auto [i, value] : llvm::enumerate(op->getOperands()))
-    writeOutput(i, value);
+    if (!isa<enc::ScoresType>(value.getType())) // attention writes them
+      writeOutput(i, value);
 }
 
 void Program::writeOutput(int64_t number, Value value) {

@@ -44,15 +44,18 @@ mlir::LogicalResult verifyPlain(mlir::Operation *op, const Buffer &buffer);
 void forCollected(KernelBuilder &k, mlir::enc::LayersOp op, mlir::Value reached,
                   int64_t index, llvm::function_ref<void(mlir::Value)> copy);
 
+/// Rows [begin, end) of a head of a sequence, which has the `length` tokens
+/// from `first` on.
+struct HeadRows {
+  mlir::Value sequence, head, first, length, begin, end;
+};
+
 /// Shares the work of attention, sequence after sequence and head after head,
 /// in equal parts. A head that falls to two threads is cut at a multiple of
-/// `unit` rows; both of them pack its keys. Runs `body(head, firstToken,
-/// length, begin, end)` for the rows of each head that fall to this thread.
+/// `unit` rows; both of them pack its keys. Runs `body` for the rows of each
+/// head that fall to this thread.
 void forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads,
-                 int64_t unit,
-                 llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value,
-                                         mlir::Value, mlir::Value)>
-                     body);
+                 int64_t unit, llvm::function_ref<void(const HeadRows &)> body);
 
 /// Padding of a packed axis with `columns` real ones in one group.
 inline Grouping plainColumns(int64_t columns) {

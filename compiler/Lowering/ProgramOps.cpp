@@ -176,8 +176,8 @@ LogicalResult Program::prepare(Operation *op) {
         return success(succeeded(verifyPlain(op, b[o.getInit()])) &&
                        succeeded(verifyPlain(op, b[next])));
       })
-      .Case<enc::YieldOp, enc::NormalizeOp, enc::AddOp, enc::GeluOp,
-            enc::GeluTanhOp, enc::ReluOp, enc::SiluOp, enc::TanhOp,
+      .Case<enc::YieldOp, enc::EntryOp, enc::NormalizeOp, enc::AddOp,
+            enc::GeluOp, enc::GeluTanhOp, enc::ReluOp, enc::SiluOp, enc::TanhOp,
             func::ReturnOp>([](Operation *) { return success(); })
       .Default([](Operation *o) {
         return o->emitOpError("has no kernel; run the fusion passes first");
@@ -428,34 +428,37 @@ void Program::emitQKV(enc::FusedQKVOp op) {
 
 using Values = SmallVector<Value>;
 
-/// Runs `body(firstToken, length, carried)`, which returns what it carries on.
+/// Runs `body(sequence, firstToken, length, carried)`, which returns what it
+/// carries on.
 static Values
 forSequences(KernelBuilder &k, CallFrame &frame, ValueRange start,
-             llvm::function_ref<Values(Value, Value, ValueRange)> body) {
+             llvm::function_ref<Values(Value, Value, Value, ValueRange)> body) {
   return k.forLoop(k.index(0), frame.sequences, 1, start,
                    [&](Value s, ValueRange carried) {
                      Value first = k.loadIndex(frame.offsets, s);
                      Value end = k.loadIndex(frame.offsets, k.add(s, 1));
-                     return body(first, k.sub(end, first), carried);
+                     return body(s, first, k.sub(end, first), carried);
                    });
 }
 
-void bertc::forOwnHeads(
-    KernelBuilder &k, CallFrame &frame, int64_t heads, int64_t unit,
-    llvm::function_ref<void(Value, Value, Value, Value, Value)> body) {
+void bertc::forOwnHeads(KernelBuilder &k, CallFrame &frame, int64_t heads,
+                        int64_t unit,
+                        llvm::function_ref<void(const HeadRows &)> body) {
   auto square = [&](Value length) { return k.mul(length, length); };
   auto limit = [&](Value x, Value low, Value high) {
     return k.sub(k.min(k.max(x, low), high), low);
   };
   // A row costs as much as its sequence is long; no sequence is empty.
-  Value work = forSequences(k, frame, k.index(0),
-                            [&](Value, Value length, ValueRange sum) -> Values {
-                              return {k.add(sum[0], square(length))};
-                            })[0];
+  Value work =
+      forSequences(k, frame, k.index(0),
+                   [&](Value, Value, Value length, ValueRange sum) -> Values {
+                     return {k.add(sum[0], square(length))};
+                   })[0];
   auto [ownBegin, ownEnd] =
       k.share(k.mul(work, heads), frame.tid, frame.threads);
-  auto visit = [&, ownBegin = ownBegin, ownEnd = ownEnd](
-                   Value first, Value length, ValueRange before) -> Values {
+  auto visit = [&, ownBegin = ownBegin,
+                ownEnd = ownEnd](Value sequence, Value first, Value length,
+                                 ValueRange before) -> Values {
     Value after = k.add(before[0], k.mul(square(length), heads));
     auto rowOf = [&](Value position) {
       Value row = k.div(limit(position, before[0], after), length);
@@ -465,7 +468,8 @@ void bertc::forOwnHeads(
     Value begin = rowOf(ownBegin), end = rowOf(ownEnd);
     k.forLoop(k.div(begin, length), k.ceilDiv(end, length), 1, [&](Value head) {
       Value low = k.mul(head, length), high = k.add(low, length);
-      body(head, first, length, limit(begin, low, high), limit(end, low, high));
+      body({sequence, head, first, length, limit(begin, low, high),
+            limit(end, low, high)});
     });
     return {after};
   };
@@ -483,44 +487,54 @@ void Program::emitAttention(enc::FusedAttentionOp op) {
   int64_t heads = out.columns.count;
   Place qkv = place(op.getQkv()), context = place(op.getResult());
   Place scratch = workspace.scratch(k, e->frame), logSumExp;
+  AttentionsOutputs outputs = attentionsOutputs(op);
 
-  /// Rows [begin, end) of a sequence that starts at token `first`.
-  auto attend = [&](Value head, Value first, Value length, Value begin,
-                    Value end) {
-    Place row = k.at(qkv, k.mul(first, in.stride));
+  auto attend = [&](const HeadRows &at) {
+    Place row = k.at(qkv, k.mul(at.first, in.stride));
     int64_t headWords = in.columns.stride / (in.staged ? 2 : 1);
     AttentionOperands o;
-    o.query = k.at(row, k.mul(head, headWords));
+    o.query = k.at(row, k.mul(at.head, headWords));
     o.key = k.at(o.query, heads * headWords);
     o.value = k.at(o.query, 2 * heads * headWords);
-    o.output = k.at(k.at(context, k.mul(first, out.stride)),
-                    k.mul(head, out.columns.stride / (out.staged ? 2 : 1)));
+    o.output = k.at(k.at(context, k.mul(at.first, out.stride)),
+                    k.mul(at.head, out.columns.stride / (out.staged ? 2 : 1)));
     o.scratch = scratch;
     if (shape.logSumExp)
-      o.logSumExp =
-          k.at(k.at(logSumExp, k.mul(first, shape.logSumExpStride)), head);
+      o.logSumExp = k.at(
+          k.at(logSumExp, k.mul(at.first, shape.logSumExpStride)), at.head);
     if (shape.dropout) {
       o.dropout = dropout(op.getSiteAttr(), op.getRateAttr());
-      o.dropout.stream = addHead(k, o.dropout.stream, head);
-      o.token = first;
+      o.dropout.stream = addHead(k, o.dropout.stream, at.head);
+      o.token = at.first;
     }
-    o.length = length;
-    o.begin = begin;
-    o.end = end;
-    callAttention(k, shape, plan, o);
+    o.length = at.length;
+    o.begin = at.begin;
+    o.end = at.end;
+    e->frame.withAttentions(
+        e->layer, outputs,
+        [&](Value matrices) {
+          AttentionShape handsOut = shape;
+          handsOut.probabilities = true;
+          Value side = o.probabilitiesStride = e->frame.pairLength;
+          Value number = k.add(k.mul(at.sequence, heads), at.head);
+          o.probabilities = {matrices, k.mul(number, k.mul(side, side))};
+          callAttention(k, handsOut, plan, o);
+        },
+        [&] { callAttention(k, shape, plan, o); });
   };
   if (splitBy == SplitBy::Panels) {
     e->phases.run({{in.slot, Split::Heads}}, {{out.slot, Split::Heads}}, [&] {
       auto [begin, end] =
           k.share(k.index(heads), e->frame.tid, e->frame.threads);
-      forSequences(k, e->frame, {},
-                   [&, begin = begin, end = end](Value first, Value length,
-                                                 ValueRange) -> Values {
-                     k.forLoop(begin, end, 1, [&](Value head) {
-                       attend(head, first, length, k.index(0), length);
-                     });
-                     return {};
-                   });
+      forSequences(
+          k, e->frame, {},
+          [&, begin = begin, end = end](Value sequence, Value first,
+                                        Value length, ValueRange) -> Values {
+            k.forLoop(begin, end, 1, [&](Value head) {
+              attend({sequence, head, first, length, k.index(0), length});
+            });
+            return {};
+          });
     });
     return;
   }

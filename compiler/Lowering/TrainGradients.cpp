@@ -308,11 +308,11 @@ void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
     Place y = place(op.getOutput()), dy = place(op.getGradient());
     Place logSumExp = place(op.getLogSumExp());
     Place scratch = workspace.scratch(k, e->frame);
-    auto attend = [&](Value head, Value first, Value length, Value, Value) {
+    auto attend = [&](const HeadRows &head) {
       auto at = [&](Place rows, const Buffer &buffer, int64_t part) {
         int64_t headWords = buffer.columns.stride / (buffer.staged ? 2 : 1);
-        Place row = k.at(rows, k.mul(first, buffer.stride));
-        return k.at(k.at(row, k.mul(head, headWords)),
+        Place row = k.at(rows, k.mul(head.first, buffer.stride));
+        return k.at(k.at(row, k.mul(head.head, headWords)),
                     part * heads * headWords);
       };
       AttentionGradientOperands o;
@@ -321,17 +321,18 @@ void TrainProgram::emitAttentionGradient(enc::AttentionGradientOp op) {
       o.value = at(qkv, in, 2);
       o.output = at(y, out, 0);
       o.gradient = at(dy, out, 0);
-      o.logSumExp = k.at(k.at(logSumExp, k.mul(first, sums.stride)), head);
+      o.logSumExp =
+          k.at(k.at(logSumExp, k.mul(head.first, sums.stride)), head.head);
       o.logSumExpStride = k.index(sums.stride);
       o.queryGradient = at(dqkv, gradients, 0);
       o.keyGradient = at(dqkv, gradients, 1);
       o.valueGradient = at(dqkv, gradients, 2);
       o.scratch = scratch;
-      o.length = length;
+      o.length = head.length;
       if (shape.dropout) {
         o.dropout = dropout(op.getSiteAttr(), op.getRateAttr());
-        o.dropout.stream = addHead(k, o.dropout.stream, head);
-        o.token = first;
+        o.dropout.stream = addHead(k, o.dropout.stream, head.head);
+        o.token = head.first;
       }
       callAttentionGradient(k, shape, plan, o);
     };

@@ -216,6 +216,19 @@ def sample_rows(spec, mask):
     return np.array(sorted(set(ends) | set(rest)), np.int64)
 
 
+def keeps_attentions(name):
+    """Whether attention matrices of the ragged batch are stored."""
+    return SPECS[name].layers <= 3
+
+
+def attention_rows(matrices, rows):
+    """Of [batch, heads, seq, seq], the matrices' rows of every 16th token of
+    `rows`: [tokens, heads, seq]."""
+    batch, heads, seq, _ = matrices.shape
+    by_token = matrices.transpose(0, 2, 1, 3).reshape(batch * seq, heads, seq)
+    return by_token[rows[::16]]
+
+
 def vocabulary(spec):
     """Lines of vocab.txt: special tokens, letters, then two-letter words."""
     letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]

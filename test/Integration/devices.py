@@ -60,8 +60,7 @@ def on_device(folder, stem, *options):
 
 @functools.lru_cache(None)
 def compiled(name, precision, target="cuda:sm_80", outputs=None):
-    outputs = outputs or harness.OUTPUTS + (
-        ",pooler_output" if harness.has_pooler(name) else "")
+    outputs = outputs or harness.every_output(name)
     stem = f"{name}-{precision}-{target.replace(':', '-')}"
     return on_device(harness.model(name), stem, f"--target={target}",
                      f"--precision={precision}", f"--outputs={outputs}")

@@ -83,19 +83,25 @@ def model(name):
     return seeded.write(name, WORK / "models" / name)
 
 
-def has_pooler(name):
-    return name == "minilm" or seeded.SPECS[name].pooler
+def every_output(name):
+    """What --outputs asks for to get all that there is of a model; attention
+    matrices of small ones, which have stored values."""
+    outputs = OUTPUTS
+    if name == "minilm":
+        return outputs + ",pooler_output,sentence_embedding"
+    if seeded.SPECS[name].pooler:
+        outputs += ",pooler_output"
+    if seeded.keeps_attentions(name):
+        outputs += ",attentions[all]"
+    return outputs
 
 
 @functools.lru_cache(None)
 def compiled(name, *options, precision="f32", emulate=False):
-    """The library of a model. Without options it has every output there is.
+    """The library of a model. Without options it has every output.
     With `emulate` every processor runs all VARIANTS of it."""
     if not options:
-        outputs = OUTPUTS + (",pooler_output" if has_pooler(name) else "")
-        if name == "minilm":
-            outputs += ",sentence_embedding"
-        options = (f"--outputs={outputs}",)
+        options = (f"--outputs={every_output(name)}",)
     if emulate:
         options += ("--emulate=all", f"--target={','.join(VARIANTS)}")
     count = sum(1 for _ in WORK.glob("*.so"))

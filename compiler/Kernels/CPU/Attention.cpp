@@ -23,6 +23,7 @@
 #include "compiler/Kernels/CPU/Softmax.h"
 #include "compiler/Kernels/CPU/Stage.h"
 #include "compiler/Kernels/CPU/TileKernel.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -123,6 +124,32 @@ static void emitDropout(KernelBuilder &k, const AttentionOperands &o,
   });
 }
 
+/// The weights of rows as they will be multiplied, each times its factor.
+static void emitProbabilities(KernelBuilder &k, bool fromBF16,
+                              const SoftmaxOperands &s, Place to,
+                              Value stride) {
+  k.forLoop(k.index(0), s.rows, 1, [&](Value row) {
+    Place scores = k.at(s.scores, k.mul(row, s.stride));
+    Place out = k.at(to, k.mul(row, stride));
+    Value factor = k.broadcast(k.loadScalar(k.at(s.factors, row)));
+    auto store = [&](Value weights, Value column) {
+      Value left = k.sub(s.length, k.min(s.length, column));
+      Place at = k.at(out, column);
+      vector::MaskedStoreOp::create(k.b, k.loc, at.buffer, at.offset,
+                                    k.laneMask(left), k.mulf(weights, factor));
+    };
+    k.forLoop(
+        k.index(0), s.length, fromBF16 ? 2 * lanes : lanes, [&](Value column) {
+          if (!fromBF16)
+            return store(k.load(k.at(scores, column)), column);
+          auto [low, high] =
+              emitFromBF16Words(k, k.load(k.at(scores, k.div(column, 2))));
+          store(low, column);
+          store(high, k.add(column, lanes));
+        });
+  });
+}
+
 static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
                           const AttentionPlan &plan,
                           const AttentionOperands &o) {
@@ -200,6 +227,11 @@ static void emitAttention(KernelBuilder &k, const AttentionShape &shape,
       softmax.logSumExpStride = k.index(shape.logSumExpStride);
     }
     emitSoftmax(k, shape.scale, staged, softmax);
+    if (shape.probabilities)
+      emitProbabilities(
+          k, staged, softmax,
+          k.at(o.probabilities, k.mul(row, o.probabilitiesStride)),
+          o.probabilitiesStride);
     if (shape.dropout)
       emitDropout(k, o, softmax, k.add(o.token, row));
     Product last{scores,
@@ -254,7 +286,13 @@ void bertc::callAttention(KernelBuilder &k, const AttentionShape &shape,
     name += llvm::formatv("_lse{0}", shape.logSumExpStride);
     places.push_back(&o.logSumExp);
   }
+  if (shape.probabilities) {
+    name += "_probabilities";
+    places.push_back(&o.probabilities);
+  }
   SmallVector<Value *> slots = slotsOf(places);
+  if (shape.probabilities)
+    slots.push_back(&o.probabilitiesStride);
   slots.append({&o.length, &o.begin, &o.end});
   if (shape.dropout) {
     name += "_dropout";

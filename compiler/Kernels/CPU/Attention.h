@@ -35,7 +35,8 @@ struct AttentionShape {
   int64_t gradientStride = 0;
   bool logSumExp = false; // whether it is wanted; float32 only
   int64_t logSumExpStride = 0;
-  bool dropout = false; // of the weights; float32 only
+  bool dropout = false;       // of the weights; float32 only
+  bool probabilities = false; // whether they are wanted; without dropout
 };
 
 /// `query`, `key`, `value` and `output` point at the first row of the sequence,
@@ -45,6 +46,8 @@ struct AttentionShape {
 struct AttentionOperands {
   Place query, key, value, output, scratch;
   Place logSumExp; // of the first row, as the head's column; unused otherwise
+  Place probabilities; // of the first row; `length` floats of a row are written
+  mlir::Value probabilitiesStride;
   mlir::Value length, begin, end;
   DropoutOperands dropout; // of the head
   mlir::Value token;       // number of the sequence's first row, for dropout

@@ -40,6 +40,40 @@ module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
 // -----
 
 module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
+  // expected-error @+1 {{result 0 is of scores, but not the probabilities of an enc.fused_attention, or an enc.entry of them}}
+  func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets) -> (!enc.scores<2xf32> {enc.name = "scores"}) {
+    %qkv = enc.embed %ids table(@table) : !enc.tokens<i32> -> !enc.tokens<8xf32>
+    %q = enc.split_heads %qkv : !enc.tokens<8xf32> -> !enc.tokens<2x4xf32>
+    %s = enc.scores %q, %q, %offsets scale 0.5 : !enc.tokens<2x4xf32>, !enc.tokens<2x4xf32> -> !enc.scores<2xf32>
+    return %s : !enc.scores<2xf32>
+  }
+  enc.weight @table = "table" : tensor<100x8xf32>
+}
+
+// -----
+
+module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
+  // expected-error @+1 {{result 2 are probabilities that another result is, too}}
+  func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets)
+      -> (!enc.tokens<8xf32> {enc.name = "last"}, !enc.scores<2xf32> {enc.name = "a"}, !enc.scores<2xf32> {enc.name = "b"}) {
+    %x = enc.embed %ids table(@table) : !enc.tokens<i32> -> !enc.tokens<8xf32>
+    %last, %maps = enc.layers 2 (%h = %x) : !enc.tokens<8xf32>, !enc.stack<2x!enc.scores<2xf32>> {
+      %qkv = enc.fused_qkv %h query(@w, @b) key(@w, @b) value(@w, @b) : !enc.tokens<8xf32> -> !enc.tokens<3x2x4xf32>
+      %y, %p = enc.fused_attention %qkv, %offsets scale 0.5 : !enc.tokens<3x2x4xf32> -> !enc.tokens<8xf32> probabilities !enc.scores<2xf32>
+      enc.yield %y saving %p : !enc.tokens<8xf32>, !enc.scores<2xf32>
+    }
+    %0 = enc.entry 1 of %maps : !enc.stack<2x!enc.scores<2xf32>> -> !enc.scores<2xf32>
+    %1 = enc.entry 1 of %maps : !enc.stack<2x!enc.scores<2xf32>> -> !enc.scores<2xf32>
+    return %last, %0, %1 : !enc.tokens<8xf32>, !enc.scores<2xf32>, !enc.scores<2xf32>
+  }
+  enc.weight @table = "table" : tensor<100x8xf32>
+  enc.weight @w = "w" : tensor<8x8xf32>
+  enc.weight @b = "b" : tensor<8xf32>
+}
+
+// -----
+
+module attributes {enc.target = "x86-64-v3", enc.row_split_tokens = 8} {
   enc.weight @table = "table" : tensor<100x32xf32>
   enc.weight @w = "w" : tensor<32x32xf32>
   func.func @forward(%ids: !enc.tokens<i32>, %types: !enc.tokens<i32>, %positions: !enc.tokens<i32>, %offsets: !enc.offsets) -> (!enc.tokens<32xf32> {enc.name = "last_hidden_state"}) {

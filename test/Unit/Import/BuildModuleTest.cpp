@@ -19,6 +19,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/STLExtras.h"
+#include <array>
 
 using namespace bertc;
 using namespace bertc::test;
@@ -152,6 +153,23 @@ TEST_F(BuildModule, ResultsFollowTheOutputs) {
   EXPECT_TRUE(end->getOperand(2).getDefiningOp<enc::NormalizeOp>());
 }
 
+TEST_F(BuildModule, AttentionsAreEntriesOfOneStack) {
+  TestModel model;
+  ASSERT_TRUE(build(model, "attentions[1,0],last_hidden_state"));
+  EXPECT_EQ(resultNames(), "attentions.1 attentions.0 last_hidden_state ");
+  auto layers = all<enc::LayersOp>()[0];
+  ASSERT_EQ(layers.getStacks().size(), 1u);
+  auto entries = all<enc::EntryOp>();
+  ASSERT_EQ(entries.size(), 2u);
+  for (auto [entry, index] : llvm::zip_equal(entries, std::array{1u, 0u})) {
+    EXPECT_EQ(entry.getStack(), layers.getStacks()[0]);
+    EXPECT_EQ(entry.getIndex(), index);
+  }
+  auto yield =
+      mlir::cast<enc::YieldOp>(layers.getBody().front().getTerminator());
+  EXPECT_TRUE(yield.getSaved()[0].getDefiningOp<enc::SoftmaxOp>());
+}
+
 TEST_F(BuildModule, PoolingAndPooler) {
   TestModel model;
   model.writeSentenceFiles();
@@ -229,8 +247,8 @@ TEST_F(BuildModule, AnUnknownOutputIsAnError) {
   model.write();
   auto directory = loadModelDirectory(model.folder.path());
   ASSERT_TRUE(bool(directory));
-  auto built = buildModule(context, *directory, {"attentions[0]"});
+  auto built = buildModule(context, *directory, {"attention"});
   ASSERT_FALSE(bool(built));
-  EXPECT_NE(llvm::toString(built.takeError()).find("not supported yet"),
+  EXPECT_NE(llvm::toString(built.takeError()).find("unknown output"),
             std::string::npos);
 }

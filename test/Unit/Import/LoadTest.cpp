@@ -272,6 +272,8 @@ TEST(Outputs, ListsKeepTheirOrder) {
             "sentence_embedding last_hidden_state");
   EXPECT_EQ(parse("hidden_states[all]"),
             "hidden_states.0 hidden_states.1 hidden_states.2");
+  EXPECT_EQ(parse("attentions[1],attentions[0]"), "attentions.1 attentions.0");
+  EXPECT_EQ(parse("attentions[all]"), "attentions.0 attentions.1");
   EXPECT_EQ(parse("hidden_states[ 2, 0 ],pooler_output,hidden_states[1]"),
             "hidden_states.2 hidden_states.0 pooler_output hidden_states.1");
 }
