@@ -9,10 +9,15 @@
 """Safetensors files in plain Python, for tests.
 
 usage: tensors.py write FILE             three padded rows of inputs
+       tensors.py write-holes FILE       the same, padded anywhere
        tensors.py names FILE             name, type and shape of each tensor
        tensors.py compare A B TOLERANCE  fail unless A and B hold the same
        tensors.py merge A B FILE         the tensors of both
-       tensors.py damage A NAME FILE     A with 1 added to an element of NAME
+       tensors.py damage A NAME FILE [I] A with 1 added to element I of NAME
+       tensors.py attentions A B TOLERANCE
+                                         fail unless rows of the attentions of B
+                                         add up to 1 where A has tokens, to 0
+                                         where it has not
 """
 import array
 import json
@@ -51,8 +56,10 @@ def integers(rows):
 
 
 command, *arguments = sys.argv[1:]
-if command == "write":
+if command in ("write", "write-holes"):
     ids = [[2, 7, 9, 30, 12, 3], [2, 5, 3, 0, 0, 0], [2, 8, 8, 9, 3, 0]]
+    if command == "write-holes":
+        ids = [[0, 2, 7, 0, 0, 3], [0, 0, 0, 2, 5, 3], [2, 8, 8, 9, 3, 0]]
     write(arguments[0], {
         "input_ids": integers(ids),
         "attention_mask": integers([[int(i > 0) for i in r] for r in ids]),
@@ -75,8 +82,23 @@ elif command == "damage":
     tensors = read(arguments[0])
     dtype, shape, _ = tensors[arguments[1]]
     values = floats(tensors[arguments[1]])
-    values[0] += 1
+    values[int(arguments[3]) if len(arguments) > 3 else 0] += 1
     tensors[arguments[1]] = (dtype, shape, values.tobytes())
     write(arguments[2], tensors)
+elif command == "attentions":
+    mask, tensors = read(arguments[0])["attention_mask"], read(arguments[1])
+    real = array.array("q", mask[2])
+    names = [name for name in tensors if name.startswith("attentions.")]
+    assert names
+    for name in names:
+        batch, heads, seq, _ = tensors[name][1]
+        values = floats(tensors[name])
+        for i in range(batch * heads * seq):
+            row = i // (heads * seq) * seq
+            columns = values[i * seq:(i + 1) * seq]
+            wanted = real[row + i % seq]
+            assert abs(sum(columns) - wanted) <= float(arguments[2]), (name, i)
+            assert not any(x for j, x in enumerate(columns)
+                           if not real[row + j]), (name, i)
 else:
     sys.exit(__doc__)
