@@ -13,7 +13,8 @@ A NAME is a file, class or test by part of its name; without one, all run. The
 last line is "integration: N passed, N failed, N skipped"; what was skipped is
 listed above it with the reason. With --device, tests of GPUs use that one and not
 the emulator. Files run side by side, --jobs at a time (default: one for each
-processor), each in a process and a folder of its own.
+processor), each in a process and a folder of its own; what a file has said so
+far is in FOLDER/integration/FILE.log.
 """
 import argparse
 import concurrent.futures
@@ -91,16 +92,20 @@ def run_file(arguments):
 
 def run_apart(file):
     """The same in a process: what it said, and the three numbers."""
-    folder = pathlib.Path(os.environ["BERTC_BUILD_FOLDER"])
-    done = subprocess.run(
-        [sys.executable, "-B", __file__, *sys.argv[1:], f"--file={file}"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", env={**os.environ, "BERTC_INTEGRATION_FOLDER":
-                               str(folder / "integration" / file)})
-    lines = done.stdout.rstrip("\n").split("\n")
+    folder = pathlib.Path(os.environ["BERTC_BUILD_FOLDER"]) / "integration"
+    folder.mkdir(exist_ok=True)
+    log = folder / f"{file}.log"
+    with log.open("w") as stream:
+        done = subprocess.run(
+            [sys.executable, "-B", "-u", __file__, *sys.argv[1:],
+             f"--file={file}"],
+            stdout=stream, stderr=subprocess.STDOUT,
+            env={**os.environ, "BERTC_INTEGRATION_FOLDER": str(folder / file)})
+    text = log.read_text(errors="replace")
+    lines = text.rstrip("\n").split("\n")
     found = re.fullmatch(SUMMARY.replace("{}", r"(\d+)"), lines[-1])
     if done.returncode or not found:
-        return f"{done.stdout}\n{file} ended with {done.returncode}", (0, 1, 0)
+        return f"{text}\n{file} ended with {done.returncode}", (0, 1, 0)
     return "\n".join(lines[:-1]), tuple(map(int, found.groups()))
 
 
