@@ -22,6 +22,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 #include <limits>
 #include <optional>
 
@@ -107,6 +108,8 @@ private:
   void
   forProducts(int64_t operand, Value stage,
               llvm::function_ref<void(int64_t, int64_t, ArrayRef<Value>)> body);
+  /// exp(scale * score - log).
+  Value weight(Value score, Value log);
   /// [row tile][column tile][4]
   Values weights(Value number, Value stage);
   /// Which of them dropout keeps, if there is one.
@@ -420,6 +423,18 @@ void GradientEmitter::forProducts(
   }
 }
 
+// As attention itself takes them: by the instruction, where products have 16
+// bits.
+Value GradientEmitter::weight(Value score, Value log) {
+  constexpr double log2e = llvm::numbers::log2e;
+  if (shape.planes == 1)
+    return k.exp2(k.fma(score, k.scalar(shape.scale * log2e),
+                        k.mulf(log, k.scalar(-log2e))));
+  Value difference = k.fma(score, k.scalar(shape.scale),
+                           arith::NegFOp::create(k.b, k.loc, log));
+  return emitSoftmaxExp(k.b, k.loc, difference, /*scale=*/1, /*rough=*/false);
+}
+
 Values GradientEmitter::weights(Value number, Value stage) {
   Values result(rowTiles() * columnTiles() * tileValues);
   forProducts(0, stage, [&](int64_t r, int64_t column, ArrayRef<Value> scores) {
@@ -430,16 +445,12 @@ Values GradientEmitter::weights(Value number, Value stage) {
   if (!ofKeys())
     result = emitMaskedScores(k, result, columnTiles(),
                               k.mul(number, plan.columns), laneColumn, length);
-  bool rough = shape.planes == 1 && shape.type == HalfType::BF16;
-  Value scale = k.scalar(shape.scale);
   for (int64_t r = 0; r < rowTiles(); ++r)
     for (int64_t column = 0; column < columnTiles(); ++column) {
       auto logs = floatsOf(0, stage, r, column);
       for (int64_t j = 0; j < tileValues; ++j) {
         Value &score = result[(r * columnTiles() + column) * tileValues + j];
-        Value log = arith::NegFOp::create(k.b, k.loc, logs[j]);
-        score = emitSoftmaxExp(k.b, k.loc, k.fma(score, scale, log),
-                               /*scale=*/1, rough);
+        score = weight(score, logs[j]);
       }
     }
   return result;
