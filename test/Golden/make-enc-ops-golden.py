@@ -510,6 +510,31 @@ cases[-1]["module"] = (
     'enc.weight layers 3 @b = "l.{layer}.b" : tensor<6xf32>\n'
     + cases[-1]["module"].split("\n", 6)[-1])
 
+# What the trips of a loop saved, entry by entry: the second attention matrix, and
+# the first state.
+S, SCORES = "!enc.tokens<8xf32>", "!enc.scores<2xf32>"
+w = {n: weight(8, 8) for n in ("q", "k", "v")}
+w |= {n + "b": weight(8) for n in ("q", "k", "v")}
+states, keys = [x8], []
+for _ in range(2):
+    parts = [F.linear(states[-1], w[n], w[n + "b"]).view(TOKENS, 2, 4)
+             for n in ("q", "k", "v")]
+    keys.append(parts[:2])
+    states.append(attention(*parts, 0.5).flatten(1))
+case("entry", f"%x: {S}, %v: {H}, %o: !enc.offsets -> {S}",
+     f"%last, %m, %r = enc.layers 2 (%h = %x) : {S}, !enc.stack<2x{SCORES}>, "
+     f"!enc.stack<2x{S}> {{\n"
+     f"%q = enc.fused_qkv %h query(@q, @qb) key(@k, @kb) value(@v, @vb) : {S} -> "
+     "!enc.tokens<3x2x4xf32>\n"
+     "%z, %p = enc.fused_attention %q, %o scale 0.5 : !enc.tokens<3x2x4xf32> -> "
+     f"{S} probabilities {SCORES}\n"
+     f"enc.yield %z saving %p, %z : {S}, {SCORES}, {S}\n}}\n"
+     f"%s = enc.entry 1 of %m : !enc.stack<2x{SCORES}> -> {SCORES}\n"
+     f"%t = enc.entry 0 of %r : !enc.stack<2x{S}> -> {S}\n"
+     f"%c = enc.context %s, %v, %o : {SCORES}, {H} -> {H}\n"
+     f"%d = enc.merge_heads %c : {H} -> {S}\n%y = enc.add %d, %t : {S}",
+     [x8, v, offsets], attention(*keys[1], v, 0.5).flatten(1) + states[1], w)
+
 path = pathlib.Path(__file__).parent / "enc-ops.json"
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{path.name}: {len(cases)} cases, {path.stat().st_size // 1024} KB")
