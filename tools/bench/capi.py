@@ -204,6 +204,9 @@ class Model:
         self.close()
 
 
+KIND_TOKEN, KIND_SEQUENCE, KIND_PAIR = range(3)
+
+
 class Session:
     """A session of a model; `with Session(m, threads=2) as s`."""
 
@@ -215,11 +218,13 @@ class Session:
         model.call("session_create", model.handle, c.addressof(options),
                    c.byref(self.handle))
 
-    def _outputs(self, names, token_rows, sequence_rows):
+    def _outputs(self, names, token_rows, sequences, longest):
         arrays = {}
         for name in names or self.model.outputs:
             kind, width = self.model.outputs[name]
-            shape = (sequence_rows if kind else token_rows) + (width,)
+            shape = {KIND_TOKEN: (*token_rows, width),
+                     KIND_SEQUENCE: (sequences, width),
+                     KIND_PAIR: (sequences, width, longest, longest)}[kind]
             arrays[name] = np.full(shape, np.nan, np.float32)
         table = (Output * len(arrays))(*(
             Output(n.encode(), a.ctypes.data, a.size)
@@ -241,7 +246,7 @@ class Session:
                         attention_mask=address(arrays[1]),
                         token_type_ids=address(arrays[2]),
                         position_ids=address(arrays[3]))
-        outputs, table = self._outputs(names, (batch, seq), (batch,))
+        outputs, table = self._outputs(names, (batch, seq), batch, seq)
         kept = (arrays, inputs, outputs, table)  # the call points into these
 
         def run():
@@ -264,7 +269,10 @@ class Session:
                         cu_seqlens=address(arrays[1]),
                         token_type_ids=address(arrays[2]),
                         position_ids=address(arrays[3]))
-        outputs, table = self._outputs(names, (tokens,), (sequences,))
+        # Offsets may be wrong on purpose.
+        longest = max(1, int(np.diff(arrays[1].astype(np.int64)).max(initial=1)))
+        outputs, table = self._outputs(names, (tokens,), sequences,
+                                       min(longest, tokens))
         self.model.call("run_packed", self.handle, c.addressof(inputs),
                         c.addressof(table), len(table))
         return outputs
