@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/CallFrame.h"
+#include "compiler/Lowering/Attentions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "runtime/abi/abi.h"
@@ -49,6 +50,16 @@ static Value field(KernelBuilder &k, Value call, int64_t byteOffset,
   return LLVM::LoadOp::create(k.b, k.loc, type, address);
 }
 
+static Value nullPointer(KernelBuilder &k) {
+  return LLVM::ZeroOp::create(k.b, k.loc,
+                              LLVM::LLVMPointerType::get(k.b.getContext()));
+}
+/// Whether the caller gave something.
+static Value isGiven(KernelBuilder &k, Value pointer) {
+  return LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, pointer,
+                              nullPointer(k));
+}
+
 TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
     : CallFrame(k, call, tid) {
   static_assert(offsetof(bertc_train_call, call) == 0);
@@ -65,11 +76,9 @@ TrainFrame::TrainFrame(KernelBuilder &k, Value call, Value tid)
 void TrainFrame::withFrozen(llvm::function_ref<void(Value)> given,
                             llvm::function_ref<void()> otherwise) {
   Value rows = pointer(offsetof(bertc_train_call, frozen));
-  Value null = LLVM::ZeroOp::create(
-      k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
-  Value present =
-      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, rows, null);
-  k.ifThen(present, [&] { given(buffer(rows, k.bufferType())); }, otherwise);
+  k.ifThen(
+      isGiven(k, rows), [&] { given(buffer(rows, k.bufferType())); },
+      otherwise);
 }
 
 Value CallFrame::pointer(int64_t byteOffset) {
@@ -132,10 +141,7 @@ static func::FuncOp phaseFunction(KernelBuilder &k) {
       "begin_phase", {pointerType, index, index, index}, [&](ValueRange args) {
         Value hook =
             field(k, args[0], offsetof(bertc_call, phase), pointerType);
-        Value null = LLVM::ZeroOp::create(k.b, k.loc, pointerType);
-        Value profiled = LLVM::ICmpOp::create(
-            k.b, k.loc, LLVM::ICmpPredicate::ne, hook, null);
-        k.ifThen(profiled, [&] {
+        k.ifThen(isGiven(k, hook), [&] {
           SmallVector<Value> operands = {hook, args[0]};
           for (Value number : args.drop_front())
             operands.push_back(
@@ -162,9 +168,7 @@ void CallFrame::withAttentions(Value layer, ArrayRef<AttentionsOutput> outputs,
                                llvm::function_ref<void()> otherwise) {
   if (outputs.empty())
     return otherwise();
-  Value null = LLVM::ZeroOp::create(
-      k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
-  Value output = null;
+  Value output = nullPointer(k);
   for (const AttentionsOutput &known : outputs) {
     Value own = pointer(outputPlace(known.number));
     output = known.layer
@@ -174,17 +178,13 @@ void CallFrame::withAttentions(Value layer, ArrayRef<AttentionsOutput> outputs,
                        .getResult()
                  : own;
   }
-  Value wanted =
-      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, output, null);
-  k.ifThen(wanted, [&] { body(buffer(output, k.bufferType())); }, otherwise);
+  k.ifThen(
+      isGiven(k, output), [&] { body(buffer(output, k.bufferType())); },
+      otherwise);
 }
 
 void CallFrame::withOutput(int64_t number,
                            llvm::function_ref<void(Value)> body) {
   Value output = pointer(outputPlace(number));
-  Value null = LLVM::ZeroOp::create(
-      k.b, k.loc, LLVM::LLVMPointerType::get(k.b.getContext()));
-  Value wanted =
-      LLVM::ICmpOp::create(k.b, k.loc, LLVM::ICmpPredicate::ne, output, null);
-  k.ifThen(wanted, [&] { body(buffer(output, k.bufferType())); });
+  k.ifThen(isGiven(k, output), [&] { body(buffer(output, k.bufferType())); });
 }

@@ -14,9 +14,10 @@
 #define BERTC_COMPILER_LOWERING_CALLFRAME_H
 
 #include "compiler/Kernels/CPU/KernelBuilder.h"
-#include "compiler/Lowering/Attentions.h"
 
 namespace bertc {
+
+struct AttentionsOutput;
 
 class CallFrame {
 public:

@@ -12,7 +12,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Kernels/GPU/Attention.h"
 #include "compiler/Kernels/GPU/AttentionProbabilities.h"
 #include "compiler/Lowering/Attentions.h"
 #include "compiler/Lowering/DeviceProgram.h"
@@ -86,20 +85,12 @@ LogicalResult DeviceProgram::emitAttention(enc::FusedAttentionOp op) {
   return success();
 }
 
-void DeviceProgram::probabilities(const DeviceAttentionShape &attention,
+void DeviceProgram::probabilities(const DeviceAttentionShape &shape,
                                   const Buffer &qkv, const Buffer &logSumExp,
                                   Value address) {
-  DeviceAttentionProbabilitiesShape shape;
-  shape.heads = attention.heads;
-  shape.headSize = attention.headSize;
-  shape.headStride = attention.headStride;
-  shape.inputStride = attention.inputStride;
-  shape.planes = attention.planes;
-  shape.type = attention.type;
-  shape.scale = attention.scale;
   DeviceKernel kernel = attentionProbabilitiesKernel(*device, shape);
   frame->launch(kernel,
-                {k->ceilDiv(frame->longest, attentionProbabilitiesRows(shape)),
+                {k->ceilDiv(frame->longest, attentionProbabilitiesRows),
                  k->index(shape.heads), frame->sequences},
                 {planesOf(qkv), planeStride(qkv), frame->offsets,
                  f32Of(logSumExp), address, frame->toInt(frame->longest)});

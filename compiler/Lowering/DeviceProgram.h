@@ -94,7 +94,7 @@ protected:
   void dropout(const Buffer &x, const Buffer *plus, const Buffer &y,
                mlir::IntegerAttr site, mlir::FloatAttr rate);
   /// Writes the probabilities of attention, which left its log-sum-exp.
-  void probabilities(const DeviceAttentionShape &attention, const Buffer &qkv,
+  void probabilities(const DeviceAttentionShape &shape, const Buffer &qkv,
                      const Buffer &logSumExp, mlir::Value address);
   /// Arguments of a kernel, DeviceDropout, of an op of a training function in
   /// the layer at hand.

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Lowering/ForwardLowering.h"
+#include "compiler/Lowering/Attentions.h"
 #include "compiler/Lowering/CallFrame.h"
 #include "compiler/Lowering/TrainProgram.h"
 #include "compiler/Plan/PlanAttributes.h"

@@ -14,6 +14,7 @@
 #include "compiler/Kernels/CPU/Rows.h"
 #include "compiler/Kernels/CPU/Stage.h"
 #include "compiler/Kernels/CPU/TileKernel.h"
+#include "compiler/Lowering/Attentions.h"
 #include "compiler/Lowering/ProgramEmission.h"
 #include "compiler/Plan/PlanAttributes.h"
 #include "llvm/ADT/TypeSwitch.h"

@@ -30,13 +30,13 @@ using Values = SmallVector<Value>;
 using Planes = BlockProduct::Planes;
 
 constexpr int64_t warps = 4, stages = 2;
-constexpr int64_t rowsOfBlock = warps * tileRows;
+constexpr int64_t rowsOfBlock = attentionProbabilitiesRows;
+static_assert(rowsOfBlock == warps * tileRows);
 constexpr int64_t threads = warps * warpSize;
 
 class ProbabilitiesEmitter {
 public:
-  ProbabilitiesEmitter(GpuBuilder &k,
-                       const DeviceAttentionProbabilitiesShape &shape)
+  ProbabilitiesEmitter(GpuBuilder &k, const DeviceAttentionShape &shape)
       : k(k), shape(shape), tile(k, shape.headStride) {}
 
   DeviceKernel kernel();
@@ -90,7 +90,7 @@ private:
   }
 
   GpuBuilder &k;
-  const DeviceAttentionProbabilitiesShape &shape;
+  const DeviceAttentionShape &shape;
   AttentionTile tile;
 
   Value qkv, planeStride, logSumExp, longest; // arguments
@@ -288,12 +288,8 @@ void ProbabilitiesEmitter::storeRow(int64_t half, Value column,
 
 } // namespace
 
-DeviceKernel bertc::attentionProbabilitiesKernel(
-    GpuBuilder &k, const DeviceAttentionProbabilitiesShape &shape) {
+DeviceKernel
+bertc::attentionProbabilitiesKernel(GpuBuilder &k,
+                                    const DeviceAttentionShape &shape) {
   return ProbabilitiesEmitter(k, shape).kernel();
-}
-
-int64_t bertc::attentionProbabilitiesRows(
-    const DeviceAttentionProbabilitiesShape & /*shape*/) {
-  return rowsOfBlock;
 }

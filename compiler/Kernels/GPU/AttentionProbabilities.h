@@ -13,42 +13,24 @@
 #ifndef BERTC_COMPILER_KERNELS_GPU_ATTENTIONPROBABILITIES_H
 #define BERTC_COMPILER_KERNELS_GPU_ATTENTIONPROBABILITIES_H
 
-#include "compiler/Kernels/GPU/GpuBuilder.h"
+#include "compiler/Kernels/GPU/Attention.h"
 
 namespace bertc {
 
-/// Padding columns of a head must be zero.
-struct DeviceAttentionProbabilitiesShape {
-  int64_t heads = 0;
-  int64_t headSize = 0;
-  int64_t headStride = 0;  ///< headSize padded to 16.
-  int64_t inputStride = 0; ///< Of a plane's row [q | k | v][heads][headStride].
-  int64_t planes = 1;
-  HalfType type = HalfType::BF16;
-  double scale = 1;
-};
+/// Queries of a block.
+constexpr int64_t attentionProbabilitiesRows = 64;
 
 /// probabilities[b][h][i][j] = exp(scale * q[i][h] k[j][h]^T -
 /// log-sum-exp[i][h]) of the tokens i and j of sequence b; rows and columns
-/// from its length up to `longest` are zero.
+/// from its length up to `longest` are zero. `shape` is that of the attention,
+/// of which only the inputs count.
 /// Arguments: qkv, the elements from plane to plane (i64), offsets (of each
 /// sequence and behind the last, i32), log-sum-exp (float rows of `heads`
 /// rounded up to 16, as attentionKernel writes them), probabilities (float
 /// [sequences][heads][longest][longest]), longest (i32).
-/// Grid: (attentionProbabilitiesBlocks(shape, longest), heads, sequences).
-DeviceKernel
-attentionProbabilitiesKernel(GpuBuilder &k,
-                             const DeviceAttentionProbabilitiesShape &shape);
-/// Queries of a block.
-int64_t
-attentionProbabilitiesRows(const DeviceAttentionProbabilitiesShape &shape);
-
-inline int64_t
-attentionProbabilitiesBlocks(const DeviceAttentionProbabilitiesShape &shape,
-                             int64_t longest) {
-  int64_t rows = attentionProbabilitiesRows(shape);
-  return (longest + rows - 1) / rows;
-}
+/// Grid: (longest / attentionProbabilitiesRows, rounded up, heads, sequences).
+DeviceKernel attentionProbabilitiesKernel(GpuBuilder &k,
+                                          const DeviceAttentionShape &shape);
 
 } // namespace bertc
 

@@ -387,30 +387,6 @@ func.func @merge_heads_c1(%x: !enc.tokens<i32>) {
 
 // -----
 
-func.func @entry_c1(%x: !enc.stack<3x!enc.tokens<8xf32>>) {
-  // expected-error @below {{entry_c1: expected an index below 3, got 3}}
-  %0 = enc.entry 3 of %x : !enc.stack<3x!enc.tokens<8xf32>> -> !enc.tokens<8xf32>
-  return
-}
-
-// -----
-
-func.func @entry_c1(%x: !enc.stack<3x!enc.tokens<8xf32>>) {
-  // expected-error @below {{attribute 'index' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
-  %0 = enc.entry -1 of %x : !enc.stack<3x!enc.tokens<8xf32>> -> !enc.tokens<8xf32>
-  return
-}
-
-// -----
-
-func.func @entry_c2(%x: !enc.stack<3x!enc.scores<2xf32>>) {
-  // expected-error @below {{entry_c2: expected a result of type '!enc.scores<2xf32>', got '!enc.scores<3xf32>'}}
-  %0 = enc.entry 1 of %x : !enc.stack<3x!enc.scores<2xf32>> -> !enc.scores<3xf32>
-  return
-}
-
-// -----
-
 func.func @part_c1(%x: !enc.tokens<2x2x4xf32>) {
   // expected-error @below {{part_c1: expected 3 x N x D to N x D, got '!enc.tokens<2x2x4xf32>' to '!enc.tokens<2x4xf32>'}}
   %0 = enc.part 0 of %x : !enc.tokens<2x2x4xf32> -> !enc.tokens<2x4xf32>

@@ -67,7 +67,7 @@ bool AttentionProbabilitiesResult::isGood(
 AttentionProbabilitiesResult
 bertc::test::runAttentionProbabilities(const AttentionProbabilitiesCase &c,
                                        const GpuProgram::Change &change) {
-  const DeviceAttentionProbabilitiesShape &shape = c.shape;
+  const DeviceAttentionShape &shape = c.shape;
   const size_t tokens = c.tokens(), stride = shape.inputStride;
   const size_t heads = shape.heads, d = shape.headStride, longest = c.longest;
   std::vector<float> values = randomFloats(tokens * stride, 11);
@@ -140,8 +140,8 @@ bertc::test::runAttentionProbabilities(const AttentionProbabilitiesCase &c,
     result.report.errors.push_back("no program");
     return result;
   }
-  Grid grid(attentionProbabilitiesBlocks(shape, longest), heads,
-            c.lengths.size());
+  constexpr size_t rows = attentionProbabilitiesRows;
+  Grid grid((longest + rows - 1) / rows, heads, c.lengths.size());
   Arguments arguments;
   arguments.add(qkv).add(int64_t(planeStride)).add(offsets).add(logSumExp);
   arguments.add(probabilities).add(c.longest);

@@ -19,7 +19,7 @@
 namespace bertc::test {
 
 struct AttentionProbabilitiesCase {
-  DeviceAttentionProbabilitiesShape shape;
+  DeviceAttentionShape shape;   ///< Inputs only.
   std::vector<int32_t> lengths; ///< Of the sequences, which lie end to end.
   int32_t longest = 0;          ///< That of `lengths`, or more.
   /// Raw scores about as far below zero: what exp makes of a missing key, whose

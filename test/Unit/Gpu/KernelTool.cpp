@@ -48,11 +48,8 @@ static int fail(const llvm::Twine &message) {
   return 1;
 }
 
-static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
-                              int64_t heads, int64_t headSize,
-                              const DeviceLinearShape &forms, bool dropout,
-                              int64_t tokens,
-                              const DeviceAttentionPlan &pinned) {
+static DeviceAttentionShape attentionShape(int64_t heads, int64_t headSize,
+                                           const DeviceLinearShape &forms) {
   DeviceAttentionShape shape;
   shape.heads = heads;
   shape.headSize = headSize;
@@ -63,6 +60,15 @@ static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
   shape.type = forms.type;
   shape.outputs = forms.outputs;
   shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
+  return shape;
+}
+
+static DeviceKernel attention(GpuBuilder &k, const DeviceTarget &target,
+                              int64_t heads, int64_t headSize,
+                              const DeviceLinearShape &forms, bool dropout,
+                              int64_t tokens,
+                              const DeviceAttentionPlan &pinned) {
+  DeviceAttentionShape shape = attentionShape(heads, headSize, forms);
   shape.dropout = dropout;
   DeviceAttentionPlan plan;
   for (auto [from, next] :
@@ -94,20 +100,6 @@ static DeviceKernel attentionGradient(GpuBuilder &k, const DeviceTarget &target,
   if (ofKeys)
     return attentionKeyGradientKernel(k, shape, plans.keys);
   return attentionQueryGradientKernel(k, shape, plans.queries);
-}
-
-static DeviceKernel attentionProbabilities(GpuBuilder &k, int64_t heads,
-                                           int64_t headSize,
-                                           const DeviceLinearShape &forms) {
-  DeviceAttentionProbabilitiesShape shape;
-  shape.heads = heads;
-  shape.headSize = headSize;
-  shape.headStride = (headSize + 15) / 16 * 16;
-  shape.inputStride = 3 * heads * shape.headStride;
-  shape.planes = forms.planes;
-  shape.type = forms.type;
-  shape.scale = 1 / std::sqrt(static_cast<double>(headSize));
-  return attentionProbabilitiesKernel(k, shape);
 }
 
 int main(int argc, char **argv) {
@@ -196,7 +188,8 @@ int main(int argc, char **argv) {
   if (!heads)
     kernel = linearKernel(k, shape, plan);
   else if (probabilities)
-    kernel = attentionProbabilities(k, heads, headSize, shape);
+    kernel =
+        attentionProbabilitiesKernel(k, attentionShape(heads, headSize, shape));
   else if (gradient.empty())
     kernel = attention(k, *row, heads, headSize, shape, dropout, tokens,
                        attentionPlan);
